@@ -1,0 +1,23 @@
+"""Building blocks of real-time segmentation networks; each is usable in any Keras model."""
+
+from scmnet_zoo.layers.atrous_spatial_pyramid_pooling import AtrousSpatialPyramidPooling
+from scmnet_zoo.layers.context_mining import ContextMiningModule
+from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
+from scmnet_zoo.layers.feature_fusion import DeepShallowFeatureFusion
+from scmnet_zoo.layers.image_input import ImageInput
+from scmnet_zoo.layers.inverted_residual import InvertedResidual
+from scmnet_zoo.layers.pyramid_pooling import PyramidPooling
+from scmnet_zoo.layers.resize import ResizeToPartner
+from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D
+
+__all__ = [
+    "AtrousSpatialPyramidPooling",
+    "ContextMiningModule",
+    "DeepShallowFeatureFusion",
+    "DepthwiseConv2D",
+    "DepthwiseSeparableConv2D",
+    "ImageInput",
+    "InvertedResidual",
+    "PyramidPooling",
+    "ResizeToPartner",
+]

@@ -1,0 +1,32 @@
+"""Symmetric padding of strided convolutions, as PyTorch and Caffe pad."""
+
+from keras import ops
+
+PADDINGS = ("same", "symmetric")
+
+
+def check_padding(padding):
+    if padding not in PADDINGS:
+        raise ValueError(f"Expected padding to be one of {PADDINGS}. Received: padding={padding!r}")
+
+
+def keras_padding(padding, strides):
+    """The `padding` argument of the Keras convolution that follows `pad_symmetric`."""
+    return "valid" if padding == "symmetric" and strides > 1 else "same"
+
+
+def pad_symmetric(x, padding, strides, kernel_size=3, dilation_rate=1):
+    """Pad (batch, height, width, channels) alike before and after, where the convolution strides.
+
+    Keras's `same` pads a strided convolution more at the end than at the start; where the stride
+    is 1 both are the same and the convolution pads by itself.
+    """
+    if keras_padding(padding, strides) == "same":
+        return x
+    edge = dilation_rate * (kernel_size - 1) // 2
+    return ops.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
+
+
+def strided(sides, strides):
+    """Sides after a padded convolution with this step; None stays None."""
+    return tuple(None if side is None else -(-side // strides) for side in sides)

@@ -1,0 +1,10 @@
+"""Registration of the zoo's layers, so that `.keras` files find them by name."""
+
+import keras
+
+PACKAGE = "scmnet_zoo"
+
+
+def register(cls):
+    """Register a layer class under the package name `scmnet_zoo`."""
+    return keras.saving.register_keras_serializable(package=PACKAGE)(cls)

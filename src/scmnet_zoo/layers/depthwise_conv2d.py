@@ -1,0 +1,115 @@
+"""Depthwise convolution in the form that each backend runs fastest."""
+
+import functools
+
+import keras
+from keras import ops
+
+from scmnet_zoo.layers._register import register
+
+FORMS = ("auto", "native", "shifted")
+
+
+@register
+class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """Drop-in for `keras.layers.DepthwiseConv2D`: same arguments, same weights, same numbers.
+
+    A depthwise convolution does few operations for each byte it moves, and cuDNN's grouped
+    convolution, to which the JAX backend hands it, is many times slower than the memory allows.
+    The *shifted* form multiplies the padded input, shifted once for each kernel tap, with that
+    tap's weights and adds up: XLA fuses it into one pass over memory, forward and backward. It is
+    used on JAX; TensorFlow and PyTorch run their *native* kernels.
+
+    Args:
+        kernel_size: int or (height, width) of the kernel.
+        form: `"auto"` (shifted on JAX, native elsewhere), `"native"` or `"shifted"`. Only
+            `data_format="channels_last"` has a shifted form; `"auto"` falls back to native.
+        strides, padding, depth_multiplier, data_format, dilation_rate, activation, use_bias and
+            the initialisers, regularisers and constraints: as in `keras.layers.DepthwiseConv2D`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: `(batch, new_height, new_width, channels * depth_multiplier)`.
+
+    Raises:
+        ValueError: `form` is unknown, or `"shifted"` is asked for with channels first.
+
+    Source: Howard et al. 2017, MobileNets, arXiv 1704.04861, section 3.1 (the operation).
+
+    Example:
+
+    >>> x = keras.ops.ones((1, 32, 64, 8))
+    >>> DepthwiseConv2D(3, strides=2, padding="same")(x).shape
+    (1, 16, 32, 8)
+    """
+
+    def __init__(self, kernel_size, *, form="auto", **kwargs):
+        super().__init__(kernel_size, **kwargs)
+        if form not in FORMS:
+            raise ValueError(f"Expected form to be one of {FORMS}. Received: form={form!r}")
+        if form == "shifted" and self.data_format != "channels_last":
+            raise ValueError(
+                "Expected data_format='channels_last' with form='shifted'. "
+                f"Received: data_format={self.data_format!r}"
+            )
+        self.form = form
+
+    def call(self, inputs):
+        channels_last = self.data_format == "channels_last"
+        auto_shifted = channels_last and keras.backend.backend() == "jax"
+        if self.form == "native" or (self.form == "auto" and not auto_shifted):
+            return super().call(inputs)
+        kernel = ops.cast(self.kernel, inputs.dtype)
+        outputs = _compiled(_shifted_depthwise)(
+            inputs, kernel, self.strides, self.dilation_rate, self.padding
+        )  # (batch, new_height, new_width, channels * depth_multiplier)
+        if self.use_bias:
+            outputs = ops.add(outputs, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def get_config(self):
+        return {**super().get_config(), "form": self.form}
+
+
+@functools.cache
+def _compiled(function):
+    """The function, on JAX as one compiled program: a call outside of `jit` would else be dozens."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function, static_argnums=(2, 3, 4))
+
+
+def _shifted_depthwise(x, kernel, strides, dilation, padding):
+    """Sum over kernel taps of the padded, shifted and strided input times that tap's weights."""
+    taps_h, taps_w, channels, multiplier = kernel.shape
+    height, width = ops.shape(x)[1:3]
+    before_h, after_h, out_h = _window(height, taps_h, strides[0], dilation[0], padding)
+    before_w, after_w, out_w = _window(width, taps_w, strides[1], dilation[1], padding)
+    x = ops.pad(x, ((0, 0), (before_h, after_h), (before_w, after_w), (0, 0)))
+    total = None
+    for i in range(taps_h):
+        rows = slice(i * dilation[0], i * dilation[0] + (out_h - 1) * strides[0] + 1, strides[0])
+        for j in range(taps_w):
+            left = j * dilation[1]
+            columns = slice(left, left + (out_w - 1) * strides[1] + 1, strides[1])
+            shifted = x[:, rows, columns, :]
+            if multiplier == 1:
+                term = shifted * kernel[i, j, :, 0]
+            else:
+                term = shifted[..., None] * kernel[i, j]
+            total = term if total is None else total + term
+    if multiplier > 1:
+        total = ops.reshape(total, (-1, out_h, out_w, channels * multiplier))
+    return total
+
+
+def _window(size, taps, stride, dilation, padding):
+    """Padding before and after, and the number of outputs, along one axis."""
+    extent = (taps - 1) * dilation + 1
+    if padding == "valid":
+        return 0, 0, (size - extent) // stride + 1
+    outputs = -(-size // stride)
+    total = max((outputs - 1) * stride + extent - size, 0)
+    return total // 2, total - total // 2, outputs

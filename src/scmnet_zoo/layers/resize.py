@@ -1,0 +1,116 @@
+"""Resizing of feature maps: to a partner's size, alike on every backend."""
+
+import keras
+from keras import ops
+
+from scmnet_zoo.layers._register import register
+
+INTERPOLATIONS = ("nearest", "bilinear", "bilinear_align_corners")
+
+
+@register
+class ResizeToPartner(keras.layers.Layer):
+    """Resizes a map to the height and width of a partner map, whatever they are.
+
+    Works with sizes that are unknown when the model is built, which is what lets the networks of
+    the zoo take images of any size.
+
+    Args:
+        interpolation: `"nearest"` and `"bilinear"` have half-pixel centres; with
+            `"bilinear_align_corners"` the corner pixels of input and output coincide, as in
+            Caffe, chainer and PyTorch's `align_corners=True`.
+
+    Input shape: a pair `[(batch, h, w, channels), (batch, height, width, anything)]`.
+
+    Output shape: `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: `interpolation` is unknown, or the input is not a pair of maps.
+
+    Example:
+
+    >>> low, high = keras.ops.ones((1, 23, 30, 8)), keras.ops.ones((1, 45, 60, 3))
+    >>> ResizeToPartner("bilinear")([low, high]).shape
+    (1, 45, 60, 8)
+    """
+
+    def __init__(self, interpolation="nearest", **kwargs):
+        super().__init__(**kwargs)
+        if interpolation not in INTERPOLATIONS:
+            raise ValueError(
+                f"Expected interpolation to be one of {INTERPOLATIONS}. "
+                f"Received: interpolation={interpolation!r}"
+            )
+        self.interpolation = interpolation
+
+    def build(self, input_shape):
+        _check_pair(input_shape)
+
+    def call(self, inputs):
+        x, partner = inputs
+        return resize(x, ops.shape(partner)[1:3], self.interpolation)
+
+    def compute_output_shape(self, input_shape):
+        _check_pair(input_shape)
+        x, partner = input_shape
+        return (x[0], partner[1], partner[2], x[3])
+
+    def get_config(self):
+        return {**super().get_config(), "interpolation": self.interpolation}
+
+
+def _check_pair(shapes):
+    pair = isinstance(shapes, list | tuple) and len(shapes) == 2
+    if not pair or any(not isinstance(s, list | tuple) or len(s) != 4 for s in shapes):
+        raise ValueError(
+            "Expected a pair of maps (batch, height, width, channels). "
+            f"Received: shapes {shapes}"
+        )
+
+
+def resize(x, size, interpolation):
+    """Resize `(batch, h, w, channels)` to `(batch, *size, channels)`; see `ResizeToPartner`."""
+    known = all(isinstance(side, int) for side in (*x.shape[1:3], *size))
+    if interpolation == "nearest" and known and not any(
+        new % old for new, old in zip(size, x.shape[1:3], strict=True)
+    ):
+        return _repeat(x, size)
+    if interpolation != "bilinear_align_corners" and known:
+        return ops.image.resize(x, size, interpolation=interpolation, data_format="channels_last")
+    along = _nearest if interpolation == "nearest" else _linear
+    for axis, side in zip((1, 2), size, strict=True):
+        x = along(x, axis, side, interpolation)
+    return x
+
+
+def _repeat(x, size):
+    """Nearest neighbour by whole factors: a broadcast, which needs no gather or scatter."""
+    height, width, channels = x.shape[1:]
+    tall, wide = size[0] // height, size[1] // width
+    x = ops.reshape(x, (-1, height, 1, width, 1, channels))
+    x = ops.broadcast_to(x, (ops.shape(x)[0], height, tall, width, wide, channels))
+    return ops.reshape(x, (-1, height * tall, width * wide, channels))
+
+
+def _nearest(x, axis, size, _):
+    """Nearest neighbour along one axis, with half-pixel centres, in whole numbers."""
+    position = (2 * ops.arange(size, dtype="int32") + 1) * ops.shape(x)[axis] // (2 * size)
+    return ops.take(x, position, axis=axis)
+
+
+def _linear(x, axis, size, interpolation):
+    """Linear interpolation along one axis."""
+    old = ops.shape(x)[axis]
+    position = ops.cast(ops.arange(size, dtype="int32"), "float32")
+    if interpolation == "bilinear":
+        position = (position + 0.5) * (ops.cast(old, "float32") / ops.cast(size, "float32")) - 0.5
+    else:
+        steps = ops.cast(ops.maximum(size - 1, 1), "float32")
+        position = position * (ops.cast(old - 1, "float32") / steps)
+    position = ops.clip(position, 0.0, ops.cast(old - 1, "float32"))
+    low = ops.cast(ops.floor(position), "int32")
+    high = ops.minimum(low + 1, old - 1)
+    share = ops.cast(position - ops.cast(low, "float32"), x.dtype)
+    share = ops.reshape(share, (-1, 1, 1) if axis == 1 else (-1, 1))
+    below, above = ops.take(x, low, axis=axis), ops.take(x, high, axis=axis)
+    return below + (above - below) * share

@@ -1,0 +1,10 @@
+"""The networks, as factory functions that return a plain `keras.Model`."""
+
+from scmnet_zoo.models.scmnet import SCMNet
+
+# The networks by the key that the command line, the manifest and weight files use.
+NETWORKS = {
+    "scmnet": SCMNet,
+}
+
+__all__ = ["NETWORKS", "SCMNet"]

@@ -1,0 +1,163 @@
+"""What all network factories share: arguments and weights, the input, the output."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from scmnet_zoo.layers import ImageInput, ResizeToPartner
+from scmnet_zoo.layers.image_input import MINIMUM_SIDE
+from scmnet_zoo.weights.checkpoint import Checkpoint, Normalisation, load_checkpoint
+from scmnet_zoo.weights.registry import find_checkpoint
+
+DEFAULT_CLASSES = 19
+
+IMAGENET = Normalisation(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+PLUS_MINUS_ONE = Normalisation(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
+
+ACTIVATIONS = ("softmax", None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A factory's arguments once those left out are filled in from the weights or the defaults."""
+
+    network: str
+    num_classes: int
+    arguments: dict[str, Any]
+    normalisation: Normalisation
+    checkpoint: Checkpoint | None
+
+    def load(self, model: keras.Model, build: Callable[[int], keras.Model]) -> keras.Model:
+        """Give the model the weights asked for; `build(classes)` makes its like with other classes."""
+        if self.checkpoint is not None:
+            load_checkpoint(model, self.checkpoint, build)
+        return model
+
+
+def plan(
+    network: str,
+    weights,
+    num_classes: int | None,
+    normalisation: Normalisation,
+    given: dict[str, Any],
+    defaults: dict[str, Any],
+) -> Plan:
+    """Check and complete a factory's arguments.
+
+    Args:
+        network: key of the network, e.g. `"scmnet"`.
+        weights: None, a name from the manifest, or a path.
+        num_classes: None for that of the weights, else 19.
+        normalisation: the network's own, used where the weights bring none.
+        given: the network's own arguments as passed, None where left out.
+        defaults: their values where neither caller nor weights say otherwise.
+
+    Raises:
+        ValueError: weights that are not there or of another network, or an argument that
+            contradicts them.
+    """
+    if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
+        raise ValueError(
+            f"Expected num_classes to be a positive integer. Received: num_classes={num_classes!r}"
+        )
+    checkpoint = find_checkpoint(network, weights)
+    arguments = {key: defaults[key] if value is None else value for key, value in given.items()}
+    classes = DEFAULT_CLASSES
+    if checkpoint is not None:
+        classes = checkpoint.num_classes or num_classes or DEFAULT_CLASSES
+        if checkpoint.metadata is not None:
+            arguments = _agree(given, defaults, checkpoint)
+            normalisation = checkpoint.metadata.normalisation
+    return Plan(
+        network=network,
+        num_classes=classes if num_classes is None else num_classes,
+        arguments=arguments,
+        normalisation=normalisation,
+        checkpoint=checkpoint,
+    )
+
+
+def _agree(given, defaults, checkpoint: Checkpoint) -> dict[str, Any]:
+    """The network's own arguments: the caller's, which must not contradict the weights'."""
+    stored = {**defaults, **checkpoint.metadata.arguments}
+    for key, value in given.items():
+        if value is not None and _plain(value) != _plain(stored[key]):
+            raise ValueError(
+                f"Expected {key}={_plain(stored[key])!r}, as the weights in {checkpoint.source} "
+                f"were trained. Received: {key}={value!r}"
+            )
+    return {key: stored[key] for key in given}
+
+
+def _plain(value):
+    """Tuples as lists, so that an argument compares equal to what JSON makes of it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def image_input(plan: Plan, input_shape, include_preprocessing: bool):
+    """The model's input and its checked and, on request, normalised image.
+
+    Raises:
+        ValueError: not three numbers, a side below 32, or a number of channels that the weights
+            or the pre-processing do not fit.
+    """
+    shape = tuple(input_shape) if isinstance(input_shape, list | tuple) else ()
+    if len(shape) != 3 or not isinstance(shape[2], int) or shape[2] < 1:
+        raise ValueError(
+            "Expected input_shape to be (height, width, channels), height and width None where "
+            f"they vary. Received: input_shape={input_shape}"
+        )
+    if any(side is not None and side < MINIMUM_SIDE for side in shape[:2]):
+        raise ValueError(
+            f"Expected input_shape with sides of at least {MINIMUM_SIDE}. "
+            f"Received: input_shape={input_shape}"
+        )
+    if shape[2] != 3 and plan.checkpoint is not None:
+        raise ValueError(
+            "Expected 3 channels (RGB) with trained weights. "
+            f"Received: input_shape={input_shape}, weights from {plan.checkpoint.source}"
+        )
+    if shape[2] != 3 and include_preprocessing:
+        raise ValueError(
+            "Expected 3 channels (RGB) with include_preprocessing=True; pass "
+            "include_preprocessing=False and normalise the image yourself. "
+            f"Received: input_shape={input_shape}"
+        )
+    inputs = keras.Input(shape, name="image")
+    statistics = plan.normalisation if include_preprocessing else Normalisation(None, None)
+    return inputs, ImageInput(statistics.mean, statistics.std, name="preprocessing")(inputs)
+
+
+def conv_bn(x, filters, kernel_size, name, strides=1, activation="relu", use_bias=True, **bn):
+    """Convolution padded `same`, batch norm (with `bn`'s momentum and epsilon), activation."""
+    x = keras.layers.Conv2D(
+        filters, kernel_size, strides, padding="same", use_bias=use_bias, name=f"{name}_conv"
+    )(x)
+    x = keras.layers.BatchNormalization(name=f"{name}_bn", **bn)(x)
+    if activation is None:
+        return x
+    return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
+
+
+def probabilities(logits, image, classifier_activation, interpolation, prefix="head"):
+    """Logits of any size to the output: float32, activated, at the image's size.
+
+    Softmax commutes with nearest-neighbour upsampling and is then applied to the small map.
+
+    Raises:
+        ValueError: an unknown activation.
+    """
+    if classifier_activation not in ACTIVATIONS:
+        raise ValueError(
+            f"Expected classifier_activation to be one of {ACTIVATIONS}. "
+            f"Received: classifier_activation={classifier_activation!r}"
+        )
+    activation = keras.layers.Activation(
+        classifier_activation or "linear", dtype="float32", name=f"{prefix}_activation"
+    )
+    upsample = ResizeToPartner(interpolation, dtype="float32", name=f"{prefix}_upsample")
+    if interpolation == "nearest":
+        return upsample([activation(logits), image])
+    return activation(upsample([logits, image]))

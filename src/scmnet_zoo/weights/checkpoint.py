@@ -1,0 +1,219 @@
+"""Reading and writing of weight files, and their transfer into a model."""
+
+import collections
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = (".safetensors", ".weights.h5", ".keras")
+METADATA_KEY = "scmnet_zoo"
+CLASSIFIER = "head_classifier"
+AUXILIARY = "aux_"
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation per channel, on the scale 0..255; None for no normalisation."""
+
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a `.safetensors` file of the zoo says of itself."""
+
+    network: str
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    normalisation: Normalisation
+    training_size: tuple[int, int] | None = None  # (height, width) the network was trained to see
+
+    def to_json(self) -> str:
+        return json.dumps({"version": 1, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "Metadata":
+        try:
+            stored = json.loads(text)
+            statistics = stored["normalisation"]
+            size = stored["training_size"]
+            return cls(
+                network=stored["network"],
+                arguments=dict(stored["arguments"]),
+                classes=tuple(stored["classes"]),
+                normalisation=Normalisation(tuple(statistics["mean"]), tuple(statistics["std"])),
+                training_size=None if size is None else (size[0], size[1]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{source}: its {METADATA_KEY} metadata cannot be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors by variable path. `tensors` is None for a `.weights.h5`, which only a model can read."""
+
+    source: str
+    path: Path
+    tensors: Mapping[str, np.ndarray] | None
+    metadata: Metadata | None = field(default=None)
+
+    @property
+    def num_classes(self) -> int | None:
+        if self.metadata is not None:
+            return len(self.metadata.classes)
+        bias = (self.tensors or {}).get(f"{CLASSIFIER}/bias")
+        return None if bias is None else len(bias)
+
+
+def read_checkpoint(path: str | os.PathLike, network: str) -> Checkpoint:
+    """Read a weight file for a network.
+
+    Raises:
+        ValueError: no such file, another format, damaged, or the file of another network.
+    """
+    path = Path(path)
+    if not path.name.endswith(SUFFIXES):
+        raise ValueError(f"Expected a weight file that ends in one of {SUFFIXES}. Received: {path}")
+    if not path.is_file():
+        raise ValueError(f"Expected an existing weight file. Received: {path}")
+    if path.name.endswith(".safetensors"):
+        return _read_safetensors(path, network)
+    if path.name.endswith(".keras"):
+        return Checkpoint(str(path), path, _read_keras(path))
+    return Checkpoint(str(path), path, None)
+
+
+def _read_safetensors(path: Path, network: str) -> Checkpoint:
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, TypeError) as error:
+        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    metadata = None if text is None else Metadata.from_json(text, str(path))
+    if metadata is not None and metadata.network != network:
+        raise ValueError(
+            f"Expected weights of the network {network!r}. "
+            f"Received: {path}, which holds weights of {metadata.network!r}"
+        )
+    return Checkpoint(str(path), path, tensors, metadata)
+
+
+def _read_keras(path: Path) -> dict[str, np.ndarray]:
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever its zip, JSON and HDF5 readers raise
+        raise ValueError(f"{path} cannot be read as a .keras file: {_first_line(error)}") from error
+    return {v.path: keras.ops.convert_to_numpy(v.value) for v in model.weights}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def write_checkpoint(path: str | os.PathLike, model: keras.Model, metadata: Metadata) -> None:
+    """Write a model's weights, keyed by variable path, with what they are for."""
+    tensors = {
+        v.path: np.ascontiguousarray(keras.ops.convert_to_numpy(v.value)) for v in model.weights
+    }
+    temporary = Path(f"{path}.part")
+    try:
+        safetensors.numpy.save_file(tensors, temporary, {METADATA_KEY: metadata.to_json()})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(
+    model: keras.Model, checkpoint: Checkpoint, build: Callable[[int], keras.Model]
+) -> None:
+    """Give a model the tensors of a checkpoint, all or, with other classes, all but the classifier's.
+
+    Tensors of auxiliary heads (`aux_...`) may be missing from either side. The model is only
+    changed once everything has been checked.
+
+    Raises:
+        ValueError: a tensor that is missing, unknown, of another shape or not finite.
+    """
+    tensors = checkpoint.tensors
+    if tensors is None:
+        tensors = _read_h5(model, checkpoint.path, build)
+    variables = {v.path: v for v in model.weights}
+    kernel = f"{CLASSIFIER}/kernel"
+    skipped: set[str] = set()
+    if kernel in tensors and tensors[kernel].shape != tuple(variables[kernel].shape):
+        skipped = {path for path in variables if path.startswith(f"{CLASSIFIER}/")}
+    skipped |= {p for p in variables if p.startswith(AUXILIARY) and p not in tensors}
+    unknown = {p for p in tensors if p not in variables and not p.startswith(AUXILIARY)}
+    wanted = {p: v for p, v in variables.items() if p not in skipped}
+
+    problems = [f"it lacks {p}" for p in wanted if p not in tensors]
+    problems += [f"it holds {p}, which the network has not" for p in sorted(unknown)]
+    for path, variable in wanted.items():
+        if path not in tensors:
+            continue
+        if tensors[path].shape != tuple(variable.shape):
+            problems.append(
+                f"{path} has shape {tensors[path].shape}, expected {tuple(variable.shape)}"
+            )
+        elif not np.isfinite(tensors[path]).all():
+            problems.append(f"{path} holds values that are not finite")
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise ValueError(
+            f"{checkpoint.source} does not fit {model.name}: {'; '.join(problems[:3])}{more}"
+        )
+    for path, variable in wanted.items():
+        variable.assign(tensors[path])
+    if skipped:
+        logger.warning(
+            "Loaded %d of %d tensors from %s; the rest (%s) starts fresh.",
+            len(wanted),
+            len(variables),
+            checkpoint.source,
+            ", ".join(sorted({p.split("/")[0] for p in skipped})),
+        )
+
+
+def _read_h5(
+    model: keras.Model, path: Path, build: Callable[[int], keras.Model]
+) -> dict[str, np.ndarray]:
+    """Read a `.weights.h5` through a twin of the model with the file's number of classes."""
+    import h5py
+
+    shapes: collections.Counter = collections.Counter()
+
+    def count(name, item):
+        if isinstance(item, h5py.Dataset):
+            shapes[item.shape] += 1
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(count)
+    except OSError as error:
+        raise ValueError(f"{path} is not a whole HDF5 file: {_first_line(error)}") from error
+    expected = collections.Counter(tuple(v.shape) for v in model.variables)
+    extra = shapes - expected
+    classes = model.output_shape[-1]
+    if extra:
+        (classes,) = next((s for s in extra if len(s) == 1), (classes,))
+    twin = build(classes)
+    if shapes != collections.Counter(tuple(v.shape) for v in twin.variables):
+        raise ValueError(f"{path} does not fit {model.name}: it holds tensors of other shapes")
+    try:
+        twin.load_weights(path)
+    except Exception as error:  # Keras raises ValueError, KeyError or OSError by what is wrong
+        raise ValueError(f"{path} does not fit {model.name}: {_first_line(error)}") from error
+    return {v.path: keras.ops.convert_to_numpy(v.value) for v in twin.weights}
