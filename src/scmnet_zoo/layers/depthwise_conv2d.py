@@ -73,7 +73,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
 @functools.cache
 def _compiled(function):
-    """The function, on JAX as one compiled program: a call outside of `jit` would else be dozens."""
+    """The function; on JAX compiled into one program, which calls outside of `jit` need."""
     if keras.backend.backend() != "jax":
         return function
     import jax

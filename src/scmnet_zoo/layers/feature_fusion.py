@@ -1,5 +1,7 @@
 """Deep Shallow Feature Fusion Module of SCMNet."""
 
+import itertools
+
 import keras
 from keras import ops
 
@@ -139,7 +141,7 @@ def _check_shapes(shapes):
             f"Expected {len(LEVELS)} maps (batch, height, width, channels) in the order "
             f"{', '.join(LEVELS)}. Received: shapes {shapes}"
         )
-    for coarse, fine in zip(shapes, shapes[1:], strict=False):
+    for coarse, fine in itertools.pairwise(shapes):
         for side, finer in zip(coarse[1:3], fine[1:3], strict=True):
             if side is not None and finer is not None and side != -(-finer // 2):
                 raise ValueError(

@@ -63,16 +63,17 @@ def _check_pair(shapes):
     pair = isinstance(shapes, list | tuple) and len(shapes) == 2
     if not pair or any(not isinstance(s, list | tuple) or len(s) != 4 for s in shapes):
         raise ValueError(
-            "Expected a pair of maps (batch, height, width, channels). "
-            f"Received: shapes {shapes}"
+            f"Expected a pair of maps (batch, height, width, channels). Received: shapes {shapes}"
         )
 
 
 def resize(x, size, interpolation):
     """Resize `(batch, h, w, channels)` to `(batch, *size, channels)`; see `ResizeToPartner`."""
     known = all(isinstance(side, int) for side in (*x.shape[1:3], *size))
-    if interpolation == "nearest" and known and not any(
-        new % old for new, old in zip(size, x.shape[1:3], strict=True)
+    if (
+        interpolation == "nearest"
+        and known
+        and not any(new % old for new, old in zip(size, x.shape[1:3], strict=True))
     ):
         return _repeat(x, size)
     if interpolation != "bilinear_align_corners" and known:

@@ -115,9 +115,7 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
         self.bn.build((*input_shape[:-1], self.filters))
 
     def call(self, inputs, training=None):
-        x = pad_symmetric(
-            inputs, self.padding, self.strides, self.kernel_size, self.dilation_rate
-        )
+        x = pad_symmetric(inputs, self.padding, self.strides, self.kernel_size, self.dilation_rate)
         x = self.depthwise(x)  # (batch, height / strides, width / strides, channels)
         if self.depthwise_bn is not None:
             x = self.depthwise_activation(self.depthwise_bn(x, training=training))
@@ -143,5 +141,3 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
             "momentum": self.momentum,
             "epsilon": self.epsilon,
         }
-
-

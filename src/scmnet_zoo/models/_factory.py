@@ -30,7 +30,7 @@ class Plan:
     checkpoint: Checkpoint | None
 
     def load(self, model: keras.Model, build: Callable[[int], keras.Model]) -> keras.Model:
-        """Give the model the weights asked for; `build(classes)` makes its like with other classes."""
+        """Give the model the weights asked for; `build(classes)` makes its like."""
         if self.checkpoint is not None:
             load_checkpoint(model, self.checkpoint, build)
         return model
@@ -52,7 +52,8 @@ def plan(
         num_classes: None for that of the weights, else 19.
         normalisation: the network's own, used where the weights bring none.
         given: the network's own arguments as passed, None where left out.
-        defaults: their values where neither caller nor weights say otherwise.
+        defaults: their values where neither caller nor weights say otherwise; a function makes
+            its value from the arguments before it.
 
     Raises:
         ValueError: weights that are not there or of another network, or an argument that
@@ -63,7 +64,7 @@ def plan(
             f"Expected num_classes to be a positive integer. Received: num_classes={num_classes!r}"
         )
     checkpoint = find_checkpoint(network, weights)
-    arguments = {key: defaults[key] if value is None else value for key, value in given.items()}
+    arguments = _complete(given, defaults)
     classes = DEFAULT_CLASSES
     if checkpoint is not None:
         classes = checkpoint.num_classes or num_classes or DEFAULT_CLASSES
@@ -79,16 +80,33 @@ def plan(
     )
 
 
+def _complete(known: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """All arguments: those known, and in the place of None or nothing the default."""
+    arguments: dict[str, Any] = {}
+    for key, default in defaults.items():
+        value = known.get(key)
+        if value is None:
+            value = default(arguments) if callable(default) else default
+        arguments[key] = value
+    return arguments
+
+
 def _agree(given, defaults, checkpoint: Checkpoint) -> dict[str, Any]:
     """The network's own arguments: the caller's, which must not contradict the weights'."""
-    stored = {**defaults, **checkpoint.metadata.arguments}
+    unknown = sorted(set(checkpoint.metadata.arguments) - set(defaults))
+    if unknown:
+        raise ValueError(
+            f"Expected weights with arguments among {sorted(defaults)}. "
+            f"Received: {checkpoint.source}, which was made with {', '.join(unknown)}"
+        )
+    stored = _complete(checkpoint.metadata.arguments, defaults)
     for key, value in given.items():
         if value is not None and _plain(value) != _plain(stored[key]):
             raise ValueError(
                 f"Expected {key}={_plain(stored[key])!r}, as the weights in {checkpoint.source} "
                 f"were trained. Received: {key}={value!r}"
             )
-    return {key: stored[key] for key in given}
+    return stored
 
 
 def _plain(value):
@@ -130,10 +148,20 @@ def image_input(plan: Plan, input_shape, include_preprocessing: bool):
     return inputs, ImageInput(statistics.mean, statistics.std, name="preprocessing")(inputs)
 
 
-def conv_bn(x, filters, kernel_size, name, strides=1, activation="relu", use_bias=True, **bn):
-    """Convolution padded `same`, batch norm (with `bn`'s momentum and epsilon), activation."""
+def conv_bn(
+    x,
+    filters,
+    kernel_size,
+    name,
+    strides=1,
+    activation="relu",
+    use_bias=True,
+    padding="same",
+    **bn,
+):
+    """Convolution, batch norm (with `bn`'s momentum and epsilon), activation."""
     x = keras.layers.Conv2D(
-        filters, kernel_size, strides, padding="same", use_bias=use_bias, name=f"{name}_conv"
+        filters, kernel_size, strides, padding=padding, use_bias=use_bias, name=f"{name}_conv"
     )(x)
     x = keras.layers.BatchNormalization(name=f"{name}_bn", **bn)(x)
     if activation is None:

@@ -2,29 +2,29 @@
 
 Shapes for a 1024x2048 image (height x width x channels), s stride, d dilation, t expansion:
 
-| name           | operation                               | reads                       | out          |
-|----------------|-----------------------------------------|-----------------------------|--------------|
-| deep_stem      | Conv 3x3 s2                             | image averaged 2x2          | 256x512x32   |
-| deep_stage1    | MBConv t1 s2 x1                         | deep_stem                   | 128x256x32   |
-| deep_stage2    | MBConv t6 s1 x2                         | deep_stage1                 | 128x256x48   |
-| shallow_stem   | Conv 3x3 s2                             | image                       | 512x1024x24  |
-| shallow_ds1    | DSConv s2                               | shallow_stem                | 256x512x32   |
-| shallow_ds2    | DSConv s2                               | shallow_ds1                 | 128x256x48   |
-| cmm1           | CMM                                     | shallow_ds2 + deep_stage2   | 128x256x48   |
-| deep_stage3    | MBConv t6 s2 x3                         | cmm1                        | 64x128x64    |
-| deep_stage4    | MBConv t6 s1 x1                         | deep_stage3                 | 64x128x96    |
-| shallow_ds3    | DSConv s2                               | cmm1                        | 64x128x96    |
-| cmm2           | CMM                                     | shallow_ds3 + deep_stage4   | 64x128x96    |
-| deep_stage5    | MBConv t6 s2 x3                         | cmm2                        | 32x64x128    |
-| deep_stage6    | MBConv t6 s1 x1                         | deep_stage5                 | 32x64x160    |
-| shallow_ds4    | DSConv s2                               | cmm2                        | 32x64x160    |
-| cmm3           | CMM                                     | shallow_ds4 + deep_stage6   | 32x64x160    |
-| pool6          | max pool 3x3 s2                         | cmm3                        | 16x32x160    |
-| fusion         | DS-FFM                                  | pool6 cmm3 cmm2 cmm1 ds1 st | 512x1024x64  |
-| head_ds1       | DSConv                                  | fusion                      | 512x1024x64  |
-| head_ds2       | DSConv d2                               | head_ds1                    | 512x1024x48  |
-| head_classifier| dropout, 1x1 conv, softmax              | head_ds2                    | 512x1024xK   |
-| head_upsample  | nearest x2                              | head_classifier             | 1024x2048xK  |
+| name            | operation                  | reads                       | out         |
+|-----------------|----------------------------|-----------------------------|-------------|
+| deep_stem       | Conv 3x3 s2                | image averaged 2x2          | 256x512x32  |
+| deep_stage1     | MBConv t1 s2 x1            | deep_stem                   | 128x256x32  |
+| deep_stage2     | MBConv t6 s1 x2            | deep_stage1                 | 128x256x48  |
+| shallow_stem    | Conv 3x3 s2                | image                       | 512x1024x24 |
+| shallow_ds1     | DSConv s2                  | shallow_stem                | 256x512x32  |
+| shallow_ds2     | DSConv s2                  | shallow_ds1                 | 128x256x48  |
+| cmm1            | CMM                        | shallow_ds2 + deep_stage2   | 128x256x48  |
+| deep_stage3     | MBConv t6 s2 x3            | cmm1                        | 64x128x64   |
+| deep_stage4     | MBConv t6 s1 x1            | deep_stage3                 | 64x128x96   |
+| shallow_ds3     | DSConv s2                  | cmm1                        | 64x128x96   |
+| cmm2            | CMM                        | shallow_ds3 + deep_stage4   | 64x128x96   |
+| deep_stage5     | MBConv t6 s2 x3            | cmm2                        | 32x64x128   |
+| deep_stage6     | MBConv t6 s1 x1            | deep_stage5                 | 32x64x160   |
+| shallow_ds4     | DSConv s2                  | cmm2                        | 32x64x160   |
+| cmm3            | CMM                        | shallow_ds4 + deep_stage6   | 32x64x160   |
+| pool6           | max pool 3x3 s2            | cmm3                        | 16x32x160   |
+| fusion          | DS-FFM                     | pool6 cmm3 cmm2 cmm1 ds1 st | 512x1024x64 |
+| head_ds1        | DSConv                     | fusion                      | 512x1024x64 |
+| head_ds2        | DSConv d2                  | head_ds1                    | 512x1024x48 |
+| head_classifier | dropout, 1x1 conv, softmax | head_ds2                    | 512x1024xK  |
+| head_upsample   | nearest x2                 | head_classifier             | 1024x2048xK |
 """
 
 import keras

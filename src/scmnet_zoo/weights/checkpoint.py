@@ -57,12 +57,14 @@ class Metadata:
                 training_size=None if size is None else (size[0], size[1]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{source}: its {METADATA_KEY} metadata cannot be read: {error}") from error
+            raise ValueError(
+                f"{source}: its {METADATA_KEY} metadata cannot be read: {error}"
+            ) from error
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by variable path. `tensors` is None for a `.weights.h5`, which only a model can read."""
+    """Tensors by variable path; None for a `.weights.h5`, which only a model can read."""
 
     source: str
     path: Path
@@ -139,7 +141,7 @@ def write_checkpoint(path: str | os.PathLike, model: keras.Model, metadata: Meta
 def load_checkpoint(
     model: keras.Model, checkpoint: Checkpoint, build: Callable[[int], keras.Model]
 ) -> None:
-    """Give a model the tensors of a checkpoint, all or, with other classes, all but the classifier's.
+    """Give a model the tensors of a checkpoint, with other classes all but the classifiers'.
 
     Tensors of auxiliary heads (`aux_...`) may be missing from either side. The model is only
     changed once everything has been checked.
@@ -154,7 +156,7 @@ def load_checkpoint(
     kernel = f"{CLASSIFIER}/kernel"
     skipped: set[str] = set()
     if kernel in tensors and tensors[kernel].shape != tuple(variables[kernel].shape):
-        skipped = {path for path in variables if path.startswith(f"{CLASSIFIER}/")}
+        skipped = {path for path in variables if _of_classifier(path)}
     skipped |= {p for p in variables if p.startswith(AUXILIARY) and p not in tensors}
     unknown = {p for p in tensors if p not in variables and not p.startswith(AUXILIARY)}
     wanted = {p: v for p, v in variables.items() if p not in skipped}
@@ -187,6 +189,12 @@ def load_checkpoint(
         )
 
 
+def _of_classifier(path: str) -> bool:
+    """Whether a variable is one of the last layer of the main or of an auxiliary head."""
+    layer = path.split("/")[0]
+    return layer == CLASSIFIER or (layer.startswith(AUXILIARY) and layer.endswith("_classifier"))
+
+
 def _read_h5(
     model: keras.Model, path: Path, build: Callable[[int], keras.Model]
 ) -> dict[str, np.ndarray]:
@@ -206,7 +214,7 @@ def _read_h5(
         raise ValueError(f"{path} is not a whole HDF5 file: {_first_line(error)}") from error
     expected = collections.Counter(tuple(v.shape) for v in model.variables)
     extra = shapes - expected
-    classes = model.output_shape[-1]
+    classes = model.get_layer(CLASSIFIER).filters
     if extra:
         (classes,) = next((s for s in extra if len(s) == 1), (classes,))
     twin = build(classes)
