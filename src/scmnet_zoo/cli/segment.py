@@ -1,0 +1,179 @@
+"""`scmnet-zoo segment`: photographs to overlays, masks and shares of the classes."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import fail, one_line
+from scmnet_zoo.images import SUFFIXES, example_photo, read_image
+
+if TYPE_CHECKING:
+    from scmnet_zoo.predict import Result, Segmenter
+
+LARGEST = 3  # how many classes the table of several photographs names
+
+
+def command(
+    photos: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PHOTO_OR_FOLDER", help="Images, or folders of images."),
+    ] = None,
+    network: Annotated[
+        str, typer.Option(help="Network (`scmnet-zoo models` lists them).")
+    ] = "scmnet",
+    weights: Annotated[
+        str, typer.Option(help="Name (`scmnet-zoo weights` lists them) or .safetensors file.")
+    ] = "camvid",
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.")] = Path(
+        "segmented"
+    ),
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Size the network sees, by default as in training."),
+    ] = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="Segment the photograph that ships with the package.")
+    ] = False,
+) -> None:
+    """Segment photographs of streets.
+
+    Writes NAME_overlay.png (with a legend) and NAME_mask.png (class indices, with a palette) for
+    each, and shows the share of each class.
+    """
+    arguments = [*(photos or []), *([example_photo()] if example else [])]
+    if not arguments:
+        raise typer.BadParameter("expected a photo, a folder or --example", param_hint="PHOTO")
+    sides = None if size is None else _parse_size(size)
+    paths = find_photos(arguments)
+    stems = unique_stems(paths, output)
+
+    segmenter: Segmenter | None = None
+    done: list[tuple[Path, Result]] = []
+    bad: list[str] = []
+    console = Console()
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        progress.disable = len(paths) == 1 or not progress.console.is_terminal
+        for path, stem in progress.track(
+            zip(paths, stems, strict=True), total=len(paths), description="Segmenting"
+        ):
+            try:
+                photo = read_image(path)
+            except (ValueError, OSError, MemoryError) as error:
+                bad.append(str(error) or f"{path}: not enough memory")
+                continue
+            if segmenter is None:
+                segmenter = _load(network, weights, sides, output)
+            result = segmenter(photo)
+            result.save(output, stem)
+            done.append((path, result))
+    _report(console, done, output)
+    if len(paths) == 1 and bad:
+        fail(bad[0])
+    for line in bad:
+        typer.echo(one_line(line), err=True)
+    if bad:
+        fail(f"{len(bad)} of {len(paths)} files could not be segmented")
+
+
+def find_photos(arguments: Iterable[Path]) -> list[Path]:
+    """The files given, and those in folders given that are named like images, sorted.
+
+    Raises:
+        ValueError: a folder without any.
+    """
+    found: list[Path] = []
+    for argument in arguments:
+        if not argument.is_dir():
+            found.append(argument)
+            continue
+        inside = sorted(
+            path
+            for path in argument.iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
+        if not inside:
+            raise ValueError(f"{argument}: expected a folder with images. Received: one without")
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def unique_stems(paths: Sequence[Path], output: Path) -> list[str]:
+    """A name for each photograph's results: no two the same, and none that of a photograph."""
+    # Compared without case: some file systems do not tell A_mask.png from a_mask.png.
+    taken = {str(path.resolve()).casefold() for path in paths}
+    stems = []
+    for path in paths:
+        stem, number = path.stem, 1
+        while True:
+            results = {
+                str(Path(output, f"{stem}_{kind}.png").resolve()).casefold()
+                for kind in ("overlay", "mask")
+            }
+            if not results & taken:
+                break
+            number += 1
+            stem = f"{path.stem}-{number}"
+        taken |= results
+        stems.append(stem)
+    return stems
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise typer.BadParameter(
+            f"expected HEIGHTxWIDTH, e.g. 720x960. Received: {text}", param_hint="--size"
+        )
+    return int(height), int(width)
+
+
+def _load(network: str, weights: str, size: tuple[int, int] | None, output: Path) -> "Segmenter":
+    """The network; the output is looked at first, as that takes no seconds."""
+    start_keras()
+    from scmnet_zoo.predict import Segmenter, make_directory
+
+    make_directory(output)
+    return Segmenter(network, weights, size)
+
+
+def _report(console: Console, done: Sequence[tuple[Path, "Result"]], output: Path) -> None:
+    if len(done) == 1:
+        ((path, result),) = done
+        console.print(_shares(path, result))
+        console.print(f"{result.seconds:.2f} s in the network", highlight=False)
+    elif done:
+        console.print(_summary(done))
+    if done:
+        console.print(Text(one_line(f"Written to {output}")))
+
+
+def _shares(path: Path, result: "Result") -> Table:
+    table = Table(title=Text(one_line(path.name)))
+    table.add_column("")
+    table.add_column("class")
+    table.add_column("share", justify="right")
+    colours = dict(zip(result.classes, result.palette, strict=True))
+    for name, share in result.shares.items():
+        swatch = Text("  ", Style(bgcolor="rgb({},{},{})".format(*colours[name])))
+        table.add_row(swatch, Text(name), f"{share:.1%}")
+    return table
+
+
+def _summary(done: Sequence[tuple[Path, "Result"]]) -> Table:
+    table = Table()
+    table.add_column("photo")
+    table.add_column(f"{LARGEST} largest classes")
+    table.add_column("seconds", justify="right")
+    for path, result in done:
+        largest = list(result.shares.items())[:LARGEST]
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in largest)
+        table.add_row(Text(one_line(path.name)), Text(shares), f"{result.seconds:.2f}")
+    return table

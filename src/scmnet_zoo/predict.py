@@ -1,0 +1,325 @@
+"""A photograph in, its classes out."""
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from scmnet_zoo import viz
+from scmnet_zoo.data.labels import palette_for
+from scmnet_zoo.images import as_rgb, read_image
+from scmnet_zoo.layers.image_input import MINIMUM_SIDE
+from scmnet_zoo.models import NETWORKS
+from scmnet_zoo.weights.registry import find_checkpoint
+
+# What a network sees at most whose weights do not say what they were trained on: 1024x2048.
+UNKNOWN_TRAINING_PIXELS = 2_097_152
+SIDE_MULTIPLE = 8  # sides that the network sees, so that similar photographs share one graph
+MAXIMUM_CLASSES = 256  # as many as a mask of 8 bits can tell apart
+STRIP_PIXELS = 4_000_000  # how many pixels are decided at a time
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a network saw in a photograph.
+
+    Attributes:
+        photo: the photograph, upright: uint8 RGB, `(height, width, 3)`.
+        mask: index of the class of each pixel: uint8, `(height, width)`.
+        classes: names of the classes.
+        palette: their colours, RGB 0..255.
+        shares: fraction of the photograph by class, the largest first.
+        seconds: time the network took, without the building of its graph.
+        name: of the photograph's file without its suffix, else `"image"`.
+    """
+
+    photo: np.ndarray = field(repr=False)
+    mask: np.ndarray = field(repr=False)
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...] = field(repr=False)
+    shares: dict[str, float]
+    seconds: float
+    name: str = "image"
+
+    def overlay(self, opacity: float = 0.5, legend: bool = True) -> Image.Image:
+        """The photograph under the colours of its classes.
+
+        Args:
+            opacity: from 0, the photograph alone, to 1, the colours alone.
+            legend: add names, colours and shares of the classes below the picture.
+
+        Returns:
+            An RGB image of the photograph's size, with a legend a higher one.
+
+        Raises:
+            ValueError: an opacity outside 0..1.
+        """
+        picture = Image.fromarray(viz.blend(self.photo, self.mask, self.palette, opacity))
+        if not legend:
+            return picture
+        return viz.with_legend(picture, self.classes, self.palette, self.shares)
+
+    def index_mask(self) -> Image.Image:
+        """The mask as an image of mode P: its values are class indices, shown in their colours."""
+        image = Image.fromarray(self.mask)
+        image.putpalette([value for colour in self.palette for value in colour])
+        return image
+
+    def save(self, directory: str | os.PathLike, stem: str | None = None) -> tuple[Path, Path]:
+        """Write `STEM_overlay.png` and `STEM_mask.png`, neither of them by halves.
+
+        Args:
+            directory: folder to write to; made if it is not there.
+            stem: by default the photograph's name.
+
+        Returns:
+            The paths of the overlay and of the mask.
+
+        Raises:
+            OSError: the folder or a file cannot be written.
+        """
+        stem = self.name if stem is None else stem
+        paths = (Path(directory, f"{stem}_overlay.png"), Path(directory, f"{stem}_mask.png"))
+        make_directory(directory)
+        with _one_line_errors(directory), contextlib.ExitStack() as stack:
+            parts = [stack.enter_context(_part_of(path)) for path in paths]
+            # The fastest compression: of 100 megapixels, the others take minutes.
+            self.overlay().save(parts[0], "PNG", compress_level=1)
+            self.index_mask().save(parts[1], "PNG", compress_level=6)
+            for part, path in zip(parts, paths, strict=True):
+                os.replace(part, path)
+        return paths
+
+
+class Segmenter:
+    """A trained network that takes photographs.
+
+    Each is resized to about the number of pixels that the network was trained on, and the result
+    is brought back to the photograph's size.
+
+    Args:
+        network: key of the network (`scmnet-zoo models` lists them).
+        weights: a name (`scmnet-zoo weights` lists them) or the path of a `.safetensors` file
+            written by the zoo, which says what its classes are.
+        size: (height, width) the network is to see, each of at least 32 pixels. By default as
+            many pixels as in training, in the photograph's aspect ratio.
+
+    Raises:
+        ValueError: an unknown network, weights that do not exist, do not fit or do not name
+            their classes, or a wrong size.
+
+    Example:
+
+    >>> result = Segmenter("scmnet", weights="camvid")("street.jpg")
+    >>> print(result.shares)
+    >>> result.save("out")
+    """
+
+    def __init__(
+        self,
+        network: str = "scmnet",
+        weights: str | os.PathLike = "camvid",
+        size: tuple[int, int] | None = None,
+    ):
+        if network not in NETWORKS:
+            known = ", ".join(repr(key) for key in NETWORKS)
+            raise ValueError(f"Expected network to be one of {known}. Received: {network!r}")
+        self.size = None if size is None else _checked_size(size)
+        checkpoint = find_checkpoint(network, weights)
+        if checkpoint is None or checkpoint.metadata is None:
+            raise ValueError(
+                "Expected weights that name their classes: a name that `scmnet-zoo weights` lists, "
+                f"or a .safetensors file written by the zoo. Received: weights={weights!r}"
+            )
+        self.classes = checkpoint.metadata.classes
+        self.palette = palette_for(self.classes)
+        self.training_size = checkpoint.metadata.training_size
+        if len(self.classes) > MAXIMUM_CLASSES:
+            raise ValueError(
+                f"Expected weights of at most {MAXIMUM_CLASSES} classes. "
+                f"Received: {len(self.classes)} in {checkpoint.source}"
+            )
+        factory: Any = NETWORKS[network]
+        self.model = factory(weights=weights)
+        self._sizes_seen: set[tuple[int, int]] = set()
+
+    def __call__(self, photo: str | os.PathLike | Image.Image | np.ndarray) -> Result:
+        """Segment a photograph.
+
+        The first of each size runs twice, so that `Result.seconds` is without the building of
+        the graph.
+
+        Args:
+            photo: path of an image file, a Pillow image, or a uint8 array `(height, width, 3)`
+                in RGB.
+
+        Returns:
+            A `Result`, its mask at the photograph's own size.
+
+        Raises:
+            FileNotFoundError, IsADirectoryError: there is no such file, or it is a folder.
+            ValueError: what is given is no image, a damaged one, or one that is too large.
+        """
+        pixels, name = _load(photo)
+        height, width = pixels.shape[:2]
+        seen = self.size or network_size(height, width, self.training_size)
+        batch = _resized(pixels, seen)[None].astype("float32")
+        if seen not in self._sizes_seen:
+            self.model.predict_on_batch(batch)
+            self._sizes_seen.add(seen)
+        start = time.perf_counter()
+        probabilities = self.model.predict_on_batch(batch)[0]
+        seconds = time.perf_counter() - start
+        mask, counts = _decide(probabilities, height, width)
+        order = np.argsort(-counts, kind="stable")
+        return Result(
+            photo=pixels,
+            mask=mask,
+            classes=self.classes,
+            palette=self.palette,
+            shares={self.classes[i]: float(counts[i] / mask.size) for i in order},
+            seconds=seconds,
+            name=name,
+        )
+
+
+def segment(
+    photo: str | os.PathLike | Image.Image | np.ndarray,
+    network: str = "scmnet",
+    weights: str | os.PathLike = "camvid",
+) -> Result:
+    """Segment one photograph; for several make a `Segmenter`, which loads the network once.
+
+    Args and errors are those of `Segmenter` and of its call.
+    """
+    return Segmenter(network, weights)(photo)
+
+
+def network_size(height: int, width: int, training_size: tuple[int, int] | None) -> tuple[int, int]:
+    """The (height, width) at which a network sees a photograph.
+
+    As many pixels as it was trained on, never more, in the photograph's aspect ratio up to the
+    rounding of the sides to multiples of 8 and of at least 32. Where the training size is not
+    known, the photograph's own pixels up to 1024x2048.
+    """
+    pixels = min(height * width, UNKNOWN_TRAINING_PIXELS)
+    if training_size is not None:
+        pixels = training_size[0] * training_size[1]
+    scale = math.sqrt(pixels / (height * width))
+    if height <= width:
+        short = _side(height * scale, MINIMUM_SIDE)
+        return short, _side(min(width * scale, pixels / short), MINIMUM_SIDE)
+    short = _side(width * scale, MINIMUM_SIDE)
+    return _side(min(height * scale, pixels / short), MINIMUM_SIDE), short
+
+
+def make_directory(directory: str | os.PathLike) -> None:
+    """Make a folder for results, if it is not there.
+
+    Raises:
+        NotADirectoryError: a file has its name.
+        OSError: it cannot be made.
+    """
+    directory = Path(directory)
+    if directory.exists() and not directory.is_dir():
+        raise NotADirectoryError(f"{directory}: expected a folder for results. Received: a file")
+    with _one_line_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+def _side(length: float, minimum: int) -> int:
+    """Down to a multiple, past the rounding error of what should be one exactly."""
+    return max(minimum, int((length + 1e-6) // SIDE_MULTIPLE) * SIDE_MULTIPLE)
+
+
+def _checked_size(size) -> tuple[int, int]:
+    sides = tuple(size) if isinstance(size, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(n, int) and n >= MINIMUM_SIDE for n in sides):
+        raise ValueError(
+            f"Expected size to be (height, width), each of at least {MINIMUM_SIDE} pixels. "
+            f"Received: size={size!r}"
+        )
+    return sides
+
+
+def _load(photo) -> tuple[np.ndarray, str]:
+    """Pixels and name of what the caller gave."""
+    if isinstance(photo, str | os.PathLike):
+        return read_image(photo), Path(photo).stem
+    if isinstance(photo, Image.Image):
+        return as_rgb(photo), "image"
+    if not isinstance(photo, np.ndarray):
+        raise ValueError(
+            "Expected a photo to be a path, a Pillow image or a uint8 array (height, width, 3). "
+            f"Received: {type(photo).__name__}"
+        )
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
+        raise ValueError(
+            "Expected a photo to be a uint8 array (height, width, 3). "
+            f"Received: {photo.dtype} of shape {photo.shape}"
+        )
+    return photo, "image"
+
+
+def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bilinear with half-pixel centres; widened to all pixels that count where it shrinks."""
+    if pixels.shape[:2] == size:
+        return pixels
+    image = Image.fromarray(pixels)
+    return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
+
+
+def _decide(probabilities: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The likeliest class of each pixel at the photograph's size, and how often each occurs.
+
+    The probabilities `(h, w, classes)` are resized bilinearly, a class and a strip at a time:
+    those of 100 megapixels would not fit into memory.
+    """
+    planes = [Image.fromarray(p) for p in np.ascontiguousarray(np.moveaxis(probabilities, -1, 0))]
+    source_width, source_height = planes[0].size
+    mask = np.zeros((height, width), np.uint8)
+    counts = np.zeros(len(planes), np.int64)
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = mask[top : top + rows]
+        bottom = top + len(strip)
+        box = (0, top * source_height / height, source_width, bottom * source_height / height)
+        best = None
+        for index, plane in enumerate(planes):
+            values = np.asarray(
+                plane.resize((width, len(strip)), Image.Resampling.BILINEAR, box=box)
+            )
+            if best is None:
+                best = values.copy()
+                continue
+            strip[values > best] = index
+            np.maximum(best, values, out=best)
+        counts += np.bincount(strip.ravel(), minlength=len(planes))
+    return mask, counts
+
+
+@contextlib.contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to before the renaming; nothing is left there."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _one_line_errors(directory: str | os.PathLike) -> Iterator[None]:
+    """Errors of the file system as one line that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"{directory}: cannot be written to: {reason}") from error

@@ -1,0 +1,88 @@
+"""Drawing: a mask's colours over its photograph, and the legend to them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+Colour = tuple[int, int, int]
+
+STRIP_PIXELS = 4_000_000  # how many pixels are blended at a time
+SMALLEST_TEXT = 14  # pixels
+LEAST_SHARE = 0.0005  # of a class that the legend names: shown as 0.1%
+PICTURE_PER_TEXT = 36  # the picture's shorter side is about so many times the text's height
+
+
+def blend(
+    photo: np.ndarray, mask: np.ndarray, palette: Sequence[Colour], opacity: float
+) -> np.ndarray:
+    """Lay the colours of a mask over its photograph.
+
+    Args:
+        photo: uint8 RGB, `(height, width, 3)`.
+        mask: uint8 indices into the palette, `(height, width)`.
+        palette: one RGB colour for each class.
+        opacity: from 0, the photograph alone, to 1, the colours alone.
+
+    Returns:
+        A uint8 array `(height, width, 3)`.
+
+    Raises:
+        ValueError: an opacity outside 0..1.
+    """
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"Expected opacity to be from 0 to 1. Received: opacity={opacity}")
+    weight = round(256 * opacity)
+    colours = np.array(palette, np.uint16) * weight + 128
+    result = np.empty_like(photo)
+    rows = max(1, STRIP_PIXELS // photo.shape[1])
+    for top in range(0, len(photo), rows):
+        strip = slice(top, top + rows)
+        result[strip] = (
+            photo[strip].astype(np.uint16) * (256 - weight) + colours[mask[strip]]
+        ) >> 8
+    return result
+
+
+def with_legend(
+    picture: Image.Image,
+    classes: Sequence[str],
+    palette: Sequence[Colour],
+    shares: Mapping[str, float],
+) -> Image.Image:
+    """The picture with a legend below it: the classes it shows, their colours and shares.
+
+    Args:
+        picture: an RGB image.
+        classes: the names, in the order of the palette.
+        palette: one RGB colour for each class.
+        shares: fraction of the picture by class, in the order to list them; those that would
+            show as 0.0% are left out.
+
+    Returns:
+        A higher RGB image, also wider where the picture is too narrow for one entry.
+    """
+    size = max(SMALLEST_TEXT, min(picture.size) // PICTURE_PER_TEXT)
+    font = ImageFont.load_default(size)
+    colours = dict(zip(classes, palette, strict=True))
+    entries = [(name, f"{name} {share:.1%}") for name, share in shares.items()]
+    entries = [entry for entry in entries if shares[entry[0]] >= LEAST_SHARE]
+
+    pad, line = size // 2, 2 * size
+    cell = 2 * pad + line + round(max(font.getlength(text) for _, text in entries))
+    columns = max(1, (picture.width - 2 * pad) // cell)
+    columns = -(-len(entries) // -(-len(entries) // columns))  # as even as the rows allow
+    rows = -(-len(entries) // columns)
+
+    width = max(picture.width, columns * cell + 2 * pad)
+    canvas = Image.new("RGB", (width, picture.height + rows * line + 2 * pad), "white")
+    canvas.paste(picture, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for position, (name, text) in enumerate(entries):
+        column, row = divmod(position, rows)
+        left = pad + column * cell
+        middle = picture.height + pad + row * line + line // 2
+        swatch = (left, middle - size // 2, left + round(1.5 * size), middle + size // 2)
+        draw.rectangle(swatch, fill=colours[name], outline="black")
+        draw.text((left + line, middle), text, fill="black", font=font, anchor="lm")
+    return canvas

@@ -1,0 +1,301 @@
+"""`scmnet-zoo segment`: in this process with one network for all, and for real."""
+
+import errno
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photo_tools import checkpoint_file, pixels, segmenter
+from PIL import Image
+from typer.testing import CliRunner
+
+from scmnet_zoo import cli
+from scmnet_zoo.cli.segment import find_photos, unique_stems
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """The network that is there already, for commands that need not load one."""
+    made = []
+
+    def make(*arguments):
+        made.append(arguments)
+        return segmenter()
+
+    monkeypatch.setattr("scmnet_zoo.predict.Segmenter", make)
+    return made
+
+
+def _draw(path, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels(97, 131, seed)).save(path)
+    return path
+
+
+def _segment(*arguments):
+    return runner.invoke(cli.app, ["segment", *map(str, arguments)])
+
+
+def _assert_one_line(result, status=1):
+    """One line on stderr, no traceback; returns it without its prefix."""
+    assert result.exit_code == status
+    assert isinstance(result.exception, SystemExit)
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("scmnet-zoo: error: ")
+    return line.removeprefix("scmnet-zoo: error: ")
+
+
+def _files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_photograph(tmp_path, network):
+    result = _segment(_draw(tmp_path / "street.png"), "--output", tmp_path / "out")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert _files(tmp_path / "out") == ["street_mask.png", "street_overlay.png"]
+    expected = segmenter()(tmp_path / "street.png")
+    mask = np.asarray(Image.open(tmp_path / "out" / "street_mask.png"))
+    np.testing.assert_array_equal(mask, expected.mask)
+    for name, share in expected.shares.items():
+        assert re.search(rf"{name} +│ +{share:.1%}", result.stdout)
+    assert re.search(r"\d\.\d\d s in the network", result.stdout)
+
+
+def test_options_reach_the_network(tmp_path, network):
+    photo = _draw(tmp_path / "street.png")
+    options = ("--network", "fastscnn", "--weights", "w.safetensors", "--size", "64x96")
+    assert _segment(photo, *options, "--output", tmp_path / "out").exit_code == 0
+    assert network == [("fastscnn", "w.safetensors", (64, 96))]
+
+
+def test_the_example(tmp_path, network):
+    result = _segment("--example", "--output", tmp_path)
+    assert result.exit_code == 0
+    assert Image.open(tmp_path / "street_mask.png").size == (1280, 720)
+
+
+def test_a_folder_goes_on_past_a_bad_file(tmp_path, network):
+    for name in ("a.png", "c.png"):
+        _draw(tmp_path / "in" / name)
+    (tmp_path / "in" / "b.jpg").write_text("no photograph")
+    (tmp_path / "in" / "notes.txt").write_text("not looked at")
+    result = _segment(tmp_path / "in", "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    bad, total = result.stderr.splitlines()
+    assert bad.startswith(f"{tmp_path / 'in' / 'b.jpg'}: expected an image")
+    assert total == "scmnet-zoo: error: 1 of 3 files could not be segmented"
+    assert [name for name in _files(tmp_path / "out") if "mask" in name] == [
+        "a_mask.png",
+        "c_mask.png",
+    ]
+    assert "a.png" in result.stdout
+    assert "c.png" in result.stdout
+    assert len(network) == 1
+
+
+def test_files_of_one_name_do_not_overwrite_one_another(tmp_path, network):
+    photos = [
+        _draw(tmp_path / name, seed)
+        for seed, name in enumerate(("a/x.jpg", "b/x.png", "c/x-2.png", "c/X.png"))
+    ]
+    result = _segment(*photos, "--output", tmp_path / "out")
+    assert result.exit_code == 0
+    masks = sorted((tmp_path / "out").glob("*_mask.png"))
+    assert len(masks) == 4
+    expected = [segmenter()(photo).mask.tobytes() for photo in photos]
+    assert {np.asarray(Image.open(path)).tobytes() for path in masks} == set(expected)
+
+
+def test_results_do_not_overwrite_photographs(tmp_path):
+    photos = [tmp_path / "a.jpg", tmp_path / "a_mask.png"]
+    assert unique_stems(photos, tmp_path) == ["a-2", "a_mask"]
+    assert unique_stems(photos, tmp_path / "out") == ["a", "a_mask"]
+
+
+def test_a_file_given_twice_is_segmented_once(tmp_path):
+    photo = _draw(tmp_path / "a.png")
+    assert find_photos([photo, tmp_path, photo]) == [photo]
+
+
+def test_an_empty_folder(tmp_path):
+    assert "expected a folder with images" in _assert_one_line(_segment(tmp_path))
+
+
+@pytest.mark.parametrize("arguments", [(), ("--size", "720")])
+def test_usage(tmp_path, arguments):
+    photo = [_draw(tmp_path / "a.png")] if arguments else []
+    result = _segment(*photo, *arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_a_missing_file(tmp_path):
+    line = _assert_one_line(_segment(tmp_path / "none.jpg"))
+    assert line == (
+        f"{tmp_path / 'none.jpg'}: expected an image (JPEG, PNG, WebP, ...). Received: no such file"
+    )
+
+
+def test_a_text_file_named_jpg(tmp_path):
+    (tmp_path / "text.jpg").write_text("no photograph\n" * 50)
+    assert "expected an image" in _assert_one_line(_segment(tmp_path / "text.jpg"))
+
+
+def test_a_truncated_jpeg(tmp_path):
+    path = _draw(tmp_path / "photo.jpg")
+    path.write_bytes(path.read_bytes()[:-500])
+    line = _assert_one_line(_segment(path, "--output", tmp_path / "out"))
+    assert "truncated or damaged JPEG" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_weights(tmp_path):
+    photo = _draw(tmp_path / "a.png")
+    result = _segment(photo, "--weights", "nonsense", "--output", tmp_path / "out")
+    assert "Received: weights='nonsense'" in _assert_one_line(result)
+
+
+def test_weights_of_another_network(tmp_path):
+    photo = _draw(tmp_path / "a.png")
+    options = ("--network", "contextnet", "--weights", checkpoint_file())
+    line = _assert_one_line(_segment(photo, *options, "--output", tmp_path / "out"))
+    assert "Expected weights of the network 'contextnet'" in line
+
+
+def test_an_unknown_network(tmp_path):
+    photo = _draw(tmp_path / "a.png")
+    result = _segment(photo, "--network", "segnet", "--output", tmp_path / "out")
+    assert "Expected network to be one of 'scmnet'" in _assert_one_line(result)
+
+
+def test_an_output_that_is_a_file(tmp_path, network):
+    photo = _draw(tmp_path / "a.png")
+    line = _assert_one_line(_segment(photo, "--output", photo))
+    assert line == f"{photo}: expected a folder for results. Received: a file"
+    assert network == []
+
+
+def test_a_full_disk_ends_the_run(tmp_path, network, monkeypatch):
+    photos = [_draw(tmp_path / name) for name in ("a.png", "b.png")]
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    line = _assert_one_line(_segment(*photos, "--output", tmp_path / "out"))
+    assert line == f"{tmp_path / 'out'}: cannot be written to: No space left on device"
+    assert _files(tmp_path / "out") == []
+
+
+def test_an_interruption_leaves_nothing_half_written(tmp_path, network, monkeypatch):
+    def interrupted(image, path, *_arguments, **_options):
+        path.write_bytes(b"half a picture")
+        raise KeyboardInterrupt
+
+    photo = _draw(tmp_path / "a.png")
+    monkeypatch.setattr(Image.Image, "save", interrupted)
+    result = _segment(photo, "--output", tmp_path / "out")
+    assert _assert_one_line(result, status=130) == "interrupted"
+    assert _files(tmp_path / "out") == []
+
+
+def test_a_file_name_that_is_no_text(tmp_path, network):
+    photo = _draw(tmp_path / "street.png")
+    odd = tmp_path / os.fsdecode(b"\xff[bold]\n.png")
+    photo.rename(odd)
+    result = _segment(odd, "--output", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "?[bold]" in result.stdout
+    assert len(_files(tmp_path / "out")) == 2
+
+
+# For real: a process of its own.
+
+
+def _run(*arguments, **environment):
+    return subprocess.run(
+        [Path(sys.executable).with_name("scmnet-zoo"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=600,
+    )
+
+
+def test_a_process_prints_only_its_result(tmp_path):
+    photo = _draw(tmp_path / "street.png")
+    done = _run("segment", photo, "--weights", checkpoint_file(), "--output", tmp_path / "out")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    mask = np.asarray(Image.open(tmp_path / "out" / "street_mask.png"))
+    assert (mask == segmenter()(photo).mask).mean() > 0.999
+
+
+def test_a_process_fails_in_one_line(tmp_path):
+    done = _run("segment", _draw(tmp_path / "a.png"), "--weights", "nonsense")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("scmnet-zoo: error: Expected weights")
+
+
+def test_a_missing_backend_is_one_line(tmp_path):
+    (tmp_path / "jax.py").write_text("raise ModuleNotFoundError(\"No module named 'jax'\")\n")
+    done = _run("segment", "--example", KERAS_BACKEND="jax", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == "scmnet-zoo: error: No module named 'jax'; the backend is 'jax'\n"
+
+
+MEASURED = """
+import resource, sys
+from scmnet_zoo import cli
+try:
+    cli.main()
+finally:
+    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["photo.jpg", "photo16.png", "alpha.png"])
+def test_100_megapixels(tmp_path, name):
+    height, width = 7500, 13334
+    photo = np.tile(pixels(750, 1334), (10, 10, 1))[:, :width]
+    photo = np.pad(photo, ((0, 0), (0, width - photo.shape[1]), (0, 0)))
+    if name == "alpha.png":
+        image = Image.fromarray(photo)
+        image.putalpha(200)
+    elif name == "photo16.png":
+        image = Image.fromarray(photo[..., 0].astype("uint16") * 257)
+    else:
+        image = Image.fromarray(photo)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {"exif": exif} if name == "photo.jpg" else {"compress_level": 1}
+    image.save(tmp_path / name, **options)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", MEASURED, "segment", tmp_path / name),
+            *("--weights", checkpoint_file(), "--output", tmp_path / "out"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0
+    peak = int(re.fullmatch(r"peak (\d+)\n", done.stderr)[1]) * 1024  # Linux counts in KiB
+    assert peak < 4 * 2**30
+    Image.MAX_IMAGE_PIXELS, limit = None, Image.MAX_IMAGE_PIXELS
+    try:
+        mask = Image.open(tmp_path / "out" / f"{Path(name).stem}_mask.png")
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    assert mask.size == ((height, width) if name == "photo.jpg" else (width, height))
