@@ -11,12 +11,13 @@ from scmnet_zoo._version import __version__
 
 if TYPE_CHECKING:
     from scmnet_zoo import layers, weights
-    from scmnet_zoo.models import NETWORKS, ContextNet, FastSCNN, SCMNet
+    from scmnet_zoo.models import NETWORKS, ContextNet, DeepLabV3Plus, FastSCNN, SCMNet
     from scmnet_zoo.predict import Result, Segmenter, segment
 
 __all__ = [
     "NETWORKS",
     "ContextNet",
+    "DeepLabV3Plus",
     "FastSCNN",
     "Result",
     "SCMNet",

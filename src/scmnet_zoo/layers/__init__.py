@@ -3,6 +3,7 @@
 from scmnet_zoo.layers.atrous_spatial_pyramid_pooling import AtrousSpatialPyramidPooling
 from scmnet_zoo.layers.context_mining import ContextMiningModule
 from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
+from scmnet_zoo.layers.dilated_max_pooling import DilatedMaxPooling2D
 from scmnet_zoo.layers.feature_fusion import DeepShallowFeatureFusion
 from scmnet_zoo.layers.image_input import ImageInput
 from scmnet_zoo.layers.inverted_residual import InvertedResidual
@@ -16,6 +17,7 @@ __all__ = [
     "DeepShallowFeatureFusion",
     "DepthwiseConv2D",
     "DepthwiseSeparableConv2D",
+    "DilatedMaxPooling2D",
     "ImageInput",
     "InvertedResidual",
     "PyramidPooling",

@@ -1,6 +1,7 @@
 """The networks, as factory functions that return a plain `keras.Model`."""
 
 from scmnet_zoo.models.contextnet import ContextNet
+from scmnet_zoo.models.deeplab_v3_plus import DeepLabV3Plus
 from scmnet_zoo.models.fast_scnn import FastSCNN
 from scmnet_zoo.models.scmnet import SCMNet
 
@@ -9,6 +10,7 @@ NETWORKS = {
     "scmnet": SCMNet,
     "fastscnn": FastSCNN,
     "contextnet": ContextNet,
+    "deeplabv3plus": DeepLabV3Plus,
 }
 
-__all__ = ["NETWORKS", "ContextNet", "FastSCNN", "SCMNet"]
+__all__ = ["NETWORKS", "ContextNet", "DeepLabV3Plus", "FastSCNN", "SCMNet"]

@@ -8,7 +8,7 @@ import keras
 
 from scmnet_zoo.layers import ImageInput, ResizeToPartner
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
-from scmnet_zoo.weights.checkpoint import Checkpoint, Normalisation, load_checkpoint
+from scmnet_zoo.weights.checkpoint import Checkpoint, Metadata, Normalisation, load_checkpoint
 from scmnet_zoo.weights.registry import find_checkpoint
 
 DEFAULT_CLASSES = 19
@@ -69,7 +69,7 @@ def plan(
     if checkpoint is not None:
         classes = checkpoint.num_classes or num_classes or DEFAULT_CLASSES
         if checkpoint.metadata is not None:
-            arguments = _agree(given, defaults, checkpoint)
+            arguments = _agree(given, defaults, checkpoint.metadata, checkpoint.source)
             normalisation = checkpoint.metadata.normalisation
     return Plan(
         network=network,
@@ -91,19 +91,19 @@ def _complete(known: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]
     return arguments
 
 
-def _agree(given, defaults, checkpoint: Checkpoint) -> dict[str, Any]:
+def _agree(given, defaults, metadata: Metadata, source: str) -> dict[str, Any]:
     """The network's own arguments: the caller's, which must not contradict the weights'."""
-    unknown = sorted(set(checkpoint.metadata.arguments) - set(defaults))
+    unknown = sorted(set(metadata.arguments) - set(defaults))
     if unknown:
         raise ValueError(
             f"Expected weights with arguments among {sorted(defaults)}. "
-            f"Received: {checkpoint.source}, which was made with {', '.join(unknown)}"
+            f"Received: {source}, which was made with {', '.join(unknown)}"
         )
-    stored = _complete(checkpoint.metadata.arguments, defaults)
+    stored = _complete(metadata.arguments, defaults)
     for key, value in given.items():
         if value is not None and _plain(value) != _plain(stored[key]):
             raise ValueError(
-                f"Expected {key}={_plain(stored[key])!r}, as the weights in {checkpoint.source} "
+                f"Expected {key}={_plain(stored[key])!r}, as the weights in {source} "
                 f"were trained. Received: {key}={value!r}"
             )
     return stored

@@ -1,0 +1,118 @@
+"""From a weight file of keras.applications into a backbone."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from scmnet_zoo.models.backbones._imagenet import FILES, imagenet_file
+from scmnet_zoo.models.backbones.mobilenet_v2 import applications_paths as mobilenet_v2_paths
+from scmnet_zoo.models.backbones.xception import applications_paths as xception_paths
+
+IMAGENET = "imagenet"
+PATHS = {
+    "mobilenet_v2": mobilenet_v2_paths,
+    "xception": xception_paths,
+}
+# Layers of the files that a network may do without: MobileNetV2's last convolution.
+OPTIONAL = "last_conv"
+
+# The arrays of a layer by their number: a convolution, a separable one, a batch norm.
+LEAVES = {
+    1: ("kernel",),
+    2: ("depthwise/kernel", "pointwise/kernel"),
+    4: ("gamma", "beta", "moving_mean", "moving_variance"),
+}
+
+
+def read_pretrained(backbone: str, weights: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The tensors of a backbone by variable path.
+
+    Args:
+        backbone: key of the backbone.
+        weights: `"imagenet"`, or the path of a `..._notop.h5` file of keras.applications.
+
+    Raises:
+        ValueError: a backbone without ImageNet weights, or a file that is not there, damaged or of
+            another network.
+        OSError: the weights cannot be downloaded.
+    """
+    if backbone not in PATHS:
+        raise ValueError(
+            f"Expected backbone_weights=None or one of the backbones {tuple(FILES)}, which have "
+            f"ImageNet weights. Received: backbone_weights={weights!r}, backbone={backbone!r}"
+        )
+    if not isinstance(weights, str | os.PathLike):
+        raise ValueError(
+            f"Expected backbone_weights to be None, {IMAGENET!r} or the path of a .h5 file. "
+            f"Received: backbone_weights={weights!r}"
+        )
+    path = imagenet_file(backbone) if weights == IMAGENET else Path(weights)
+    if not path.is_file():
+        raise ValueError(
+            f"Expected backbone_weights to be None, {IMAGENET!r} or the path of a .h5 file. "
+            f"Received: backbone_weights={os.fspath(weights)!r}, which is no file"
+        )
+    layers = _read_layers(path)
+    paths = PATHS[backbone](layers)
+    tensors = {}
+    for layer, arrays in layers.items():
+        if layer not in paths or len(arrays) not in LEAVES:
+            raise ValueError(
+                f"{path} does not fit the backbone {backbone!r}: it holds a layer {layer!r} of "
+                f"{len(arrays)} arrays, which the backbone has not"
+            )
+        for leaf, array in zip(LEAVES[len(arrays)], arrays, strict=True):
+            tensors[f"{paths[layer]}/{leaf}"] = array
+    return tensors
+
+
+def _read_layers(path: Path) -> dict[str, list[np.ndarray]]:
+    """The arrays of each layer that has any, in the file's order."""
+    try:
+        with h5py.File(path) as file:
+            root = file.get("model_weights", file)
+            names = {_text(layer): root[_text(layer)] for layer in root.attrs["layer_names"]}
+            layers = {
+                layer: [np.asarray(group[_text(key)]) for key in group.attrs["weight_names"]]
+                for layer, group in names.items()
+            }
+    except (OSError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} is not a weight file of keras.applications: {reason}") from error
+    return {layer: arrays for layer, arrays in layers.items() if arrays}
+
+
+def _text(name) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def assign_pretrained(
+    backbone: keras.Model, tensors: Mapping[str, np.ndarray], source: str
+) -> None:
+    """Give a backbone all its tensors; nothing changes where any of them does not fit.
+
+    Raises:
+        ValueError: a tensor that is missing, unknown, of another shape or not finite.
+    """
+    variables = {v.path: v for v in backbone.weights}
+    problems = [f"it lacks {path}" for path in variables if path not in tensors]
+    for path, tensor in tensors.items():
+        if path not in variables:
+            if not path.startswith(OPTIONAL):
+                problems.append(f"it holds {path}, which the backbone has not")
+        elif tensor.shape != tuple(variables[path].shape):
+            expected = tuple(variables[path].shape)
+            problems.append(f"{path} has shape {tensor.shape}, expected {expected}")
+        elif not np.isfinite(tensor).all():
+            problems.append(f"{path} holds values that are not finite")
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise ValueError(
+            f"The backbone's weights in {source} do not fit: {'; '.join(problems[:3])}{more}"
+        )
+    for path, variable in variables.items():
+        variable.assign(tensors[path])

@@ -1,0 +1,1 @@
+"""Weights of other implementations, brought to the zoo's variable paths."""
