@@ -65,7 +65,7 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_padding(padding)
-        if depthwise_activation is not None and not depthwise_batchnorm:
+        if depthwise_activation not in (None, "linear") and not depthwise_batchnorm:
             raise ValueError(
                 "Expected depthwise_batchnorm=True with a depthwise_activation. "
                 f"Received: depthwise_activation={depthwise_activation!r}"

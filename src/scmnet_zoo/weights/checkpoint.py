@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import safetensors
@@ -70,9 +71,12 @@ class Checkpoint:
     path: Path
     tensors: Mapping[str, np.ndarray] | None
     metadata: Metadata | None = field(default=None)
+    h5_classes: int | None = None  # of a `.weights.h5`
 
     @property
     def num_classes(self) -> int | None:
+        if self.tensors is None:
+            return self.h5_classes
         if self.metadata is not None:
             return len(self.metadata.classes)
         bias = (self.tensors or {}).get(f"{CLASSIFIER}/bias")
@@ -94,7 +98,7 @@ def read_checkpoint(path: str | os.PathLike, network: str) -> Checkpoint:
         return _read_safetensors(path, network)
     if path.name.endswith(".keras"):
         return Checkpoint(str(path), path, _read_keras(path))
-    return Checkpoint(str(path), path, None)
+    return Checkpoint(str(path), path, None, h5_classes=_h5_layout(path)[1])
 
 
 def _read_safetensors(path: Path, network: str) -> Checkpoint:
@@ -151,7 +155,7 @@ def load_checkpoint(
     """
     tensors = checkpoint.tensors
     if tensors is None:
-        tensors = _read_h5(model, checkpoint.path, build)
+        tensors = _read_h5(model, checkpoint, build)
     variables = {v.path: v for v in model.weights}
     kernel = f"{CLASSIFIER}/kernel"
     skipped: set[str] = set()
@@ -195,30 +199,32 @@ def _of_classifier(path: str) -> bool:
     return layer == CLASSIFIER or (layer.startswith(AUXILIARY) and layer.endswith("_classifier"))
 
 
-def _read_h5(
-    model: keras.Model, path: Path, build: Callable[[int], keras.Model]
-) -> dict[str, np.ndarray]:
-    """Read a `.weights.h5` through a twin of the model with the file's number of classes."""
-    import h5py
-
+def _h5_layout(path: Path) -> tuple[collections.Counter, int | None]:
+    """How often each shape occurs in a `.weights.h5`, and its classifier's number of classes."""
     shapes: collections.Counter = collections.Counter()
+    classes: list[int] = []
 
-    def count(name, item):
-        if isinstance(item, h5py.Dataset):
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset) and not name.startswith("optimizer/"):
             shapes[item.shape] += 1
+        elif item.attrs.get("name") == CLASSIFIER and "0" in item:
+            classes.append(item["0"].shape[-1])
 
     try:
         with h5py.File(path) as file:
-            file.visititems(count)
-    except OSError as error:
+            file.visititems(visit)
+    except (OSError, RuntimeError, KeyError) as error:
         raise ValueError(f"{path} is not a whole HDF5 file: {_first_line(error)}") from error
-    expected = collections.Counter(tuple(v.shape) for v in model.variables)
-    extra = shapes - expected
-    classes = model.get_layer(CLASSIFIER).filters
-    if extra:
-        (classes,) = next((s for s in extra if len(s) == 1), (classes,))
-    twin = build(classes)
-    if shapes != collections.Counter(tuple(v.shape) for v in twin.variables):
+    return shapes, classes[0] if classes else None
+
+
+def _read_h5(
+    model: keras.Model, checkpoint: Checkpoint, build: Callable[[int], keras.Model]
+) -> dict[str, np.ndarray]:
+    """Read a `.weights.h5` through a twin of the model with the file's number of classes."""
+    path = checkpoint.path
+    twin = build(checkpoint.num_classes or model.get_layer(CLASSIFIER).filters)
+    if _h5_layout(path)[0] != collections.Counter(tuple(v.shape) for v in twin.weights):
         raise ValueError(f"{path} does not fit {model.name}: it holds tensors of other shapes")
     try:
         twin.load_weights(path)
