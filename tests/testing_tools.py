@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 
-
 CLASSIFIER_GAIN = 0.001  # keeps the softmax away from 0 and 1
 
 

@@ -30,6 +30,5 @@ CASES = {
     "scmnet": Case("scmnet"),
     "fastscnn": Case("fastscnn"),
     "contextnet": Case("contextnet"),
-    "deeplab_mobilenet_v2": Case("deeplabv3plus", {"backbone": "mobilenet_v2"}, PLUS_MINUS_ONE),
     "deeplabv3plus": Case("deeplabv3plus", {"backbone": "mobilenet_v2"}, PLUS_MINUS_ONE),
 }

@@ -41,9 +41,9 @@ def models():
     built = {}
 
     def get(case):
-        if case.key not in built:
-            built[case.key] = randomise(case.build(num_classes=CLASSES))
-        return built[case.key]
+        if str(case) not in built:
+            built[str(case)] = randomise(case.build(num_classes=CLASSES))
+        return built[str(case)]
 
     return get
 

@@ -35,7 +35,7 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
     Example:
 
     >>> x = keras.ops.ones((1, 16, 32, 64))
-    >>> AtrousSpatialPyramidPooling(48, rates=(6, 12))(x).shape
+    >>> keras.ops.shape(AtrousSpatialPyramidPooling(48, rates=(6, 12))(x))
     (1, 16, 32, 48)
     """
 

@@ -38,7 +38,7 @@ class ContextMiningModule(keras.layers.Layer):
     Example:
 
     >>> x = keras.ops.ones((1, 32, 64, 48))
-    >>> ContextMiningModule()(x).shape
+    >>> keras.ops.shape(ContextMiningModule()(x))
     (1, 32, 64, 48)
     """
 

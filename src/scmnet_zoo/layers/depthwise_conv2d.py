@@ -39,7 +39,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     Example:
 
     >>> x = keras.ops.ones((1, 32, 64, 8))
-    >>> DepthwiseConv2D(3, strides=2, padding="same")(x).shape
+    >>> keras.ops.shape(DepthwiseConv2D(3, strides=2, padding="same")(x))
     (1, 16, 32, 8)
     """
 
@@ -111,5 +111,6 @@ def _window(size, taps, stride, dilation, padding):
     if padding == "valid":
         return 0, 0, (size - extent) // stride + 1
     outputs = -(-size // stride)
-    total = max((outputs - 1) * stride + extent - size, 0)
+    total = (outputs - 1) * stride + extent - size
+    total = max(total, 0) if isinstance(total, int) else ops.maximum(total, 0)
     return total // 2, total - total // 2, outputs

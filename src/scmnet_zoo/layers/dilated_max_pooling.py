@@ -23,7 +23,7 @@ class DilatedMaxPooling2D(keras.layers.Layer):
     Example:
 
     >>> x = keras.ops.ones((1, 16, 32, 8))
-    >>> DilatedMaxPooling2D(2)(x).shape
+    >>> keras.ops.shape(DilatedMaxPooling2D(2)(x))
     (1, 16, 32, 8)
     """
 

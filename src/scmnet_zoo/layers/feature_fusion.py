@@ -61,7 +61,7 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
     Example:
 
     >>> maps = [keras.ops.ones((1, 2 * 2**i, 3 * 2**i, 8)) for i in range(6)]
-    >>> DeepShallowFeatureFusion(16)(maps).shape
+    >>> keras.ops.shape(DeepShallowFeatureFusion(16)(maps))
     (1, 64, 96, 16)
     """
 

@@ -42,7 +42,7 @@ class InvertedResidual(keras.layers.Layer):
     Example:
 
     >>> x = keras.ops.ones((1, 32, 64, 48))
-    >>> InvertedResidual(64, expansion=6, strides=2)(x).shape
+    >>> keras.ops.shape(InvertedResidual(64, expansion=6, strides=2)(x))
     (1, 16, 32, 64)
     """
 

@@ -36,7 +36,7 @@ class PyramidPooling(keras.layers.Layer):
     Example:
 
     >>> x = keras.ops.ones((1, 12, 24, 128))
-    >>> PyramidPooling(128)(x).shape
+    >>> keras.ops.shape(PyramidPooling(128)(x))
     (1, 12, 24, 128)
     """
 

@@ -44,7 +44,7 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
     Example:
 
     >>> x = keras.ops.ones((1, 64, 128, 24))
-    >>> DepthwiseSeparableConv2D(32, strides=2)(x).shape
+    >>> keras.ops.shape(DepthwiseSeparableConv2D(32, strides=2)(x))
     (1, 32, 64, 32)
     """
 
