@@ -243,7 +243,8 @@ def test_unknown_weights():
 @pytest.mark.parametrize("weights", [None, "untold.weights.h5"])
 def test_weights_that_do_not_name_their_classes(tmp_path, monkeypatch, weights):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "untold.weights.h5").touch()
+    if weights:
+        segmenter().model.save_weights(tmp_path / weights)
     with pytest.raises(ValueError, match="Expected weights that name their classes"):
         Segmenter("scmnet", weights=weights)
 
