@@ -23,10 +23,20 @@ from scmnet_zoo.weights import manifest, read_checkpoint
 from scmnet_zoo.weights.checkpoint import Metadata, load_checkpoint, write_checkpoint
 
 CLASSES = 5
-SIZES = [(480, 360), (64, 64), (33, 47), pytest.param((721, 1281), marks=pytest.mark.long)]
+# JAX compiles each model anew for each size, seconds to minutes on a CPU.
+slow_on_jax = [pytest.mark.long] if keras.backend.backend() == "jax" else []
+SIZES = [
+    (64, 64),
+    pytest.param((33, 47), marks=slow_on_jax),
+    pytest.param((480, 360), marks=slow_on_jax),
+    pytest.param((721, 1281), marks=pytest.mark.long),
+]
 SUFFIXES = (".safetensors", ".keras", ".weights.h5")
 
 every_network = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+every_network_at_length_on_jax = pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=slow_on_jax, id=key) for key, case in CASES.items()]
+)
 # What a format does wrong it does with one network as with all.
 every_network_or_format = pytest.mark.parametrize(
     ("case", "suffix"),
@@ -48,7 +58,7 @@ def models():
     return get
 
 
-@pytest.fixture(params=["mixed_bfloat16", "mixed_float16"])
+@pytest.fixture(params=["mixed_bfloat16", pytest.param("mixed_float16", marks=slow_on_jax)])
 def mixed_policy(request):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(request.param)
@@ -91,7 +101,7 @@ def test_probabilities_at_the_size_of_the_image(models, case, size):
     np.testing.assert_allclose(y.sum(-1), 1.0, atol=1e-5)
 
 
-@every_network
+@every_network_at_length_on_jax
 def test_images_of_a_batch_do_not_mix(models, case):
     x = np.concatenate([images(64, 96, seed=0), images(64, 96, seed=1)])
     together = run(models(case), x)
@@ -114,7 +124,7 @@ def test_a_graph_of_unknown_sizes_gives_the_same(models, case):
         assert relative_error(graph(x.astype("float32")).numpy(), run(model, x)) < 1e-4
 
 
-@pytest.mark.parametrize("classes", [2, 11, 19])
+@pytest.mark.parametrize("classes", [2, pytest.param(11, marks=pytest.mark.long)])
 @every_network
 def test_number_of_classes(case, classes):
     model = case.build(num_classes=classes, input_shape=(64, 96, 3))
@@ -131,7 +141,7 @@ def test_nineteen_classes_and_any_size_by_default(case):
     )
 
 
-@every_network
+@every_network_at_length_on_jax
 def test_logits(models, case):
     logits = case.build(num_classes=CLASSES, classifier_activation=None)
     logits.set_weights(models(case).get_weights())
@@ -142,7 +152,7 @@ def test_logits(models, case):
     assert relative_error(softmax, run(models(case), images(64, 64))) < 1e-4
 
 
-@every_network
+@every_network_at_length_on_jax
 def test_image_types_give_the_same(models, case):
     x = images(64, 64)
     expected = run(models(case), x.astype("float32"))
@@ -150,7 +160,7 @@ def test_image_types_give_the_same(models, case):
         np.testing.assert_allclose(run(models(case), x.astype(dtype)), expected, atol=1e-6)
 
 
-@every_network
+@every_network_at_length_on_jax
 def test_preprocessing_is_the_stated_normalisation(models, case):
     bare = case.build(num_classes=CLASSES, include_preprocessing=False)
     bare.set_weights(models(case).get_weights())
@@ -179,7 +189,7 @@ def test_mixed_precision(models, case, mixed_policy):
     assert np.abs(y - run(models(case), images(64, 64))).mean() < 0.05
 
 
-@every_network
+@every_network_at_length_on_jax
 def test_gradients_reach_every_trainable_variable(case):
     model = randomise(case.build(num_classes=3))
     found = gradients(model, images(64, 96).astype("float32"))
@@ -214,7 +224,9 @@ def test_keras_file_loads_without_the_factory(models, case, write):
     np.testing.assert_allclose(run(loaded, x), run(models(case), x), atol=1e-6)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "suffix", [".safetensors", pytest.param(".keras", marks=pytest.mark.long), ".weights.h5"]
+)
 @every_network
 def test_weights_from_a_file(models, case, write, suffix):
     model = case.build(weights=write(case, suffix), num_classes=CLASSES)
@@ -328,7 +340,7 @@ def test_argument_that_contradicts_the_weights(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["fastscnn", "contextnet"])
-@pytest.mark.parametrize("suffix", [".safetensors", ".keras"])
+@pytest.mark.parametrize("suffix", [".safetensors", pytest.param(".keras", marks=pytest.mark.long)])
 def test_auxiliary_heads_are_optional_in_files(write, key, suffix, caplog):
     case = CASES[key]
     trained = randomise(case.build(num_classes=CLASSES, auxiliary=True))
