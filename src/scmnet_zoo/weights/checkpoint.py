@@ -136,7 +136,7 @@ def write_checkpoint(path: str | os.PathLike, model: keras.Model, metadata: Meta
     }
     temporary = Path(f"{path}.part")
     try:
-        safetensors.numpy.save_file(tensors, temporary, {METADATA_KEY: metadata.to_json()})
+        temporary.write_bytes(safetensors.numpy.save(tensors, {METADATA_KEY: metadata.to_json()}))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

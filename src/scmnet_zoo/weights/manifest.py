@@ -30,7 +30,14 @@ ENTRY_FIELDS = {
     "training_command": str,
     "results": list,
 }
-RESULT_FIELDS = {"dataset": str, "split": str, "protocol": str, "miou": float, "iou": dict, "command": str}
+RESULT_FIELDS = {
+    "dataset": str,
+    "split": str,
+    "protocol": str,
+    "miou": float,
+    "iou": dict,
+    "command": str,
+}
 
 
 @dataclass(frozen=True)

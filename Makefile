@@ -1,0 +1,53 @@
+# Each target makes its own virtual environment in .venv from a bare Python >= 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: example test lint types check-backends long clean
+
+example: $(VENV)/.package
+	$(BIN)/scmnet-zoo segment --example --output example-output
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.lint
+	$(BIN)/mypy
+
+# The network comparison, then the suite, on JAX and PyTorch.
+check-backends: $(VENV)/.backends
+	$(BIN)/python -m pytest -m backends
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/layers tests/models
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/layers tests/models
+
+long: $(VENV)/.backends
+	$(BIN)/python -m pytest -m long
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Expected Python 3.11 or newer. Received: " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.package: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.package
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
+	touch $@
+
+$(VENV)/.backends: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --editable '.[test,jax,torch,reference]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist example-output

@@ -1,0 +1,128 @@
+"""Augmentation on the accelerator, inside the training step; the same on every backend."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from scmnet_zoo.data.labels import VOID
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is drawn anew for each frame.
+
+    Attributes:
+        crop: (height, width) of the window that is cut out, in pixels.
+        scale: range of the enlargement, drawn evenly on a logarithmic scale.
+        flip: probability of a left-right flip.
+        brightness, contrast, saturation, tint: largest relative change; tint is that of each
+            colour channel alone.
+        gamma: range of the exponent is `1 / (1 + gamma)` to `1 + gamma`.
+        noise: largest standard deviation of pixel noise, on the scale 0..255.
+        blur: probability that the frame is reduced to half its size and back, which makes a
+            sharp frame look like one that was enlarged.
+    """
+
+    crop: tuple[int, int]
+    scale: tuple[float, float] = (1.0, 1.0)
+    flip: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    tint: float = 0.0
+    gamma: float = 0.0
+    noise: float = 0.0
+    blur: float = 0.0
+
+
+class Augment(keras.layers.Layer):
+    """Applies an `Augmentation` to a batch; a window that leaves the frame is void there.
+
+    Input: uint8 images (batch, height, width, 3) and labels (batch, height, width).
+
+    Output: float32 images on the scale 0..255 (batch, *crop, 3) and int32 labels (batch, *crop).
+    Images are sampled bilinearly with half-pixel centres, labels by nearest neighbour.
+    """
+
+    def __init__(self, settings: Augmentation, seed: int = 0, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.settings = settings
+        self.seeds = keras.random.SeedGenerator(seed)
+
+    def call(self, images, labels):
+        images, labels = self._window(ops.cast(images, "float32"), ops.cast(labels, "int32"))
+        return self._photometric(images), labels
+
+    def _uniform(self, batch, low, high, shape=(1, 1, 1)):
+        return keras.random.uniform((batch, *shape), low, high, seed=self.seeds)
+
+    def _window(self, images, labels):
+        """Blur, scale, crop and flip."""
+        settings = self.settings
+        batch, height, width = ops.shape(images)[:3]
+        if settings.blur:
+            reduced = ops.average_pool(images, 2, 2, data_format="channels_last")
+            blurred = ops.image.resize(reduced, (height, width), data_format="channels_last")
+            images = ops.where(self._uniform(batch, 0, 1) < settings.blur, blurred, images)
+
+        low, high = (math.log(value) for value in settings.scale)
+        scale = ops.exp(self._uniform(batch, low, high, ()))
+        flip = self._uniform(batch, 0, 1, ()) < settings.flip
+        rows = self._positions(batch, height, settings.crop[0], scale)  # (batch, crop height)
+        columns = self._positions(batch, width, settings.crop[1], scale)  # (batch, crop width)
+        columns = ops.where(flip[:, None], ops.flip(columns, axis=1), columns)
+
+        inside = _inside(rows, height)[:, :, None] & _inside(columns, width)[:, None, :]
+        images = _sample(_sample(images, rows, 1), columns, 2)
+        labels = ops.take_along_axis(labels, _nearest(rows, height)[:, :, None], axis=1)
+        labels = ops.take_along_axis(labels, _nearest(columns, width)[:, None, :], axis=2)
+        return images, ops.where(inside, labels, VOID)
+
+    def _positions(self, batch, side, crop, scale):
+        """Where each row or column of the window lies in the frame, in pixels of the frame."""
+        room = side - crop / scale  # negative where the window is larger than the frame
+        start = room * self._uniform(batch, 0, 1, ())
+        steps = ops.arange(crop, dtype="float32") + 0.5
+        return start[:, None] + steps[None, :] / scale[:, None] - 0.5
+
+    def _photometric(self, x):
+        """Colour, light and noise; x on the scale 0..255."""
+        settings = self.settings
+        batch = ops.shape(x)[0]
+
+        def factor(change, shape=(1, 1, 1)):
+            return self._uniform(batch, 1 - change, 1 + change, shape)
+
+        x = x * factor(settings.brightness) * factor(settings.tint, (1, 1, 3))
+        mean = ops.mean(x, axis=(1, 2, 3), keepdims=True)
+        x = mean + (x - mean) * factor(settings.contrast)
+        grey = ops.mean(x, axis=3, keepdims=True)
+        x = ops.clip(grey + (x - grey) * factor(settings.saturation), 0, 255)
+        limit = math.log1p(settings.gamma)
+        x = 255 * ops.power((x + 1e-3) / 255.001, ops.exp(self._uniform(batch, -limit, limit)))
+        if settings.noise:
+            deviation = self._uniform(batch, 0, settings.noise)
+            x = x + deviation * keras.random.normal(ops.shape(x), seed=self.seeds)
+        return ops.clip(x, 0, 255)
+
+
+def _inside(positions, side):
+    return ops.logical_and(positions > -0.5, positions < side - 0.5)
+
+
+def _nearest(positions, side):
+    return ops.clip(ops.cast(ops.floor(positions + 0.5), "int32"), 0, side - 1)
+
+
+def _sample(x, positions, axis):
+    """Linear interpolation of (batch, height, width, 3) along an axis at (batch, n) positions."""
+    side = ops.shape(x)[axis]
+    positions = ops.clip(positions, 0.0, side - 1.0)
+    low = ops.cast(ops.floor(positions), "int32")
+    shape = (-1, positions.shape[1], 1, 1) if axis == 1 else (-1, 1, positions.shape[1], 1)
+    share = ops.reshape(positions - ops.cast(low, "float32"), shape)
+    below = ops.take_along_axis(x, ops.reshape(low, shape), axis=axis)
+    above = ops.take_along_axis(x, ops.reshape(ops.minimum(low + 1, side - 1), shape), axis=axis)
+    return below + (above - below) * share
