@@ -70,6 +70,11 @@ def load(
                 f"Expected weights for {dataset}: {', '.join(frames.space.classes)}. "
                 f"Received: {weights}, for {', '.join(checkpoint.metadata.classes)}"
             )
+    elif checkpoint is not None and checkpoint.num_classes not in (None, len(frames.space.labels)):
+        raise ValueError(
+            f"Expected weights for the {len(frames.space.labels)} classes of {dataset}. "
+            f"Received: {weights}, for {checkpoint.num_classes}"
+        )
     model = factory(weights=weights, num_classes=len(frames.space.labels))
     return model, frames, chosen, size
 

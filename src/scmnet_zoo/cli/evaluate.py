@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -35,7 +36,8 @@ def command(
             input_size,
             lambda done, total: progress.update(task, completed=done),
         )
-    table = Table(title=f"{network}/{weights} on {dataset} {split}, protocol {chosen.name}")
+    title = f"{network}/{weights} on {dataset} {split}, protocol {chosen.name}"
+    table = Table(title=escape(title))
     table.add_column("class")
     table.add_column("IoU %", justify="right")
     for name, iou in zip(frames.space.classes, matrix.iou(), strict=True):

@@ -10,6 +10,17 @@ from scmnet_zoo.data.augment import Augmentation
 
 CLASS_WEIGHTS = ("none", "sqrt_median_frequency", "log")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+CHOICES = {"class_weights": CLASS_WEIGHTS, "precision": PRECISIONS}
+POSITIVE = ("frame_size", "batch_size", "steps", "learning_rate", "crop", "scale")
+
+# What a field's annotation means in a TOML file: in words, and the Python types and their number.
+KINDS: dict[Any, tuple[str, tuple[type, ...], int]] = {
+    int: ("a whole number", (int,), 1),
+    float: ("a number", (int, float), 1),
+    str: ("a string", (str,), 1),
+    tuple[int, int]: ("two whole numbers", (int,), 2),
+    tuple[float, float]: ("two numbers", (int, float), 2),
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ class Recipe:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        for key, choices in (("class_weights", CLASS_WEIGHTS), ("precision", PRECISIONS)):
+        for key, choices in CHOICES.items():
             if getattr(self, key) not in choices:
                 raise ValueError(
                     f"Expected {key} to be one of {choices}. Received: {getattr(self, key)!r}"
@@ -59,14 +70,17 @@ def read_recipe(path) -> Recipe:
     """Read a recipe from a TOML file.
 
     Raises:
-        ValueError: no such file, not TOML, or a key that is missing or unknown.
+        ValueError: no such file, not TOML, or a key that is missing, unknown or of a wrong value;
+            the message names the file and the key.
     """
     path = Path(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ValueError(f"Expected the recipe {path}. Received: no such file") from error
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from error
     return recipe_from(content, str(path))
 
@@ -76,8 +90,11 @@ def recipe_from(content: dict, source: str) -> Recipe:
     content = dict(content)
     arguments = content.pop("network", {})
     augmentation = content.pop("augmentation", {})
-    _check_keys(content, Recipe, source, {"augmentation", "arguments"})
-    _check_keys(augmentation, Augmentation, f"{source} [augmentation]", set())
+    for key, table in (("network", arguments), ("augmentation", augmentation)):
+        if not isinstance(table, dict):
+            raise ValueError(f"{source}: expected {key!r} to be a table. Received: {table!r}")
+    _check_table(content, Recipe, source, {"augmentation", "arguments"})
+    _check_table(augmentation, Augmentation, f"{source} [augmentation]", set())
     return Recipe(
         **_tuples(content),
         augmentation=Augmentation(**_tuples(augmentation)),
@@ -102,14 +119,35 @@ def shipped_recipe(network: str, dataset: str) -> Recipe:
     return read_recipe(path)
 
 
-def _check_keys(table, cls, where, elsewhere):
-    known = {known.name for known in fields(cls)} - elsewhere
-    required = known if cls is Recipe else {"crop"}
+def _check_table(table, cls, where, elsewhere):
+    known = {field.name: field.type for field in fields(cls) if field.name not in elsewhere}
+    required = set(known) if cls is Recipe else {"crop"}
     for key in table:
         if key not in known:
             raise ValueError(f"{where}: unknown key {key!r}; expected {', '.join(sorted(known))}")
     for key in sorted(required - set(table)):
         raise ValueError(f"{where}: the key {key!r} is missing")
+    for key, value in table.items():
+        problem = _problem(key, value, known[key])
+        if problem is not None:
+            raise ValueError(f"{where}: expected {key!r} to be {problem}. Received: {value!r}")
+
+
+def _problem(key, value, annotation) -> str | None:
+    """What a value ought to be and is not."""
+    words, types, count = KINDS[annotation]
+    values = [value] if count == 1 else value
+    if not isinstance(values, list) or len(values) != count:
+        return words
+    if any(type(one) not in types for one in values):  # not isinstance: True is an int
+        return words
+    if key in CHOICES and value not in CHOICES[key]:
+        return f"one of {', '.join(CHOICES[key])}"
+    if annotation is not str and any(
+        not (one > 0 if key in POSITIVE else one >= 0) for one in values
+    ):
+        return f"{words} {'above 0' if key in POSITIVE else 'not below 0'}"
+    return None
 
 
 def _tuples(table):

@@ -1,9 +1,10 @@
 """The training loop: a network, frames in memory, a recipe, on whatever backend Keras runs."""
 
 import contextlib
+import inspect
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -19,6 +20,18 @@ from scmnet_zoo.train.recipe import Recipe
 from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
 
 logger = logging.getLogger(__name__)
+
+# Arguments of the factories that training sets itself, or that a file of weights cannot state.
+NOT_OF_A_RECIPE = {
+    "weights",
+    "num_classes",
+    "input_shape",
+    "include_preprocessing",
+    "classifier_activation",
+    "auxiliary",  # a second output, which the loss does not know
+    "backbone_weights",
+    "name",
+}
 
 
 class TrainingModel(keras.Model):
@@ -80,7 +93,8 @@ def class_weights(shares: np.ndarray, kind: str) -> list[float] | None:
         return None
     if kind == "log":
         return [float(weight) for weight in 1 / np.log(1.10 + shares)]
-    return [float(weight) for weight in np.sqrt(np.median(shares) / np.maximum(shares, 1e-6))]
+    median = np.median(shares[shares > 0])  # of the classes that occur
+    return [float(weight) for weight in np.sqrt(median / np.maximum(shares, 1e-6))]
 
 
 @contextlib.contextmanager
@@ -105,6 +119,8 @@ def optimiser(recipe: Recipe, network: keras.Model) -> keras.optimizers.Optimize
     )
     spared = [v for v in network.trainable_variables if v.path.rsplit("/", 1)[1] != "kernel"]
     adamw.exclude_from_weight_decay(var_list=spared)
+    if recipe.precision == "mixed_float16":  # small gradients would vanish in it
+        return keras.optimizers.LossScaleOptimizer(adamw)
     return adamw
 
 
@@ -183,16 +199,18 @@ def train(
         The trained network, with float32 weights, giving probabilities.
 
     Raises:
-        ValueError: an unknown network or dataset, data that cannot be read, or an output that is
-            not a `.safetensors` file in an existing folder.
+        ValueError: an unknown network or dataset, arguments that the network does not take, data
+            that cannot be read, or an output that is not a `.safetensors` file in an existing
+            folder.
     """
     factory, reader = factory_of(network), reader_of(dataset)
     output = Path(output)
-    if output.suffix != ".safetensors" or not output.parent.is_dir():
+    if output.suffix != ".safetensors" or not output.parent.is_dir() or output.is_dir():
         raise ValueError(
             "Expected an output that ends in .safetensors, in an existing folder. "
             f"Received: {output}"
         )
+    _check_arguments(network, factory, recipe)
     frames = Frames(reader(data, "train"), recipe.frame_size)
     space = frames.dataset.space
     logger.info("%d frames of %s, %s on %s", len(frames.images), dataset, network, recipe)
@@ -215,6 +233,16 @@ def train(
     write_checkpoint(output, trained, metadata)
     logger.info("wrote %s", output)
     return trained
+
+
+def _check_arguments(network: str, factory: Callable[..., keras.Model], recipe: Recipe) -> None:
+    taken = sorted(set(inspect.signature(factory).parameters) - NOT_OF_A_RECIPE)
+    for key in recipe.arguments:
+        if key not in taken:
+            raise ValueError(
+                f"Expected the recipe's [network] to hold arguments of {network} among "
+                f"{', '.join(taken)}. Received: {key}"
+            )
 
 
 def normalisation_of(model: keras.Model) -> Normalisation:

@@ -182,13 +182,27 @@ def _entry(raw, where) -> Entry:
         raise ValueError(f"{where}: field 'sha256': expected 64 hexadecimal digits")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_\-]*\.safetensors", raw["file"]):
         raise ValueError(f"{where}: field 'file': expected a plain name ending in .safetensors")
-    if len(raw["palette"]) != len(raw["classes"]):
-        raise ValueError(f"{where}: field 'palette': expected one colour for each class")
+    classes = raw["classes"]
+    if not all(isinstance(name, str) for name in classes) or len(set(classes)) != len(classes):
+        raise ValueError(f"{where}: field 'classes': expected names, each once")
+    if len(raw["palette"]) != len(classes) or not all(map(_is_colour, raw["palette"])):
+        raise ValueError(f"{where}: field 'palette': expected one RGB colour for each class")
+    if not _are_numbers(raw["training_size"], 2, int) or min(raw["training_size"]) < 1:
+        raise ValueError(f"{where}: field 'training_size': expected height and width")
+    if set(raw["normalisation"]) != {"mean", "std"} or not all(
+        _are_numbers(values, 3, float) for values in raw["normalisation"].values()
+    ):
+        raise ValueError(
+            f"{where}: field 'normalisation': expected mean and std, three numbers each"
+        )
     results = []
     for result in raw["results"]:
         _check_fields(result, RESULT_FIELDS, f"{where}: results")
         if set(result["iou"]) != set(raw["classes"]):
             raise ValueError(f"{where}: results: field 'iou': expected the entry's classes")
+        for field, values in (("iou", list(result["iou"].values())), ("miou", [result["miou"]])):
+            if not all(isinstance(v, int | float) and 0 <= v <= 100 for v in values):
+                raise ValueError(f"{where}: results: field {field!r}: expected percentages")
         results.append(Result(**result))
     return Entry(
         **{
@@ -199,3 +213,11 @@ def _entry(raw, where) -> Entry:
             "results": tuple(results),
         }
     )
+
+
+def _is_colour(raw) -> bool:
+    return _are_numbers(raw, 3, int) and all(0 <= value <= 255 for value in raw)
+
+
+def _are_numbers(raw, count: int, kind: type) -> bool:
+    return isinstance(raw, list) and len(raw) == count and all(type(v) is kind for v in raw)

@@ -19,6 +19,9 @@ def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoi
             f"Expected weights to be None, a name or a path. Received: weights={weights!r}"
         )
     text = os.fspath(weights)
-    if text.endswith(SUFFIXES) or os.sep in text or os.path.exists(text):
+    if text.endswith(SUFFIXES) or os.sep in text:
+        return read_checkpoint(text, network)
+    # A name wins over, say, a folder `camvid` in the working directory.
+    if os.path.exists(text) and text not in manifest.names(network):
         return read_checkpoint(text, network)
     return read_checkpoint(manifest.local_file(manifest.find(network, text)), network)
