@@ -27,15 +27,10 @@ socket.socket.connect = socket.socket.connect_ex = refuse
 socket.create_connection = socket.getaddrinfo = refuse
 """
 
+# An import of it then fails, and who only asks whether it is there hears no.
 NO_TENSORFLOW = """
 import sys
-
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "tensorflow":
-            raise ModuleNotFoundError("tensorflow is not to be imported", name=name)
-
-sys.meta_path.insert(0, Refuse())
+sys.modules["tensorflow"] = None
 """
 
 
