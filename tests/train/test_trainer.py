@@ -169,11 +169,11 @@ def test_the_seed_decides(frames):
 
 
 def test_steps_are_counted_and_logged(frames, caplog):
-    seen = []
+    seen, recipe = [], dataclasses.replace(RECIPE, steps=15)
     counter = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(1))
     with caplog.at_level(logging.INFO, "scmnet_zoo"):
-        _, losses = _fitted(frames, log_every=5, callbacks=(counter,))
-    assert len(seen) == 15  # 12 rounded up
+        _, losses = _fitted(frames, recipe, log_every=5, callbacks=(counter,))
+    assert len(seen) == 15
     lines = [record.getMessage() for record in caplog.records]
     assert [line.split(" loss")[0] for line in lines] == ["step 5", "step 10", "step 15"]
     assert float(lines[0].split(" ")[-1]) == pytest.approx(losses[0], abs=1e-4)
