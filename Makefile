@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two workers: each holds a deep-learning framework, and CI has two cores.
+PYTEST ?= -n 2 --disable-warnings
+# What other backends than TensorFlow run; JAX compiles for minutes what is marked long there.
+PORTABLE := tests/layers tests/models/test_contract.py tests/data tests/test_losses.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: example test lint types check-backends long clean
@@ -10,7 +14,7 @@ example: $(VENV)/.package
 	$(BIN)/scmnet-zoo segment --example --output example-output
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -21,12 +25,12 @@ types: $(VENV)/.lint
 
 # The network comparison, then the suite, on JAX and PyTorch.
 check-backends: $(VENV)/.backends
-	$(BIN)/python -m pytest -m backends
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/layers tests/models
-	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/layers tests/models
+	$(BIN)/python -m pytest $(PYTEST) -m backends
+	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest $(PYTEST) $(PORTABLE)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE)
 
 long: $(VENV)/.backends
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest $(PYTEST) -m long
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Expected Python 3.11 or newer. Received: " + sys.version.split()[0])'

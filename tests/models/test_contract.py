@@ -19,6 +19,7 @@ from testing_tools import (
 
 from scmnet_zoo import NETWORKS
 from scmnet_zoo.layers.image_input import ImageInput
+from scmnet_zoo.train.trainer import dtype_policy
 from scmnet_zoo.weights import manifest, read_checkpoint
 from scmnet_zoo.weights.checkpoint import Metadata, load_checkpoint, write_checkpoint
 
@@ -52,7 +53,8 @@ def models():
 
     def get(case):
         if str(case) not in built:
-            built[str(case)] = randomise(case.build(num_classes=CLASSES))
+            with dtype_policy("float32"):  # whichever test comes first
+                built[str(case)] = randomise(case.build(num_classes=CLASSES))
         return built[str(case)]
 
     return get

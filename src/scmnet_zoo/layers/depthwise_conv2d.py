@@ -14,11 +14,12 @@ FORMS = ("auto", "native", "shifted")
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     """Drop-in for `keras.layers.DepthwiseConv2D`: same arguments, same weights, same numbers.
 
-    A depthwise convolution does few operations for each byte it moves, and cuDNN's grouped
-    convolution, to which the JAX backend hands it, is many times slower than the memory allows.
-    The *shifted* form multiplies the padded input, shifted once for each kernel tap, with that
-    tap's weights and adds up: XLA fuses it into one pass over memory, forward and backward. It is
-    used on JAX; TensorFlow and PyTorch run their *native* kernels.
+    A depthwise convolution does few operations for each byte it moves, and XLA's grouped
+    convolution, to which the JAX backend hands it, can be many times slower than the memory
+    allows. The *shifted* form multiplies the padded input, shifted once for each kernel tap, with
+    that tap's weights and adds up: XLA fuses it into one pass over memory, forward and backward.
+    It is used on JAX; TensorFlow and PyTorch run their *native* kernels. `benchmarks/depthwise.py`
+    measures both.
 
     Args:
         kernel_size: int or (height, width) of the kernel.

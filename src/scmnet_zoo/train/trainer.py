@@ -139,11 +139,12 @@ def fit(
         frames: the training frames.
         recipe: what to do.
         seed: of the order of frames and of the augmentation.
-        log_every: steps between two lines of the log; `steps` is rounded up to a multiple.
-        callbacks: Keras callbacks; an epoch is `log_every` steps.
+        log_every: the most steps between two lines of the log.
+        callbacks: Keras callbacks; an epoch is what lies between two lines of the log. Where
+            `steps` does not divide evenly into epochs, the last ones follow at learning rate 0.
 
     Returns:
-        The mean loss of every `log_every` steps.
+        The mean loss of each epoch.
 
     Raises:
         ValueError: the loss became NaN.
@@ -155,12 +156,13 @@ def fit(
     model.compile(
         optimizer=optimiser(recipe, network), jit_compile=keras.backend.backend() == "jax"
     )
-    log_every = min(log_every, recipe.steps)
+    epochs = -(-recipe.steps // log_every)
+    epoch_steps = -(-recipe.steps // epochs)
     history = model.fit(
         ((numbers,) for numbers in frames.order(recipe.batch_size, seed)),
-        steps_per_epoch=log_every,
-        epochs=-(-recipe.steps // log_every),
-        callbacks=[LogLoss(log_every), *callbacks],
+        steps_per_epoch=epoch_steps,
+        epochs=epochs,
+        callbacks=[LogLoss(epoch_steps), *callbacks],
         verbose=0,
     )
     return [float(value) for value in history.history["loss"]]
