@@ -8,7 +8,7 @@ PYTEST ?= -n 2 --disable-warnings
 PORTABLE := tests/layers tests/models/test_contract.py tests/data tests/test_losses.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: example test lint types check-backends long clean
+.PHONY: example test lint types docs check-backends long clean
 
 example: $(VENV)/.package
 	$(BIN)/scmnet-zoo segment --example --output example-output
@@ -23,8 +23,12 @@ lint: $(VENV)/.lint
 types: $(VENV)/.lint
 	$(BIN)/mypy
 
-# The network comparison, then the suite, on JAX and PyTorch.
+docs: $(VENV)/.lint
+	$(BIN)/mkdocs build --quiet --site-dir site
+
+# The references that need PyTorch, the agreement of backends, then the suite, on JAX and PyTorch.
 check-backends: $(VENV)/.backends
+	$(BIN)/python -m pytest $(PYTEST) tests/models/test_fast_scnn.py tests/models/test_contextnet.py
 	$(BIN)/python -m pytest $(PYTEST) -m backends
 	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest $(PYTEST) $(PORTABLE)
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE)
@@ -45,7 +49,7 @@ $(VENV)/.test: $(VENV)/.package
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,lint,docs]'
 	touch $@
 
 $(VENV)/.backends: $(VENV)/.test
@@ -54,4 +58,4 @@ $(VENV)/.backends: $(VENV)/.test
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist example-output
+	rm -rf $(VENV) dist site example-output
