@@ -221,11 +221,13 @@ def test_a_file_name_that_is_no_text(tmp_path, network):
 
 
 def _run(*arguments, **environment):
+    # As in a shell: the import of a backend here has set what it logs.
+    inherited = {key: value for key, value in os.environ.items() if not key.endswith("_LOG_LEVEL")}
     return subprocess.run(
         [Path(sys.executable).with_name("scmnet-zoo"), *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, **environment},
+        env={**inherited, **environment},
         timeout=600,
     )
 
