@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,7 +15,7 @@ from scmnet_zoo import viz
 from scmnet_zoo.data.labels import palette_for
 from scmnet_zoo.images import as_rgb, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
-from scmnet_zoo.models import NETWORKS
+from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights.registry import find_checkpoint
 
 # What a network sees at most whose weights do not say what they were trained on: 1024x2048.
@@ -128,9 +127,7 @@ class Segmenter:
         weights: str | os.PathLike = "camvid",
         size: tuple[int, int] | None = None,
     ):
-        if network not in NETWORKS:
-            known = ", ".join(repr(key) for key in NETWORKS)
-            raise ValueError(f"Expected network to be one of {known}. Received: {network!r}")
+        factory = factory_of(network)
         self.size = None if size is None else _checked_size(size)
         checkpoint = find_checkpoint(network, weights)
         if checkpoint is None or checkpoint.metadata is None:
@@ -146,7 +143,6 @@ class Segmenter:
                 f"Expected weights of at most {MAXIMUM_CLASSES} classes. "
                 f"Received: {len(self.classes)} in {checkpoint.source}"
             )
-        factory: Any = NETWORKS[network]
         self.model = factory(weights=weights)
         self._sizes_seen: set[tuple[int, int]] = set()
 

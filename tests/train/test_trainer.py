@@ -179,6 +179,14 @@ def test_steps_are_counted_and_logged(frames, caplog):
     assert float(lines[0].split(" ")[-1]) == pytest.approx(losses[0], abs=1e-4)
 
 
+def test_uneven_steps_make_even_epochs(frames):
+    """Seven steps, three an epoch at most: three epochs of three, the last steps standing still."""
+    seen, recipe = [], dataclasses.replace(RECIPE, steps=7)
+    counter = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(1))
+    _, losses = _fitted(frames, recipe, log_every=3, callbacks=(counter,))
+    assert (len(losses), len(seen)) == (3, 9)
+
+
 def test_the_averaged_weights_are_kept(frames):
     """With momentum 1 the average stays what the weights were at first."""
     keras.utils.set_random_seed(0)

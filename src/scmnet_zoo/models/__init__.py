@@ -26,7 +26,7 @@ def factory_of(network: str) -> Callable[..., keras.Model]:
     """
     if network not in NETWORKS:
         raise ValueError(
-            f"Expected network to be one of {', '.join(NETWORKS)}. Received: {network!r}"
+            f"Expected network to be one of {', '.join(map(repr, NETWORKS))}. Received: {network!r}"
         )
     return NETWORKS[network]
 
