@@ -19,7 +19,7 @@ from scmnet_zoo.evaluate import (
     resize_image,
     resize_scores,
 )
-from scmnet_zoo.train.trainer import normalisation_of
+from scmnet_zoo.training.trainer import normalisation_of
 from scmnet_zoo.weights import Metadata, manifest, write_checkpoint
 
 HALF = tuple(side // 2 for side in scenes.SIZE)

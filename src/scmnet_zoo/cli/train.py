@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Train from nothing on the dataset's train split and write the weights."""
     start_keras()
-    from scmnet_zoo.train import read_recipe, shipped_recipe, train
+    from scmnet_zoo.training import read_recipe, shipped_recipe, train
 
     chosen = shipped_recipe(network, dataset) if recipe is None else read_recipe(recipe)
     if steps is not None:

@@ -108,7 +108,7 @@ def shipped_recipe(network: str, dataset: str) -> Recipe:
     Raises:
         ValueError: there is none; the message lists what there is.
     """
-    folder = Path(str(resources.files("scmnet_zoo.train"))) / "recipes"
+    folder = Path(str(resources.files("scmnet_zoo.training"))) / "recipes"
     path = folder / f"{network}_{dataset}.toml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))

@@ -1,7 +1,7 @@
 import pytest
 
 from scmnet_zoo.data.augment import Augmentation
-from scmnet_zoo.train.recipe import Recipe, read_recipe, shipped_recipe
+from scmnet_zoo.training.recipe import Recipe, read_recipe, shipped_recipe
 
 GOOD = """\
 frame_size = [64, 96]

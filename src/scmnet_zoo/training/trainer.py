@@ -16,7 +16,7 @@ from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.data.frames import DeviceFrames, Frames
 from scmnet_zoo.losses import CrossEntropy
 from scmnet_zoo.models import factory_of
-from scmnet_zoo.train.recipe import Recipe
+from scmnet_zoo.training.recipe import Recipe
 from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
 
 logger = logging.getLogger(__name__)

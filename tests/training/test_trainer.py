@@ -16,9 +16,9 @@ from scmnet_zoo.data.augment import Augment, Augmentation
 from scmnet_zoo.data.frames import DeviceFrames, Frames
 from scmnet_zoo.layers import ImageInput
 from scmnet_zoo.losses import CrossEntropy
-from scmnet_zoo.train import trainer
-from scmnet_zoo.train.recipe import Recipe
-from scmnet_zoo.train.trainer import (
+from scmnet_zoo.training import trainer
+from scmnet_zoo.training.recipe import Recipe
+from scmnet_zoo.training.trainer import (
     TrainingModel,
     WarmupCosine,
     class_weights,
