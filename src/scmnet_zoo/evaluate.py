@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from scmnet_zoo.data import Dataset, reader_of
-from scmnet_zoo.data.dataset import read_pair
 from scmnet_zoo.metrics import ConfusionMatrix
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights.registry import find_checkpoint
@@ -108,7 +107,7 @@ def evaluate(
     matrix = ConfusionMatrix(len(dataset.space.labels))
     used = 0
     for done, sample in enumerate(dataset.samples, start=1):
-        image, label = read_pair(sample, dataset.space)
+        image, label = dataset.read(sample)
         if not protocol.full_size_only or image.shape[0] >= protocol.size[0]:
             used += 1
             seen = resize_image(resize_image(image, protocol.size), input_size)

@@ -29,7 +29,7 @@ def test_names_and_colours_are_distinct(space):
 
 def test_numbers_of_classes():
     assert (len(CAMVID.labels), len(CITYSCAPES.labels)) == (11, 19)
-    assert list(LABEL_SPACES) == ["camvid", "cityscapes"]
+    assert list(LABEL_SPACES) == ["camvid", "cityscapes", "bdd100k"]
 
 
 @pytest.mark.needs_shared

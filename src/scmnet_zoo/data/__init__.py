@@ -4,7 +4,16 @@ from collections.abc import Callable
 
 from scmnet_zoo.data.camvid import camvid
 from scmnet_zoo.data.dataset import Dataset, Sample
-from scmnet_zoo.data.labels import CAMVID, CITYSCAPES, VOID, Label, LabelSpace, palette_for
+from scmnet_zoo.data.labels import (
+    BDD100K,
+    CAMVID,
+    CITYSCAPES,
+    VOID,
+    Label,
+    LabelSpace,
+    match_classes,
+    palette_for,
+)
 
 # Readers of datasets by name: from a folder and a split to a `Dataset`.
 READERS = {"camvid": camvid}
@@ -24,6 +33,7 @@ def reader_of(dataset: str) -> Callable[..., Dataset]:
 
 
 __all__ = [
+    "BDD100K",
     "CAMVID",
     "CITYSCAPES",
     "READERS",
@@ -33,6 +43,7 @@ __all__ = [
     "LabelSpace",
     "Sample",
     "camvid",
+    "match_classes",
     "palette_for",
     "reader_of",
 ]

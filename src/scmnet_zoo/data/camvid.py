@@ -9,8 +9,9 @@ classes are those of SegNet, arXiv 1511.00561.
 
 from pathlib import Path
 
-from scmnet_zoo.data.dataset import Dataset, Sample
+from scmnet_zoo.data.dataset import Dataset, FileReader, Sample
 from scmnet_zoo.data.labels import CAMVID
+from scmnet_zoo.data.masks import training_ids
 
 SPLITS = ("train", "val", "test")
 
@@ -42,4 +43,4 @@ def camvid(root, split: str) -> Dataset:
         for path in (sample.image, sample.label):
             if not path.is_file():
                 raise ValueError(f"Expected the file {path}, named in {names_file}")
-    return Dataset("camvid", split, CAMVID, samples)
+    return Dataset("camvid", split, CAMVID, samples, FileReader(training_ids(CAMVID)))

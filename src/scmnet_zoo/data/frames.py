@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from scmnet_zoo.data.dataset import Dataset, Sample, read_pair
+from scmnet_zoo.data.dataset import Dataset, Sample
 from scmnet_zoo.data.labels import VOID
 
 
@@ -39,7 +39,7 @@ class Frames:
 
         def fill(item: tuple[int, Sample]) -> None:
             index, sample = item
-            image, label = read_pair(sample, dataset.space)
+            image, label = dataset.read(sample)
             self.images[index] = _resized(image, size, Image.Resampling.BILINEAR)
             self.labels[index] = _resized(label, size, Image.Resampling.NEAREST)
 

@@ -7,19 +7,48 @@ VOID = 255
 
 @dataclass(frozen=True)
 class Label:
-    """One class: its name, its colour (RGB 0..255), its category."""
+    """One class of a dataset.
+
+    Attributes:
+        name: what the dataset calls it.
+        colour: RGB 0..255.
+        category: the group of classes that it is counted with.
+        id: what stands for it in files that a benchmark's server takes; None where that is the
+            training id.
+        instance_size: mean size of an instance in pixels, by which nIoU weights; None where
+            instances of the class do not count.
+    """
 
     name: str
     colour: tuple[int, int, int]
     category: str
+    id: int | None = None
+    instance_size: float | None = None
 
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """The classes of a dataset, in the order of their training ids; 255 is void."""
+    """The classes of a dataset, in the order of their training ids; 255 is void.
+
+    Attributes:
+        name: of the dataset.
+        labels: the classes; their place is their training id.
+        void_ids: the ids of the distributed files that are void.
+    """
 
     name: str
     labels: tuple[Label, ...]
+    void_ids: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The classes' ids in the distributed files, in the order of the training ids."""
+        return tuple(i if label.id is None else label.id for i, label in enumerate(self.labels))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories, in the order of their first class."""
+        return tuple(dict.fromkeys(label.category for label in self.labels))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -49,33 +78,66 @@ CAMVID = LabelSpace(
     ),
 )
 
-# The 19 evaluated classes of Cityscapes (arXiv 1604.01685); BDD100K uses the same.
+# The 19 evaluated classes of Cityscapes (arXiv 1604.01685): ids of its labelIds.png, and the mean
+# instance sizes that its evaluation weights by.
 CITYSCAPES = LabelSpace(
     "cityscapes",
     (
-        Label("road", (128, 64, 128), "flat"),
-        Label("sidewalk", (244, 35, 232), "flat"),
-        Label("building", (70, 70, 70), "construction"),
-        Label("wall", (102, 102, 156), "construction"),
-        Label("fence", (190, 153, 153), "construction"),
-        Label("pole", (153, 153, 153), "object"),
-        Label("traffic light", (250, 170, 30), "object"),
-        Label("traffic sign", (220, 220, 0), "object"),
-        Label("vegetation", (107, 142, 35), "nature"),
-        Label("terrain", (152, 251, 152), "nature"),
-        Label("sky", (70, 130, 180), "sky"),
-        Label("person", (220, 20, 60), "human"),
-        Label("rider", (255, 0, 0), "human"),
-        Label("car", (0, 0, 142), "vehicle"),
-        Label("truck", (0, 0, 70), "vehicle"),
-        Label("bus", (0, 60, 100), "vehicle"),
-        Label("train", (0, 80, 100), "vehicle"),
-        Label("motorcycle", (0, 0, 230), "vehicle"),
-        Label("bicycle", (119, 11, 32), "vehicle"),
+        Label("road", (128, 64, 128), "flat", 7),
+        Label("sidewalk", (244, 35, 232), "flat", 8),
+        Label("building", (70, 70, 70), "construction", 11),
+        Label("wall", (102, 102, 156), "construction", 12),
+        Label("fence", (190, 153, 153), "construction", 13),
+        Label("pole", (153, 153, 153), "object", 17),
+        Label("traffic light", (250, 170, 30), "object", 19),
+        Label("traffic sign", (220, 220, 0), "object", 20),
+        Label("vegetation", (107, 142, 35), "nature", 21),
+        Label("terrain", (152, 251, 152), "nature", 22),
+        Label("sky", (70, 130, 180), "sky", 23),
+        Label("person", (220, 20, 60), "human", 24, 3462.4756337644),
+        Label("rider", (255, 0, 0), "human", 25, 3930.4788056518),
+        Label("car", (0, 0, 142), "vehicle", 26, 12794.0202738185),
+        Label("truck", (0, 0, 70), "vehicle", 27, 27855.1264367816),
+        Label("bus", (0, 60, 100), "vehicle", 28, 35732.1511111111),
+        Label("train", (0, 80, 100), "vehicle", 31, 67583.7075812274),
+        Label("motorcycle", (0, 0, 230), "vehicle", 32, 6298.7200839748),
+        Label("bicycle", (119, 11, 32), "vehicle", 33, 4672.3249222261),
     ),
+    void_ids=(0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30),
 )
 
-LABEL_SPACES = {space.name: space for space in (CAMVID, CITYSCAPES)}
+# BDD100K's semantic segmentation (arXiv 1805.04687) has the same classes, stored as training ids.
+BDD100K = LabelSpace(
+    "bdd100k",
+    tuple(Label(label.name, label.colour, label.category) for label in CITYSCAPES.labels),
+)
+
+# Names of one thing in different datasets.
+SYNONYMS = (
+    ("vegetation", "tree"),
+    ("traffic sign", "sign"),
+    ("person", "pedestrian"),
+    ("rider", "bicyclist"),
+)
+
+LABEL_SPACES = {space.name: space for space in (CAMVID, CITYSCAPES, BDD100K)}
+
+
+def match_classes(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[int | None, ...]:
+    """For each wanted class the place of the same class among those given, None where it is not.
+
+    Names are compared without regard to case, spaces and underscores; `SYNONYMS` are the same.
+    """
+    places = {_canonical(name): place for place, name in enumerate(given)}
+    return tuple(places.get(_canonical(name)) for name in wanted)
+
+
+def _canonical(name: str) -> str:
+    plain = name.lower().replace("_", " ").strip()
+    for names in SYNONYMS:
+        if plain in names:
+            return names[0]
+    return plain
 
 
 def palette_for(classes: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:

@@ -1,0 +1,109 @@
+"""How the values in a dataset's label files become training ids."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from scmnet_zoo.data.labels import VOID, LabelSpace
+
+NAMED = 8  # how many unknown values an error names
+
+
+@dataclass(frozen=True)
+class IndexMasks:
+    """Label files of 8-bit indices, grey or with a palette.
+
+    Attributes:
+        ids: from an index in a file to a training id, 255 for void; other indices are errors.
+        title: what the indices are, for errors, e.g. `"labelIds of cityscapes"`.
+    """
+
+    ids: Mapping[int, int]
+    title: str
+
+    def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
+        """Training ids, uint8 (height, width).
+
+        Raises:
+            ValueError: not 8-bit indices, or an index that stands for nothing.
+        """
+        if mask.mode not in ("L", "P"):
+            raise ValueError(
+                f"{path}: expected a label of 8-bit indices. Received: image mode {mask.mode}"
+            )
+        values = np.asarray(mask)
+        table = np.full(256, -1, np.int16)
+        table[list(self.ids)] = list(self.ids.values())
+        ids = table[values]
+        if (ids < 0).any():
+            unknown = np.unique(values[ids < 0]).tolist()
+            raise ValueError(
+                f"{path}: expected {self.title}, {_ranges(self.ids)}. Received: {_some(unknown)}"
+            )
+        return ids.astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class ColourMasks:
+    """Label files of colours.
+
+    Attributes:
+        ids: from a colour (RGB 0..255) to a training id, 255 for void; other colours are errors.
+        title: what the colours are, for errors.
+    """
+
+    ids: Mapping[tuple[int, int, int], int]
+    title: str
+
+    def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
+        """Training ids, uint8 (height, width).
+
+        Raises:
+            ValueError: a colour that stands for nothing.
+        """
+        pixels = np.asarray(mask.convert("RGB")).astype(np.int32)
+        codes = (pixels[..., 0] << 16) + (pixels[..., 1] << 8) + pixels[..., 2]
+        known = {(r << 16) + (g << 8) + b: number for (r, g, b), number in self.ids.items()}
+        found, places = np.unique(codes, return_inverse=True)
+        unknown = [code for code in found.tolist() if code not in known]
+        if unknown:
+            colours = [(code >> 16, code >> 8 & 255, code & 255) for code in unknown]
+            raise ValueError(f"{path}: expected {self.title}. Received: {_some(colours)}")
+        table = np.array([known[code] for code in found.tolist()], np.uint8)
+        return table[places].reshape(codes.shape)
+
+
+Masks = IndexMasks | ColourMasks
+
+
+def training_ids(space: LabelSpace) -> IndexMasks:
+    """Files that hold the training ids of a label space, 255 for void."""
+    ids = {number: number for number in range(len(space.labels))} | {VOID: VOID}
+    return IndexMasks(ids, f"training ids of {space.name}")
+
+
+def label_ids(space: LabelSpace) -> IndexMasks:
+    """Files that hold a label space's own ids, as Cityscapes' labelIds.png."""
+    ids = {number: place for place, number in enumerate(space.ids)}
+    ids |= {number: VOID for number in space.void_ids}
+    return IndexMasks(ids, f"labelIds of {space.name}")
+
+
+def _ranges(ids: Mapping[int, int]) -> str:
+    """Whole numbers as ranges: 0..18, 255."""
+    parts: list[list[int]] = []
+    for number in sorted(ids):
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low}..{high}" for low, high in parts)
+
+
+def _some(values: list) -> str:
+    """The first of many values."""
+    text = ", ".join(str(value) for value in values[:NAMED])
+    return f"{text} and {len(values) - NAMED} more" if len(values) > NAMED else text
