@@ -343,7 +343,9 @@ def draw_folder(folder: Path, masks="index", counts=COUNTS, size=SIZE, lists=Fal
 
 def own_table(masks: str) -> str:
     """The text of `classes.toml` for masks of a kind."""
-    lines = [f"void_indices = [{OWN_VOID[0]}]"]
+    lines = []
+    if masks != "colour":
+        lines.append(f"void_indices = [{OWN_VOID[0]}]")
     if masks != "index":
         lines.append(f"void_colours = [{list(OWN_VOID[1])}]")
     for name, index, colour, category, _ in OWN_CLASSES:

@@ -1,9 +1,13 @@
 """Datasets: what their labels mean, and how they are read and augmented."""
 
+import os
 from collections.abc import Callable
 
+from scmnet_zoo.data.bdd100k import bdd100k
 from scmnet_zoo.data.camvid import camvid
+from scmnet_zoo.data.cityscapes import cityscapes
 from scmnet_zoo.data.dataset import Dataset, Sample
+from scmnet_zoo.data.folder import folder
 from scmnet_zoo.data.labels import (
     BDD100K,
     CAMVID,
@@ -16,10 +20,15 @@ from scmnet_zoo.data.labels import (
 )
 
 # Readers of datasets by name: from a folder and a split to a `Dataset`.
-READERS = {"camvid": camvid}
+READERS: dict[str, Callable[[str | os.PathLike, str], Dataset]] = {
+    "camvid": camvid,
+    "cityscapes": cityscapes,
+    "bdd100k": bdd100k,
+    "folder": folder,
+}
 
 
-def reader_of(dataset: str) -> Callable[..., Dataset]:
+def reader_of(dataset: str) -> Callable[[str | os.PathLike, str], Dataset]:
     """The reader of a dataset.
 
     Raises:
@@ -32,6 +41,20 @@ def reader_of(dataset: str) -> Callable[..., Dataset]:
     return READERS[dataset]
 
 
+def open_dataset(dataset: str, root: str | os.PathLike, split: str) -> Dataset:
+    """One split of a dataset, by the dataset's name.
+
+    Args:
+        dataset: one of `READERS`.
+        root: the folder that holds it.
+        split: the name of the split.
+
+    Raises:
+        ValueError: no such dataset or split, or what the reader finds wrong with the folder.
+    """
+    return reader_of(dataset)(root, split)
+
+
 __all__ = [
     "BDD100K",
     "CAMVID",
@@ -42,8 +65,12 @@ __all__ = [
     "Label",
     "LabelSpace",
     "Sample",
+    "bdd100k",
     "camvid",
+    "cityscapes",
+    "folder",
     "match_classes",
+    "open_dataset",
     "palette_for",
     "reader_of",
 ]

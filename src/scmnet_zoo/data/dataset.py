@@ -1,6 +1,8 @@
 """A dataset as a list of image and label files, and how a pair is read."""
 
-from collections.abc import Callable
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from PIL import Image, UnidentifiedImageError
 
 from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.data.masks import Masks
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,20 @@ class FileReader:
         """Read a frame.
 
         Raises:
-            ValueError: a file is missing or cannot be read, or the label holds an id outside the
-                label space; the message names the file.
+            ValueError: a file is missing or cannot be read, the image has more than 8 bits a
+                channel, or the label holds an id outside the label space; the message names the
+                file.
         """
-        image = np.asarray(open_image(sample.image).convert("RGB"))
-        return image, self.masks.decode(open_image(sample.label), sample.label)
+        image = open_image(sample.image)
+        if (
+            image.mode[0] in "IF"
+        ):  # 16 or 32 bits, of which Pillow would keep 0..255 and clip all else
+            raise ValueError(
+                f"{sample.image}: expected an image of 8-bit channels. "
+                f"Received: image mode {image.mode}"
+            )
+        label = self.masks.decode(open_image(sample.label), sample.label)
+        return np.asarray(image.convert("RGB")), label
 
 
 def open_image(path: Path) -> Image.Image:
@@ -82,6 +95,163 @@ def open_image(path: Path) -> Image.Image:
         image.load()
     except FileNotFoundError as error:
         raise ValueError(f"{path}: expected an existing file") from error
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: cannot be read as an image: {error}") from error
     return image
+
+
+def find_layout(root: Path, layouts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The first layout, as the folders that make it up, all of whose folders are in `root`.
+
+    Raises:
+        ValueError: none is; the message says what is there instead, and whether a folder above or
+            below holds one.
+    """
+    for layout in layouts:
+        if _holds(root, layout):
+            return layout
+    wanted = ", or ".join(" and ".join(layout) for layout in layouts)
+    received = ", ".join(sorted(entry.name for entry in entries(root))) or "an empty folder"
+    near = [*root.absolute().parents[:3], *(Path(e.path) for e in entries(root) if e.is_dir())]
+    for other in near:
+        if any(_holds(other, layout) for layout in layouts):
+            received += f"; perhaps {other} is meant"
+            break
+    raise ValueError(f"Expected in {root}: {wanted}. Received: {received}")
+
+
+def _holds(root: Path, folders: tuple[str, ...]) -> bool:
+    return all(os.path.isdir(root / folder) for folder in folders)
+
+
+def entries(folder: Path) -> list[os.DirEntry]:
+    """What a folder holds, by name, without hidden files (as `._NAME`, which macOS leaves).
+
+    Raises:
+        ValueError: it is missing, no folder, or may not be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return sorted((e for e in found if not e.name.startswith(".")), key=lambda e: e.name)
+    except OSError as error:
+        raise ValueError(f"Expected the folder {folder}. Received: {reason(error)}") from error
+
+
+def named_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """The files in a folder and those below it whose names end in one of the suffixes.
+
+    Args:
+        folder: where to look.
+        suffixes: in lower case; case is ignored.
+
+    Returns:
+        The files by name, in the order of the names: the path from `folder` with `/`, without the
+        suffix.
+
+    Raises:
+        ValueError: the folder is missing or may not be read, or two files have one name.
+    """
+    found: dict[str, Path] = {}
+    for path in _files(folder):
+        suffix = next((end for end in suffixes if path.name.lower().endswith(end)), None)
+        if suffix is None:
+            continue
+        name = path.relative_to(folder).as_posix()[: -len(suffix)]
+        if name in found:
+            raise ValueError(
+                f"Expected one file named {name} in {folder}. Received: "
+                f"{found[name].name} and {path.name}"
+            )
+        found[name] = path
+    return dict(sorted(found.items()))
+
+
+def some_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """`named_files`, of which there has to be one.
+
+    Raises:
+        ValueError: there is none, or as `named_files` has it.
+    """
+    found = named_files(folder, suffixes)
+    if not found:
+        names = ", ".join(f"*{suffix}" for suffix in suffixes)
+        raise ValueError(f"Expected files {names} in {folder}. Received: none")
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for entry in entries(folder):
+        if entry.is_dir():
+            yield from _files(Path(entry.path))
+        else:
+            yield Path(entry.path)
+
+
+def paired(
+    images: Mapping[str, Path], labels: Mapping[str, Path], folder: Path, suffix: str
+) -> tuple[Sample, ...]:
+    """Each image with the label of the same name; a warning tells of labels without an image.
+
+    Args:
+        images: by name.
+        labels: by name.
+        folder: where the labels are.
+        suffix: what their names end in.
+
+    Raises:
+        ValueError: an image has no label; the message says where it should be.
+    """
+    for name, image in images.items():
+        if name not in labels:
+            raise ValueError(
+                f"Expected the label {folder / (name + suffix)} of {image}. Received: no such file"
+            )
+    alone = [path for name, path in labels.items() if name not in images]
+    if alone:
+        _log.warning("%d labels have no image and are left out, such as %s", len(alone), alone[0])
+    return tuple(Sample(name, image, labels[name]) for name, image in images.items())
+
+
+def listed_names(file: Path) -> list[str]:
+    """The names in a text file with one a line; empty lines are left out.
+
+    Raises:
+        ValueError: the file is missing, cannot be read, or holds no name.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"Expected {file} in UTF-8. Received: {error}") from error
+    except OSError as error:
+        raise ValueError(
+            f"Expected the list of frames {file}. Received: {reason(error)}"
+        ) from error
+    names = [line.strip() for line in text.splitlines() if line.strip()]
+    if not names:
+        raise ValueError(f"Expected at least one frame name in {file}. Received: none")
+    return names
+
+
+def chosen(files: Mapping[str, Path], names: Sequence[str], names_file: Path) -> dict[str, Path]:
+    """The files of a list.
+
+    Raises:
+        ValueError: a name of the list has no file.
+    """
+    for name in names:
+        if name not in files:
+            raise ValueError(
+                f"Expected an image {name}, named in {names_file}. Received: no such file"
+            )
+    return {name: files[name] for name in names}
+
+
+def reason(error: OSError) -> str:
+    """Why a file or folder could not be read, in lower case as the rest of a message."""
+    return (error.strerror or str(error)).lower()
+
+
+def check_split(split: str, splits: tuple[str, ...]) -> None:
+    """Raise a ValueError unless the split is one of those there are."""
+    if split not in splits:
+        raise ValueError(f"Expected split to be one of {splits}. Received: split={split!r}")

@@ -126,17 +126,29 @@ LABEL_SPACES = {space.name: space for space in (CAMVID, CITYSCAPES, BDD100K)}
 def match_classes(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[int | None, ...]:
     """For each wanted class the place of the same class among those given, None where it is not.
 
-    Names are compared without regard to case, spaces and underscores; `SYNONYMS` are the same.
+    Names are compared without regard to case, spaces, underscores and hyphens. Where none is the
+    same, `SYNONYMS` are; the first of several counts.
     """
-    places = {_canonical(name): place for place, name in enumerate(given)}
-    return tuple(places.get(_canonical(name)) for name in wanted)
+    plain = [_plain(name) for name in given]
+    canonical = [_canonical(name) for name in given]
+
+    def place(name: str) -> int | None:
+        if _plain(name) in plain:
+            return plain.index(_plain(name))
+        return canonical.index(_canonical(name)) if _canonical(name) in canonical else None
+
+    return tuple(place(name) for name in wanted)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter not in " _-")
 
 
 def _canonical(name: str) -> str:
-    plain = name.lower().replace("_", " ").strip()
+    plain = _plain(name)
     for names in SYNONYMS:
-        if plain in names:
-            return names[0]
+        if plain in map(_plain, names):
+            return _plain(names[0])
     return plain
 
 

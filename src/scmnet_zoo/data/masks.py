@@ -19,10 +19,14 @@ class IndexMasks:
     Attributes:
         ids: from an index in a file to a training id, 255 for void; other indices are errors.
         title: what the indices are, for errors, e.g. `"labelIds of cityscapes"`.
+        others: the indices of another kind of file that is often taken for this one.
+        advice: what an error adds where a file holds nothing but `others`.
     """
 
     ids: Mapping[int, int]
     title: str
+    others: frozenset[int] = frozenset()
+    advice: str = ""
 
     def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
         """Training ids, uint8 (height, width).
@@ -40,8 +44,12 @@ class IndexMasks:
         ids = table[values]
         if (ids < 0).any():
             unknown = np.unique(values[ids < 0]).tolist()
+            advice = (
+                f"; {self.advice}" if self.others.issuperset(np.unique(values).tolist()) else ""
+            )
             raise ValueError(
-                f"{path}: expected {self.title}, {_ranges(self.ids)}. Received: {_some(unknown)}"
+                f"{path}: expected {self.title}, {_ranges(self.ids)}. "
+                f"Received: {_some(unknown)}{advice}"
             )
         return ids.astype(np.uint8)
 
@@ -66,17 +74,43 @@ class ColourMasks:
         """
         pixels = np.asarray(mask.convert("RGB")).astype(np.int32)
         codes = (pixels[..., 0] << 16) + (pixels[..., 1] << 8) + pixels[..., 2]
-        known = {(r << 16) + (g << 8) + b: number for (r, g, b), number in self.ids.items()}
-        found, places = np.unique(codes, return_inverse=True)
-        unknown = [code for code in found.tolist() if code not in known]
-        if unknown:
+        table = sorted(((r << 16) + (g << 8) + b, number) for (r, g, b), number in self.ids.items())
+        known = np.array([code for code, _ in table], np.int32)
+        places = np.searchsorted(
+            known[:-1], codes
+        )  # of the nearest known colour from above, or last
+        wrong = known[places] != codes
+        if wrong.any():
+            unknown = np.unique(codes[wrong]).tolist()
             colours = [(code >> 16, code >> 8 & 255, code & 255) for code in unknown]
             raise ValueError(f"{path}: expected {self.title}. Received: {_some(colours)}")
-        table = np.array([known[code] for code in found.tolist()], np.uint8)
-        return table[places].reshape(codes.shape)
+        return np.array([number for _, number in table], np.uint8)[places]
 
 
-Masks = IndexMasks | ColourMasks
+@dataclass(frozen=True)
+class MixedMasks:
+    """Label files of which grey ones and those with a palette hold indices, the others colours.
+
+    Attributes:
+        indices: what the indices mean.
+        colours: what the colours mean.
+    """
+
+    indices: IndexMasks
+    colours: ColourMasks
+
+    def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
+        """Training ids, uint8 (height, width).
+
+        Raises:
+            ValueError: neither colours nor 8-bit indices, or one that stands for nothing.
+        """
+        if mask.mode in ("RGB", "RGBA"):
+            return self.colours.decode(mask, path)
+        return self.indices.decode(mask, path)
+
+
+Masks = IndexMasks | ColourMasks | MixedMasks
 
 
 def training_ids(space: LabelSpace) -> IndexMasks:
@@ -88,7 +122,7 @@ def training_ids(space: LabelSpace) -> IndexMasks:
 def label_ids(space: LabelSpace) -> IndexMasks:
     """Files that hold a label space's own ids, as Cityscapes' labelIds.png."""
     ids = {number: place for place, number in enumerate(space.ids)}
-    ids |= {number: VOID for number in space.void_ids}
+    ids |= dict.fromkeys(space.void_ids, VOID)
     return IndexMasks(ids, f"labelIds of {space.name}")
 
 

@@ -1,0 +1,225 @@
+"""One's own data: a folder of images, a folder of masks, and a table of the classes.
+
+    classes.toml
+    images/SPLIT/NAME.jpg       or .jpeg, .png, .webp, .bmp, .tif, .tiff
+    masks/SPLIT/NAME.png        or .bmp, .tif, .tiff: 8-bit indices (grey or palette) or RGB colours
+
+There may be folders in the folder of a split; they are part of NAME. Without folders of splits the
+files lie in `images` and `masks` themselves, and `SPLIT.txt` beside these lists one NAME a line.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from scmnet_zoo.data.dataset import (
+    Dataset,
+    FileReader,
+    chosen,
+    entries,
+    find_layout,
+    listed_names,
+    named_files,
+    paired,
+    reason,
+    some_files,
+)
+from scmnet_zoo.data.labels import VOID, Label, LabelSpace, palette_for
+from scmnet_zoo.data.masks import ColourMasks, IndexMasks, Masks, MixedMasks
+
+TABLE = "classes.toml"
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")
+
+Colour = tuple[int, int, int]
+Value = TypeVar("Value")
+
+_KEYS = ("class", "void_indices", "void_colours")
+_CLASS_KEYS = ("name", "index", "colour", "category")
+
+
+def folder(root: str | os.PathLike, split: str) -> Dataset:
+    """One split of one's own data.
+
+    Args:
+        root: the folder that holds `images`, `masks` and `classes.toml`.
+        split: the name of a folder in `images`, or of a list.
+
+    Raises:
+        ValueError: no such split, another layout, a faulty table of classes, no images, two images
+            of one name, or an image without a mask.
+    """
+    root = Path(root)
+    find_layout(root, [("images", "masks")])
+    space, masks = class_table(root / TABLE)
+    if not split or Path(split).name != split:
+        raise ValueError(f"Expected split to be the name of a folder. Received: split={split!r}")
+    images_folder, masks_folder = root / "images", root / "masks"
+    names_file = root / f"{split}.txt"
+    if os.path.isdir(images_folder / split):
+        images_folder, masks_folder = images_folder / split, masks_folder / split
+        images = some_files(images_folder, IMAGE_SUFFIXES)
+        found = named_files(masks_folder, MASK_SUFFIXES)
+    elif os.path.isfile(names_file):
+        images = some_files(images_folder, IMAGE_SUFFIXES)
+        images = chosen(images, listed_names(names_file), names_file)
+        found = named_files(masks_folder, MASK_SUFFIXES)
+        found = {name: path for name, path in found.items() if name in images}
+    else:
+        splits = [entry.name for entry in entries(images_folder) if entry.is_dir()]
+        splits += [entry.name for entry in entries(root) if entry.name.endswith(".txt")]
+        raise ValueError(
+            f"Expected the folder {images_folder / split} or the list {names_file}. "
+            f"Received: {', '.join(splits) or 'neither folders nor lists'}"
+        )
+    for name, image in images.items():
+        lossy = [masks_folder / f"{name}{suffix}" for suffix in LOSSY_SUFFIXES if name not in found]
+        for path in filter(os.path.isfile, lossy):
+            raise ValueError(
+                f"Expected a lossless mask of {image}, one of {', '.join(MASK_SUFFIXES)}. "
+                f"Received: {path}"
+            )
+    samples = paired(images, found, masks_folder, MASK_SUFFIXES[0])
+    return Dataset("folder", split, space, samples, FileReader(masks))
+
+
+def class_table(path: Path) -> tuple[LabelSpace, Masks]:
+    """The classes of `classes.toml`, and how masks are read by them.
+
+    The table has a `[[class]]` for each class, in the order of the training ids, with its `name`
+    and, each for all classes or for none, its `index` in grey and palette masks and its `colour`
+    in RGB masks; a class also may have a `category`, which else is its name. `void_indices` and
+    `void_colours` list what belongs to no class; where the former is not given, 255 is void
+    unless it is a class. Without indices and colours a class's index is its place. With colours
+    alone, grey and palette masks are read by the colours they show.
+
+    Raises:
+        ValueError: the file is missing or no TOML, a key is missing, unknown or of another kind,
+            or a name, an index or a colour stands twice.
+    """
+    table = _read(path)
+    rows = _rows(path, table)
+    names = [_text(path, row, "name") for row in rows]
+    _places(path, "name", names)
+    indices = _column(path, rows, "index", _index)
+    colours = _column(path, rows, "colour", _colour)
+    if indices is None and colours is None:
+        indices = list(range(len(rows)))
+    void_indices = _void(path, table, "void_indices", _index, indices)
+    void_colours = _void(path, table, "void_colours", _colour, colours)
+    if indices is not None and "void_indices" not in table and VOID not in indices:
+        void_indices = [VOID]
+
+    shown = palette_for(tuple(names)) if colours is None else colours
+    categories = [_text(path, {"category": row["name"]} | row, "category") for row in rows]
+    ids = [None] * len(rows) if indices is None else indices
+    labels = tuple(map(Label, names, shown, categories, ids))
+    space = LabelSpace("folder", labels, tuple(void_indices))
+    by_index = IndexMasks(_places(path, "index", indices or [], void_indices), f"indices of {path}")
+    by_colour = ColourMasks(
+        _places(path, "colour", colours or [], void_colours), f"colours of {path}"
+    )
+    if colours is None:
+        return space, by_index
+    return space, by_colour if indices is None else MixedMasks(by_index, by_colour)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ValueError(
+            f"Expected the table of classes {path}. Received: {reason(error)}"
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"{path}: expected TOML. Received: {error}") from error
+    _check_keys(path, table, _KEYS)
+    return table
+
+
+def _rows(path: Path, table: dict[str, Any]) -> list[dict[str, Any]]:
+    """The classes, of which there have to be some, each a table of known keys."""
+    rows = table.get("class")
+    if not (isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)):
+        raise ValueError(f"{path}: expected a [[class]] for each class. Received: {rows!r}")
+    if len(rows) > VOID:
+        raise ValueError(f"{path}: expected at most {VOID} classes. Received: {len(rows)}")
+    for row in rows:
+        _check_keys(path, row, _CLASS_KEYS)
+    return rows
+
+
+def _check_keys(path: Path, table: dict[str, Any], known: Sequence[str]) -> None:
+    unknown = [key for key in table if key not in known]
+    if unknown:
+        raise ValueError(
+            f"{path}: expected keys among {', '.join(known)}. Received: {', '.join(unknown)}"
+        )
+
+
+def _text(path: Path, row: dict[str, Any], key: str) -> str:
+    value = row.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{path}: expected a text as each class's {key}. Received: {value!r}")
+    return value
+
+
+def _index(path: Path, value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= 255:
+        raise ValueError(f"{path}: expected an index from 0 to 255. Received: {value!r}")
+    return value
+
+
+def _colour(path: Path, value: Any) -> Colour:
+    if not isinstance(value, list) or len(value) != 3:
+        raise ValueError(f"{path}: expected a colour [red, green, blue]. Received: {value!r}")
+    if any(type(channel) is not int or not 0 <= channel <= 255 for channel in value):
+        raise ValueError(f"{path}: expected a colour of 0 to 255 a channel. Received: {value}")
+    red, green, blue = value
+    return red, green, blue
+
+
+def _column(
+    path: Path, rows: list[dict[str, Any]], key: str, of: Callable[[Path, Any], Value]
+) -> list[Value] | None:
+    """What the classes give under a key: all of them, or else none of them may."""
+    without = [row.get("name") for row in rows if key not in row]
+    if len(without) == len(rows):
+        return None
+    if without:
+        raise ValueError(
+            f"{path}: expected for each class or for none: {key}. Received: none for {without[0]!r}"
+        )
+    return [of(path, row[key]) for row in rows]
+
+
+def _void(
+    path: Path,
+    table: dict[str, Any],
+    key: str,
+    of: Callable[[Path, Any], Value],
+    classes: list[Value] | None,
+) -> list[Value]:
+    """What is void by a key of the table, which may be there only where classes have the same."""
+    if key not in table:
+        return []
+    if not isinstance(table[key], list):
+        raise ValueError(f"{path}: expected a list as {key}. Received: {table[key]!r}")
+    if classes is None:
+        raise ValueError(f"{path}: expected no {key}, as no class has one. Received: {table[key]}")
+    return [of(path, value) for value in table[key]]
+
+
+def _places(
+    path: Path, what: str, classes: Sequence[Value], void: Sequence[Value] = ()
+) -> dict[Value, int]:
+    """From what stands for classes to their places and from what is void to 255; each once."""
+    places: dict[Value, int] = {}
+    for place, value in [*enumerate(classes), *((VOID, value) for value in void)]:
+        if value in places:
+            raise ValueError(f"{path}: expected each {what} once. Received: {value!r} twice")
+        places[value] = place
+    return places
