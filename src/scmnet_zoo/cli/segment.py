@@ -13,6 +13,7 @@ from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail, one_line
+from scmnet_zoo.cli._sizes import parse_size
 from scmnet_zoo.images import SUFFIXES, example_photo, read_image
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def command(
     arguments = [*(photos or []), *([example_photo()] if example else [])]
     if not arguments:
         raise typer.BadParameter("expected a photo, a folder or --example", param_hint="PHOTO")
-    sides = None if size is None else _parse_size(size)
+    sides = None if size is None else parse_size(size)
     paths = find_photos(arguments)
     stems = unique_stems(paths, output)
 
@@ -124,15 +125,6 @@ def unique_stems(paths: Sequence[Path], output: Path) -> list[str]:
         taken |= results
         stems.append(stem)
     return stems
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal()):
-        raise typer.BadParameter(
-            f"expected HEIGHTxWIDTH, e.g. 720x960. Received: {text}", param_hint="--size"
-        )
-    return int(height), int(width)
 
 
 def _load(network: str, weights: str, size: tuple[int, int] | None, output: Path) -> "Segmenter":

@@ -1,37 +1,134 @@
-"""`scmnet-zoo train`: train a network on a dataset by a recipe."""
+"""`scmnet-zoo train`: train or fine-tune a network on a dataset by a recipe."""
 
 import dataclasses
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._sizes import parse_size
+
+if TYPE_CHECKING:
+    from scmnet_zoo.training.recipe import Recipe
 
 
 def command(
-    data: Annotated[Path, typer.Option(help="Folder of the dataset.")],
-    output: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
+    data: Annotated[Path, typer.Option(help="Folder of the dataset, or a packed file.")],
     network: Annotated[str, typer.Option(help="Key of the network.")] = "scmnet",
     dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "camvid",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the run, by default runs/NETWORK_DATASET. Started again "
+            "with the same arguments, a run that was broken off goes on."
+        ),
+    ] = None,
     recipe: Annotated[
         Path | None, typer.Option(help="A TOML file; by default the shipped recipe.")
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps, instead of the recipe's.")
+    weights: Annotated[
+        str | None, typer.Option(help="Name or path of the weights to start from.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Frame size instead of the recipe's; the crop follows."),
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    freeze_epochs: Annotated[
+        int | None, typer.Option(min=0, help="First epochs in which only the classifier learns.")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any value of the recipe, as in its file: --set loss.lovasz=0.5.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the augmentation.")] = 0,
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Where frames are kept: device, memory or files; by default as fits."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that read frames, by default one a core.")
+    ] = None,
 ) -> None:
-    """Train from nothing on the dataset's train split and write the weights."""
+    """Train a network on the dataset's train split, validating on its val split."""
     start_keras()
-    from scmnet_zoo.training import read_recipe, shipped_recipe, train
+    from scmnet_zoo.training import read_recipe, shipped_recipe, train, with_overrides, with_size
 
     chosen = shipped_recipe(network, dataset) if recipe is None else read_recipe(recipe)
-    if steps is not None:
-        chosen = dataclasses.replace(
-            chosen, steps=steps, warmup_steps=min(chosen.warmup_steps, steps // 10)
-        )
-    logging.basicConfig(format="%(asctime)s %(message)s")
-    logging.getLogger("scmnet_zoo").setLevel(logging.INFO)
-    train(network, dataset, data, chosen, output, seed)
+    if size is not None:
+        chosen = with_size(chosen, parse_size(size))
+    chosen = _changed(chosen, epochs, batch_size, learning_rate, freeze_epochs)
+    chosen = with_overrides(chosen, change or [])
+    console = Console(stderr=True)
+    logger = logging.getLogger("scmnet_zoo")
+    handler = RichHandler(console=console, show_path=False, show_level=False)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        with _progress(console) as progress:
+            task = progress.add_task("steps", total=None)
+            train(
+                network,
+                dataset,
+                data,
+                output or Path("runs") / f"{network}_{dataset}",
+                chosen,
+                weights,
+                seed,
+                keep,
+                workers,
+                lambda done, total: progress.update(task, completed=done, total=total),
+            )
+    finally:
+        logger.removeHandler(handler)
+
+
+def _changed(
+    recipe: "Recipe",
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    freeze_epochs: int | None,
+) -> "Recipe":
+    """A recipe with what was given in place of its own."""
+    optimiser = recipe.optimiser
+    if learning_rate is not None:
+        optimiser = dataclasses.replace(optimiser, learning_rate=learning_rate)
+    return dataclasses.replace(
+        recipe,
+        epochs=recipe.epochs if epochs is None else epochs,
+        batch_size=recipe.batch_size if batch_size is None else batch_size,
+        freeze_epochs=recipe.freeze_epochs if freeze_epochs is None else freeze_epochs,
+        optimiser=optimiser,
+    )
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )

@@ -1,6 +1,6 @@
 """A dataset decoded into memory at one size, and its frames on the accelerator."""
 
-from collections.abc import Iterator
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -8,8 +8,10 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from scmnet_zoo.data.dataset import Dataset, Sample
+from scmnet_zoo.data.dataset import Dataset, Pair, Sample
 from scmnet_zoo.data.labels import VOID
+
+SAME_ASPECT = 0.01  # by how much the aspect ratios of image and label may differ
 
 
 class Frames:
@@ -21,6 +23,7 @@ class Frames:
     Args:
         dataset: the frames to read.
         size: (height, width) in pixels.
+        workers: number of threads, by default one a core.
 
     Attributes:
         images: uint8 (frames, height, width, 3).
@@ -30,7 +33,7 @@ class Frames:
         ValueError: a file cannot be read or holds unknown ids.
     """
 
-    def __init__(self, dataset: Dataset, size: tuple[int, int]):
+    def __init__(self, dataset: Dataset, size: tuple[int, int], workers: int | None = None):
         self.dataset = dataset
         height, width = size
         count = len(dataset.samples)
@@ -39,29 +42,10 @@ class Frames:
 
         def fill(item: tuple[int, Sample]) -> None:
             index, sample = item
-            image, label = dataset.read(sample)
-            self.images[index] = _resized(image, size, Image.Resampling.BILINEAR)
-            self.labels[index] = _resized(label, size, Image.Resampling.NEAREST)
+            self.images[index], self.labels[index] = read_frame(dataset, sample, size)
 
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             list(pool.map(fill, enumerate(dataset.samples)))
-
-    def class_shares(self) -> np.ndarray:
-        """The share of each class among the pixels that are not void, float64 (classes,)."""
-        counts = np.bincount(self.labels.ravel(), minlength=VOID + 1)
-        counts = counts[: len(self.dataset.space.labels)]
-        return counts / counts.sum()
-
-    def order(self, batch_size: int, seed: int) -> Iterator[np.ndarray]:
-        """Endless batches of frame numbers, int32; every frame once before any comes again."""
-        rng = np.random.default_rng(seed)
-        queue = np.empty(0, np.int32)
-        while True:
-            while len(queue) < batch_size:
-                fresh = rng.permutation(len(self.images)).astype(np.int32)
-                queue = np.concatenate([queue, fresh])
-            chosen, queue = queue[:batch_size], queue[batch_size:]
-            yield chosen
 
 
 class DeviceFrames(keras.layers.Layer):
@@ -71,7 +55,7 @@ class DeviceFrames(keras.layers.Layer):
     and sending can take longer than the step itself. For datasets that fit: CamVid's 367 training
     frames at 960x720 take 1.0 GB.
 
-    Input: int32 frame numbers (batch,).
+    Input: int32 frame numbers (batch,); one below 0 stands for a frame whose pixels are all void.
 
     Output: uint8 images (batch, height, width, 3) and labels (batch, height, width).
     """
@@ -92,7 +76,30 @@ class DeviceFrames(keras.layers.Layer):
             setattr(self, name, variable)
 
     def call(self, numbers):
-        return ops.take(self.images, numbers, axis=0), ops.take(self.labels, numbers, axis=0)
+        void = (numbers < 0)[:, None, None]
+        numbers = ops.maximum(numbers, 0)
+        labels = ops.take(self.labels, numbers, axis=0)
+        labels = ops.where(void, ops.cast(VOID, "uint8"), labels)
+        return ops.take(self.images, numbers, axis=0), labels
+
+
+def read_frame(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Pair:
+    """An image, resized bilinearly, and its label, by nearest neighbour, at one size.
+
+    Raises:
+        ValueError: a file cannot be read or holds unknown ids, or the two are of different shape.
+    """
+    image, label = dataset.read(sample)
+    (height, width), (label_height, label_width) = image.shape[:2], label.shape
+    if abs(height * label_width - width * label_height) > SAME_ASPECT * width * label_height:
+        raise ValueError(
+            f"{sample.label}: expected a label of its image's shape, {height}x{width} or the same "
+            f"enlarged or reduced. Received: {label_height}x{label_width}"
+        )
+    return (
+        _resized(image, size, Image.Resampling.BILINEAR),
+        _resized(label, size, Image.Resampling.NEAREST),
+    )
 
 
 def _resized(array: np.ndarray, size: tuple[int, int], resampling: Image.Resampling) -> np.ndarray:

@@ -1,6 +1,29 @@
-"""Training: recipes and the loop that follows them."""
+"""Training: recipes, the loop, the folder of a run."""
 
-from scmnet_zoo.training.recipe import Recipe, read_recipe, shipped_recipe
-from scmnet_zoo.training.trainer import TrainingModel, fit, train
+from scmnet_zoo.training.loop import fit
+from scmnet_zoo.training.recipe import (
+    LossSettings,
+    OptimiserSettings,
+    Recipe,
+    read_recipe,
+    shipped_recipe,
+    with_overrides,
+    with_size,
+)
+from scmnet_zoo.training.start import final_network, freeze, training_network
+from scmnet_zoo.training.trainer import train
 
-__all__ = ["Recipe", "TrainingModel", "fit", "read_recipe", "shipped_recipe", "train"]
+__all__ = [
+    "LossSettings",
+    "OptimiserSettings",
+    "Recipe",
+    "final_network",
+    "fit",
+    "freeze",
+    "read_recipe",
+    "shipped_recipe",
+    "train",
+    "training_network",
+    "with_overrides",
+    "with_size",
+]

@@ -1,6 +1,8 @@
 """Recipes: what a training run does, as a small readable file."""
 
+import dataclasses
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -8,10 +10,19 @@ from typing import Any
 
 from scmnet_zoo.data.augment import Augmentation
 
-CLASS_WEIGHTS = ("none", "sqrt_median_frequency", "log")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-CHOICES = {"class_weights": CLASS_WEIGHTS, "precision": PRECISIONS}
-POSITIVE = ("frame_size", "batch_size", "steps", "learning_rate", "crop", "scale")
+OPTIMISERS = ("adamw", "sgd")
+SCHEDULES = ("cosine", "polynomial", "constant")
+CLASS_WEIGHTS = ("none", "sqrt_median_frequency", "log")
+CHOICES = {
+    "precision": PRECISIONS,
+    "kind": OPTIMISERS,
+    "schedule": SCHEDULES,
+    "class_weights": CLASS_WEIGHTS,
+}
+POSITIVE = {"size", "batch_size", "epochs", "validations", "learning_rate", "crop", "scale"}
+SHARES = {"warmup", "momentum", "ema", "label_smoothing", "flip", "blur", "ohem_threshold"}
+CROP_MULTIPLE = 32  # what the crop's sides are rounded to where the size is changed
 
 # What a field's annotation means in a TOML file: in words, and the Python types and their number.
 KINDS: dict[Any, tuple[str, tuple[type, ...], int]] = {
@@ -24,46 +35,109 @@ KINDS: dict[Any, tuple[str, tuple[type, ...], int]] = {
 
 
 @dataclass(frozen=True)
+class OptimiserSettings:
+    """How the weights are moved.
+
+    Attributes:
+        kind: `"adamw"` or `"sgd"` (with Nesterov's momentum off).
+        learning_rate: the peak.
+        schedule: how it falls to 0 after the warm-up: `"cosine"`, `"polynomial"`, or not at all:
+            `"constant"`.
+        power: of the polynomial.
+        warmup: share of the steps in which it rises from 0.
+        momentum: of `"sgd"`.
+        weight_decay: decoupled, on convolution kernels only; biases and batch norms are spared.
+        clip_norm: largest global norm of the gradient, 0 for no limit.
+        ema: momentum of the moving average of the weights, which is what is measured and kept;
+            0 for none.
+        head_factor: learning rate of the classifier, relative to the others'.
+    """
+
+    kind: str = "adamw"
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    power: float = 0.9
+    warmup: float = 0.02
+    momentum: float = 0.9
+    weight_decay: float = 0.02
+    clip_norm: float = 5.0
+    ema: float = 0.999
+    head_factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What is minimised: a weighted sum of losses; see `scmnet_zoo.losses`.
+
+    Attributes:
+        cross_entropy, ohem, focal, dice, lovasz: weight of each in the sum.
+        auxiliary: weight of the same sum over each auxiliary head, 0 to build none.
+        class_weights: `"none"`, `"sqrt_median_frequency"` (square root of median over own
+            share) or `"log"` (1 / ln(1.10 + share), ENet).
+        label_smoothing: of the cross-entropy.
+        ohem_threshold: probability below which OHEM takes a pixel for hard.
+        focal_gamma: exponent of the focal loss.
+    """
+
+    cross_entropy: float = 1.0
+    ohem: float = 0.0
+    focal: float = 0.0
+    dice: float = 0.0
+    lovasz: float = 0.0
+    auxiliary: float = 0.0
+    class_weights: str = "none"
+    label_smoothing: float = 0.0
+    ohem_threshold: float = 0.7
+    focal_gamma: float = 2.0
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything a run needs besides the network, the data and the seed.
 
     Attributes:
-        frame_size: (height, width) every frame is brought to before augmentation, in pixels.
+        size: (height, width) every frame is brought to before augmentation, in pixels.
         batch_size: frames in a step.
-        steps: optimiser steps in the whole run.
-        learning_rate: the peak, reached after `warmup_steps`; a cosine brings it to 0.
-        warmup_steps: steps of linear warm-up.
-        weight_decay: AdamW's, on convolution kernels only.
-        clip_norm: largest global norm of the gradient.
-        ema: momentum of the moving average of the weights that is kept at the end.
-        class_weights: `"none"`, `"sqrt_median_frequency"` (square root of median over own
-            share) or `"log"` (1 / ln(1.10 + share), ENet).
-        label_smoothing: see `CrossEntropy`.
-        precision: a Keras dtype policy.
+        epochs: passes over the training frames; what does not fill a batch is left out of a pass.
         augmentation: see `Augmentation`.
+        optimiser, loss: see there.
+        validations: most validations in a run, spread evenly over its epochs; the state of the run
+            is saved with each.
+        freeze_epochs: first epochs in which only the classifier learns and batch norms stand
+            still.
+        precision: a Keras dtype policy.
         arguments: the network's own arguments, e.g. `residual`.
     """
 
-    frame_size: tuple[int, int]
+    size: tuple[int, int]
     batch_size: int
-    steps: int
-    learning_rate: float
-    warmup_steps: int
-    weight_decay: float
-    clip_norm: float
-    ema: float
-    class_weights: str
-    label_smoothing: float
-    precision: str
+    epochs: int
     augmentation: Augmentation
+    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    validations: int = 100
+    freeze_epochs: int = 0
+    precision: str = "float32"
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        for key, choices in CHOICES.items():
-            if getattr(self, key) not in choices:
-                raise ValueError(
-                    f"Expected {key} to be one of {choices}. Received: {getattr(self, key)!r}"
-                )
+        _check_values(self, "recipe")
+        if self.freeze_epochs >= self.epochs:
+            raise ValueError(
+                f"Expected freeze_epochs below epochs={self.epochs}. "
+                f"Received: freeze_epochs={self.freeze_epochs}"
+            )
+        names = ("cross_entropy", "ohem", "focal", "dice", "lovasz")
+        if not any(getattr(self.loss, name) for name in names):
+            raise ValueError(f"Expected a weight above 0 among {', '.join(names)}. Received: none")
+
+    @property
+    def validate_every(self) -> int:
+        """Epochs between two validations."""
+        return -(-self.epochs // self.validations)
+
+
+TABLES = {"optimiser": OptimiserSettings, "loss": LossSettings, "augmentation": Augmentation}
 
 
 def read_recipe(path) -> Recipe:
@@ -73,45 +147,87 @@ def read_recipe(path) -> Recipe:
         ValueError: no such file, not TOML, or a key that is missing, unknown or of a wrong value;
             the message names the file and the key.
     """
-    path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ValueError(f"Expected the recipe {path}. Received: no such file") from error
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from error
-    return recipe_from(content, str(path))
+    return recipe_from(_read_toml(Path(path)), str(path))
 
 
 def recipe_from(content: dict, source: str) -> Recipe:
     """A recipe from the tables of a TOML file; `source` names it in errors."""
     content = dict(content)
-    arguments = content.pop("network", {})
-    augmentation = content.pop("augmentation", {})
-    for key, table in (("network", arguments), ("augmentation", augmentation)):
+    tables = {name: content.pop(name, {}) for name in ("network", *TABLES)}
+    for name, table in tables.items():
         if not isinstance(table, dict):
-            raise ValueError(f"{source}: expected {key!r} to be a table. Received: {table!r}")
-    _check_table(content, Recipe, source, {"augmentation", "arguments"})
-    _check_table(augmentation, Augmentation, f"{source} [augmentation]", set())
-    return Recipe(
-        **_tuples(content),
-        augmentation=Augmentation(**_tuples(augmentation)),
-        arguments=_tuples(arguments),
-    )
+            raise ValueError(f"{source}: expected {name!r} to be a table. Received: {table!r}")
+    arguments = tables.pop("network")
+    _check_keys(content, Recipe, source, {"arguments", *TABLES})
+    for name, cls in TABLES.items():
+        _check_keys(tables[name], cls, f"{source} [{name}]", set())
+    try:
+        return Recipe(
+            **_tuples(content),
+            **{name: cls(**_tuples(tables[name])) for name, cls in TABLES.items()},
+            arguments=_tuples(arguments),
+        )
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+
+
+def tables_of(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as the tables of a TOML file, every value stated; undone by `recipe_from`."""
+    tables = _lists(dataclasses.asdict(recipe))
+    arguments = tables.pop("arguments")
+    return tables | ({"network": arguments} if arguments else {})
+
+
+def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """A recipe with some values replaced.
+
+    Args:
+        recipe: what they replace.
+        overrides: each `KEY=VALUE` or `TABLE.KEY=VALUE` as a line of a TOML file, e.g.
+            `optimiser.learning_rate=1e-3`.
+
+    Raises:
+        ValueError: not of this form, or an unknown key or wrong value.
+    """
+    tables = tables_of(recipe)
+    for line in overrides:
+        try:
+            change = tomllib.loads(line)
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(
+                "Expected KEY=VALUE or TABLE.KEY=VALUE, the value as in a recipe (strings in "
+                f"quotes). Received: {line}"
+            ) from error
+        for key, value in change.items():
+            if isinstance(value, dict) and isinstance(tables.get(key, {}), dict):
+                tables[key] = {**tables.get(key, {}), **value}
+            else:
+                tables[key] = value
+    return recipe_from(tables, "recipe with overrides")
+
+
+def with_size(recipe: Recipe, size: tuple[int, int]) -> Recipe:
+    """A recipe at another frame size; the crop keeps its share of the frame, in steps of 32."""
+    crop = (_scaled(recipe, size, 0), _scaled(recipe, size, 1))
+    augmentation = dataclasses.replace(recipe.augmentation, crop=crop)
+    return dataclasses.replace(recipe, size=size, augmentation=augmentation)
+
+
+def _scaled(recipe: Recipe, size: tuple[int, int], axis: int) -> int:
+    side = recipe.augmentation.crop[axis] * size[axis] / recipe.size[axis]
+    return max(CROP_MULTIPLE, round(side / CROP_MULTIPLE) * CROP_MULTIPLE)
 
 
 def shipped_recipe(network: str, dataset: str) -> Recipe:
-    """The recipe that made the shipped weights of a network on a dataset.
+    """The package's recipe for a network on a dataset.
 
     Raises:
         ValueError: there is none; the message lists what there is.
     """
-    folder = Path(str(resources.files("scmnet_zoo.training"))) / "recipes"
+    folder = resources.files("scmnet_zoo.training") / "recipes"
     path = folder / f"{network}_{dataset}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
+        known = ", ".join(sorted(file.name.removesuffix(".toml") for file in folder.iterdir()))
         raise ValueError(
             f"Expected a network and dataset with a recipe ({known}), or a recipe file. "
             f"Received: {network} on {dataset}"
@@ -119,36 +235,71 @@ def shipped_recipe(network: str, dataset: str) -> Recipe:
     return read_recipe(path)
 
 
-def _check_table(table, cls, where, elsewhere):
-    known = {field.name: field.type for field in fields(cls) if field.name not in elsewhere}
-    required = set(known) if cls is Recipe else {"crop"}
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(f"Expected the recipe {path}. Received: no such file") from error
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from error
+
+
+def _check_keys(table, cls, where, elsewhere):
+    """That a table holds known keys, all that are required, and values of their types."""
+    known = {one.name: one for one in fields(cls) if one.name not in elsewhere}
+    missing = (dataclasses.MISSING, dataclasses.MISSING)
+    required = {key for key, one in known.items() if (one.default, one.default_factory) == missing}
     for key in table:
         if key not in known:
             raise ValueError(f"{where}: unknown key {key!r}; expected {', '.join(sorted(known))}")
     for key in sorted(required - set(table)):
         raise ValueError(f"{where}: the key {key!r} is missing")
     for key, value in table.items():
-        problem = _problem(key, value, known[key])
-        if problem is not None:
-            raise ValueError(f"{where}: expected {key!r} to be {problem}. Received: {value!r}")
+        words, types, count = KINDS[known[key].type]
+        values = [value] if count == 1 else value
+        if not isinstance(values, list | tuple) or len(values) != count:
+            raise ValueError(f"{where}: expected {key!r} to be {words}. Received: {value!r}")
+        if any(type(one) not in types for one in values):  # not isinstance: True is an int
+            raise ValueError(f"{where}: expected {key!r} to be {words}. Received: {value!r}")
 
 
-def _problem(key, value, annotation) -> str | None:
-    """What a value ought to be and is not."""
-    words, types, count = KINDS[annotation]
-    values = [value] if count == 1 else value
-    if not isinstance(values, list) or len(values) != count:
-        return words
-    if any(type(one) not in types for one in values):  # not isinstance: True is an int
-        return words
-    if key in CHOICES and value not in CHOICES[key]:
-        return f"one of {', '.join(CHOICES[key])}"
-    if annotation is not str and any(
-        not (one > 0 if key in POSITIVE else one >= 0) for one in values
-    ):
-        return f"{words} {'above 0' if key in POSITIVE else 'not below 0'}"
-    return None
+def _check_values(settings, where):
+    """That the values of a recipe's dataclasses are in their ranges."""
+    for one in fields(settings):
+        value = getattr(settings, one.name)
+        if dataclasses.is_dataclass(value):
+            _check_values(value, one.name)
+        elif one.name in CHOICES:
+            if value not in CHOICES[one.name]:
+                raise ValueError(
+                    f"Expected {where} {one.name!r} to be one of {', '.join(CHOICES[one.name])}. "
+                    f"Received: {value!r}"
+                )
+        elif one.type in KINDS and one.type is not str:
+            numbers = value if isinstance(value, tuple) else (value,)
+            limit, test = "0 or more", lambda number: number >= 0
+            if one.name in POSITIVE:
+                limit, test = "above 0", lambda number: number > 0
+            elif one.name in SHARES:
+                limit, test = "from 0 to 1", lambda number: 0 <= number <= 1
+            if not all(test(number) for number in numbers):
+                raise ValueError(
+                    f"Expected {where} {one.name!r} to be {limit}. Received: {value!r}"
+                )
 
 
 def _tuples(table):
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def _lists(table):
+    return {
+        key: list(value)
+        if isinstance(value, tuple)
+        else _lists(value)
+        if isinstance(value, dict)
+        else value
+        for key, value in table.items()
+    }

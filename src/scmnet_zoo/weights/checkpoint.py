@@ -15,6 +15,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from scmnet_zoo.files import whole_file
+
 logger = logging.getLogger(__name__)
 
 SUFFIXES = (".safetensors", ".weights.h5", ".keras")
@@ -134,12 +136,8 @@ def write_checkpoint(path: str | os.PathLike, model: keras.Model, metadata: Meta
     tensors = {
         v.path: np.ascontiguousarray(keras.ops.convert_to_numpy(v.value)) for v in model.weights
     }
-    temporary = Path(f"{path}.part")
-    try:
-        temporary.write_bytes(safetensors.numpy.save(tensors, {METADATA_KEY: metadata.to_json()}))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        part.write_bytes(safetensors.numpy.save(tensors, {METADATA_KEY: metadata.to_json()}))
 
 
 def load_checkpoint(
@@ -160,7 +158,7 @@ def load_checkpoint(
     kernel = f"{CLASSIFIER}/kernel"
     skipped: set[str] = set()
     if kernel in tensors and tensors[kernel].shape != tuple(variables[kernel].shape):
-        skipped = {path for path in variables if _of_classifier(path)}
+        skipped = {path for path in variables if is_classifier(path)}
     skipped |= {p for p in variables if p.startswith(AUXILIARY) and p not in tensors}
     unknown = {p for p in tensors if p not in variables and not p.startswith(AUXILIARY)}
     wanted = {p: v for p, v in variables.items() if p not in skipped}
@@ -193,7 +191,7 @@ def load_checkpoint(
         )
 
 
-def _of_classifier(path: str) -> bool:
+def is_classifier(path: str) -> bool:
     """Whether a variable is one of the last layer of the main or of an auxiliary head."""
     layer = path.split("/")[0]
     return layer == CLASSIFIER or (layer.startswith(AUXILIARY) and layer.endswith("_classifier"))

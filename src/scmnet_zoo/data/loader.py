@@ -1,0 +1,234 @@
+"""Batches of frames for training: in which order, and from where.
+
+Whatever keeps the frames, a step sees the same ones, so a run's result does not depend on it:
+
+- `OnDevice`: decoded once, on the accelerator; a step needs only their numbers.
+- `InMemory`: decoded once, in the host's memory; a step's frames are copied and sent.
+- `FromFiles`: decoded by threads whenever they are needed.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras import ops
+
+from scmnet_zoo.data.dataset import Dataset
+from scmnet_zoo.data.frames import DeviceFrames, Frames, read_frame
+from scmnet_zoo.data.labels import VOID
+
+KEEPING = ("device", "memory", "files")
+DEVICE_BYTES = 2 << 30  # of frames that are put on the accelerator unasked
+MEMORY_SHARE = 0.5  # of the host's memory that frames may take unasked
+AHEAD = 3  # batches that are prepared while a step runs
+
+
+class Order:
+    """Which frames a step sees: a pass takes each once, in an order of its own.
+
+    Frames that do not fill a batch are left out of a pass, other ones in each. Fewer frames than
+    a batch holds are repeated.
+
+    Args:
+        count: number of frames.
+        batch_size: of a step.
+        seed: of the order.
+
+    Attributes:
+        steps: in a pass.
+    """
+
+    def __init__(self, count: int, batch_size: int, seed: int):
+        self.count, self.batch_size, self.seed = count, batch_size, seed
+        self.steps = max(1, count // batch_size)
+        self._pass: tuple[int, np.ndarray] = (-1, np.empty(0, np.int32))
+
+    def batch(self, step: int) -> np.ndarray:
+        """The frame numbers of a step, counted from the first step of the run; int32."""
+        number, place = divmod(step, self.steps)
+        if self._pass[0] != number:
+            rng = np.random.default_rng([self.seed, number])
+            parts = -(-self.batch_size // self.count)
+            frames = np.concatenate([rng.permutation(self.count) for _ in range(parts)])
+            self._pass = (number, frames.astype(np.int32))
+        return self._pass[1][place * self.batch_size : (place + 1) * self.batch_size]
+
+
+class Source(Protocol):
+    """Frames by number.
+
+    Attributes:
+        dataset: whose frames they are.
+        layer: from what `get` gives, batched, to uint8 images (batch, height, width, 3) and
+            labels (batch, height, width).
+    """
+
+    dataset: Dataset
+    layer: keras.layers.Layer
+
+    def get(self, numbers: np.ndarray) -> Any:
+        """What the layer takes for these frames; a number below 0 is a frame of void."""
+
+
+class OnDevice:
+    """Frames in the accelerator's memory."""
+
+    def __init__(self, frames: Frames):
+        self.dataset = frames.dataset
+        self.layer = DeviceFrames(frames)
+
+    def get(self, numbers: np.ndarray) -> np.ndarray:
+        return numbers
+
+
+class HostFrames(keras.layers.Layer):
+    """Passes on images (batch, height, width, 3) and labels (batch, height, width)."""
+
+    def call(self, inputs):
+        images, labels = inputs
+        return images, labels
+
+
+class InMemory:
+    """Frames in the host's memory."""
+
+    def __init__(self, frames: Frames):
+        self.frames, self.dataset = frames, frames.dataset
+        self.layer = HostFrames(dtype="uint8", autocast=False)
+
+    def get(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        labels = self.frames.labels[numbers]
+        labels[numbers < 0] = VOID
+        return self.frames.images[numbers], labels
+
+
+class FromFiles:
+    """Frames read from their files each time, in threads.
+
+    Args:
+        dataset: the frames.
+        size: (height, width) they are brought to.
+        workers: number of threads, by default one a core.
+    """
+
+    def __init__(self, dataset: Dataset, size: tuple[int, int], workers: int | None = None):
+        self.dataset, self.size = dataset, size
+        self.layer = HostFrames(dtype="uint8", autocast=False)
+        self._pool = ThreadPoolExecutor(workers or os.cpu_count())
+
+    def get(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        samples = [self.dataset.samples[number] for number in numbers]
+        pairs = list(self._pool.map(lambda one: read_frame(self.dataset, one, self.size), samples))
+        labels = np.stack([label for _, label in pairs])
+        labels[numbers < 0] = VOID
+        return np.stack([image for image, _ in pairs]), labels
+
+
+def source_of(
+    dataset: Dataset, size: tuple[int, int], keep: str | None = None, workers: int | None = None
+) -> Source:
+    """The frames of a dataset at a size, kept where asked.
+
+    Args:
+        dataset: the frames.
+        size: (height, width) they are brought to.
+        keep: `"device"`, `"memory"`, `"files"`, or None: on the accelerator up to 2 GiB, in the
+            host's memory up to half of it, else in their files.
+        workers: threads that read, by default one a core.
+
+    Raises:
+        ValueError: another `keep`, or a frame that cannot be read.
+    """
+    if keep not in (None, *KEEPING):
+        raise ValueError(f"Expected keep to be one of {', '.join(KEEPING)}. Received: {keep!r}")
+    if keep is None:
+        needed = 4 * size[0] * size[1] * len(dataset.samples)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        keep = "files"
+        if needed <= DEVICE_BYTES:
+            keep = "device"
+        elif needed <= MEMORY_SHARE * memory:
+            keep = "memory"
+    if keep == "files":
+        return FromFiles(dataset, size, workers)
+    frames = Frames(dataset, size, workers)
+    return OnDevice(frames) if keep == "device" else InMemory(frames)
+
+
+class Feed:
+    """Endless batches for `fit` from a step on, prepared ahead of their use.
+
+    Args:
+        source: the frames.
+        order: which ones a step sees.
+        first: the first step.
+
+    Attributes:
+        error: what went wrong in reading; some backends hide it in an error of their own.
+    """
+
+    def __init__(self, source: Source, order: Order, first: int):
+        self.source, self.order, self.first = source, order, first
+        self.error: Exception | None = None
+
+    def batches(self) -> Iterator[tuple[Any]]:
+        waiting: deque = deque()
+        step = self.first
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                while True:
+                    while len(waiting) < AHEAD:
+                        waiting.append(pool.submit(self.source.get, self.order.batch(step)))
+                        step += 1
+                    yield (waiting.popleft().result(),)
+            except (ValueError, OSError) as error:
+                self.error = error
+                raise
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+
+def passes(source: Source, batch_size: int) -> Iterator[tuple[Any]]:
+    """All frames once, from the last to the first, filled up with void to whole batches."""
+    count = len(source.dataset.samples)
+    total = -(-count // batch_size) * batch_size
+    numbers = np.arange(total - 1, -1, -1, dtype=np.int32)
+    numbers[numbers >= count] = -1
+    for start in range(0, total, batch_size):
+        yield (source.get(numbers[start : start + batch_size]),)
+
+
+def class_shares(source: Source, size: tuple[int, int]) -> np.ndarray:
+    """The share of each class among the pixels that are not void, float64 (classes,).
+
+    Raises:
+        ValueError: every pixel is void, or a frame cannot be read.
+    """
+    dataset = source.dataset
+    classes = len(dataset.space.labels)
+    if isinstance(source, InMemory):
+        counts = np.bincount(source.frames.labels.ravel(), minlength=VOID + 1)
+    elif isinstance(source, OnDevice):
+        labels = ops.convert_to_numpy(source.layer.labels.value)
+        counts = np.bincount(labels.ravel(), minlength=VOID + 1)
+    else:
+        counts = np.zeros(VOID + 1, np.int64)
+
+        def count(sample):
+            return np.bincount(read_frame(dataset, sample, size)[1].ravel(), minlength=VOID + 1)
+
+        with ThreadPoolExecutor() as pool:
+            for one in pool.map(count, dataset.samples):
+                counts += one
+    counts = counts[:classes]
+    if not counts.sum():
+        raise ValueError(
+            f"Expected labels of {dataset.name} {dataset.split} that are not all void. "
+            f"Received: void only"
+        )
+    return counts / counts.sum()

@@ -1,0 +1,277 @@
+"""The training loop: a network, frames, a recipe, on whatever backend Keras runs."""
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+import keras
+
+from scmnet_zoo.data.augment import Augment
+from scmnet_zoo.data.loader import Feed, Order, Source, class_shares
+from scmnet_zoo.losses.with_auxiliary import MAIN
+from scmnet_zoo.training.loss import class_weights, loss_of
+from scmnet_zoo.training.model import TrainingModel
+from scmnet_zoo.training.optimiser import optimiser_of
+from scmnet_zoo.training.recipe import Recipe
+from scmnet_zoo.training.schedule import schedule_of
+from scmnet_zoo.training.standing import Standing
+from scmnet_zoo.training.start import freeze
+from scmnet_zoo.training.validation import Validation
+
+logger = logging.getLogger(__name__)
+
+
+class Records(Protocol):
+    """What becomes of a run's results; `Results` writes them into a folder."""
+
+    def standing(self) -> Standing:
+        """How far the run has come."""
+
+    def load_state(self, variables: list[keras.Variable]) -> None:
+        """Give the variables the values they had there."""
+
+    def save_state(self, variables: list[keras.Variable], standing: Standing) -> None:
+        """Keep how far the run has come and the variables' values."""
+
+    def keep(self, standing: Standing, best: bool, validation: Validation | None) -> None:
+        """Keep the network as it is, the best so far or not, and the results."""
+
+    def not_finite(self, step: int, names: list[str]) -> str:
+        """Keep the names of the frames of a step; returns where they are, for the message."""
+
+
+class InMemory:
+    """Records of a run that leaves nothing behind."""
+
+    def __init__(self):
+        self._standing = Standing()
+        self._values: list[Any] = []
+
+    def standing(self) -> Standing:
+        return self._standing
+
+    def load_state(self, variables: list[keras.Variable]) -> None:
+        for variable, value in zip(variables, self._values, strict=True):
+            variable.assign(value)
+
+    def save_state(self, variables: list[keras.Variable], standing: Standing) -> None:
+        self._standing = standing
+        self._values = [keras.ops.convert_to_numpy(v.value) for v in variables]
+
+    def keep(self, standing: Standing, best: bool, validation: Validation | None) -> None:
+        pass
+
+    def not_finite(self, step: int, names: list[str]) -> str:
+        return f"its frames are {', '.join(names)}"
+
+
+def fit(
+    network: keras.Model,
+    train: Source,
+    recipe: Recipe,
+    seed: int = 0,
+    validation: Source | None = None,
+    records: Records | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[dict[str, Any]]:
+    """Train a network, built to give logits, in place; it ends with the averaged weights.
+
+    Args:
+        network: from images 0..255 to logits at the images' size, or a dict of such.
+        train: the training frames, at the recipe's size.
+        recipe: what to do.
+        seed: of the order of frames and of the augmentation.
+        validation: frames to measure on, at the recipe's size.
+        records: where results go, and from where a run goes on.
+        progress: called with the steps begun and those there are.
+
+    Returns:
+        A dict for each epoch: `epoch`, `step`, `learning_rate`, `loss`, `seconds`, and where it
+        was validated `val_loss`, `val_miou` and the others of `Validation`.
+
+    Raises:
+        ValueError: the loss is not finite, or a frame cannot be read.
+        KeyboardInterrupt: after Ctrl-C, with the state saved.
+    """
+    run = _Run(network, train, recipe, seed, validation, records or InMemory(), progress)
+    with _stopping_at_interrupt(run):
+        while run.standing.epoch < recipe.epochs and not run.interrupted:
+            run.phase()
+    if run.interrupted:
+        raise KeyboardInterrupt
+    return run.standing.rows
+
+
+class _Run:
+    """What the phases of a run share: first with a frozen network, then with all of it."""
+
+    def __init__(self, network, train, recipe, seed, validation, records, progress):
+        self.network, self.train, self.recipe = network, train, recipe
+        self.records, self.progress = records, progress
+        self.order = Order(len(train.dataset.samples), recipe.batch_size, seed)
+        self.augment = Augment(recipe.augmentation, seed)
+        weights = None
+        if recipe.loss.class_weights != "none":
+            weights = class_weights(class_shares(train, recipe.size), recipe.loss.class_weights)
+        outputs = network.output if isinstance(network.output, dict) else {}
+        self.loss = loss_of(recipe.loss, weights, [name for name in outputs if name != MAIN])
+        self.validation = None
+        if validation is not None:
+            self.validation = Validation(network, validation, recipe, self.loss)
+        self.standing: Standing = records.standing()
+        self.model: TrainingModel | None = None
+        self.interrupted = False
+
+    def phase(self) -> None:
+        """Train to the end of a phase, or until interrupted."""
+        frozen = self.standing.epoch < self.recipe.freeze_epochs
+        first = 0 if frozen else self.recipe.freeze_epochs
+        last = self.recipe.freeze_epochs if frozen else self.recipe.epochs
+        steps = (last - first) * self.order.steps
+        freeze(self.network, frozen)
+        self.model = TrainingModel(
+            self.train.layer, self.network, self.augment, self.loss, first * self.order.steps
+        )
+        settings = self.recipe.optimiser
+        optimiser = optimiser_of(settings, self.network, steps, self.recipe.precision)
+        self.model.compile(optimizer=optimiser, jit_compile=keras.backend.backend() == "jax")
+        optimiser.build(self.model.trainable_variables)
+        schedule = schedule_of(settings, steps)
+        while self.standing.epoch < last and not self.interrupted:
+            within = self.standing.epoch > first or self.standing.step > 0
+            if within:
+                self.records.load_state(self.state(optimiser))
+            elif first:  # what the phase before has left
+                self.records.load_state(self.model.state())
+            self._stretch(optimiser, schedule, first, last)
+
+    def state(self, optimiser) -> list[keras.Variable]:
+        assert self.model is not None
+        return self.model.state() + optimiser.variables
+
+    def _stretch(self, optimiser, schedule, first: int, last: int) -> None:
+        """As many epochs of a phase as have the same number of steps: the rest of a broken one,
+        or all that are left."""
+        assert self.model is not None
+        standing = self.standing
+        begun = standing.epoch * self.order.steps + standing.step
+        feed = Feed(self.train, self.order, begun)
+        total = self.recipe.epochs * self.order.steps
+        try:
+            self.model.fit(
+                _counted(feed.batches(), begun, total, self.progress),
+                steps_per_epoch=self.order.steps - standing.step,
+                initial_epoch=standing.epoch,
+                epochs=standing.epoch + 1 if standing.step else last,
+                callbacks=[_EpochEnd(self, optimiser, schedule, first, last)],
+                shuffle=False,
+                verbose=0,
+            )
+        except Exception:
+            if feed.error is not None:  # TensorFlow wraps it into one of its own
+                raise feed.error from None
+            raise
+
+
+class _EpochEnd(keras.callbacks.Callback):
+    """At the end of an epoch: measure, keep, go on or stop."""
+
+    def __init__(self, run: _Run, optimiser, schedule, first: int, last: int):
+        super().__init__()
+        self.run, self.optimiser, self.schedule = run, optimiser, schedule
+        self.first, self.last = first, last
+        self.started = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.monotonic()
+        if self.run.interrupted:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        run, standing = self.run, self.run.standing
+        self._check_finite()
+        steps = int(keras.ops.convert_to_numpy(self.model.steps_seen.value))
+        done = steps - epoch * run.order.steps
+        loss_sum = standing.loss_sum + float(logs["loss"]) * (done - standing.step)
+        if done < run.order.steps:
+            run.standing = replace(standing, step=done, loss_sum=loss_sum)
+            run.records.save_state(run.state(self.optimiser), run.standing)
+            logger.info("interrupted in epoch %d after step %d; state saved", epoch + 1, steps)
+            return
+        row = {
+            "epoch": epoch + 1,
+            "step": steps,
+            "learning_rate": float(self.schedule(steps - self.first * run.order.steps)),
+            "loss": loss_sum / done,
+            "seconds": round(time.monotonic() - self.started, 3),
+        }
+        broken = standing.step > 0
+        run.standing = Standing(epoch + 1, 0, 0.0, standing.best, [*standing.rows, row])
+        every = run.recipe.validate_every
+        if broken or (epoch + 1) % every == 0 or epoch + 1 == self.last:
+            self._measure(row)
+
+    def _measure(self, row) -> None:
+        """Validate the averaged weights, keep them and the state."""
+        run = self.run
+        variables = self.model.trainable_variables
+        raw = [keras.ops.convert_to_numpy(v.value) for v in variables]
+        self.optimiser.finalize_variable_values(variables)
+        best = False
+        if run.validation is not None:
+            row.update(run.validation())
+            best = row["val_miou"] > run.standing.best
+        if best:
+            run.standing = replace(run.standing, best=row["val_miou"])
+        scores = "".join(f" {key} {row[key]:.4f}" for key in ("val_loss", "val_miou") if key in row)
+        total = run.recipe.epochs
+        logger.info("epoch %d/%d loss %.4f%s", row["epoch"], total, row["loss"], scores)
+        run.records.keep(run.standing, best, run.validation)
+        if row["epoch"] == self.last:  # the next phase goes on from the averages, anew
+            run.records.save_state(self.model.state(), run.standing)
+            return
+        for variable, value in zip(variables, raw, strict=True):
+            variable.assign(value)
+        run.records.save_state(run.state(self.optimiser), run.standing)
+
+    def _check_finite(self) -> None:
+        step = int(keras.ops.convert_to_numpy(self.model.first_bad.value))
+        if step:
+            run = self.run
+            samples = run.train.dataset.samples
+            names = [samples[number].name for number in run.order.batch(step - 1)]
+            where = run.records.not_finite(step, names)
+            raise ValueError(
+                f"Expected a finite loss. Received: one that is not, in step {step}; {where}"
+            )
+
+
+def _counted(batches: Iterator, begun: int, total: int, progress) -> Iterator:
+    for number, batch in enumerate(batches, start=begun + 1):
+        progress(min(number, total), total)
+        yield batch
+
+
+@contextlib.contextmanager
+def _stopping_at_interrupt(run: _Run) -> Iterator[None]:
+    """Ctrl-C ends the run after the step; a second one at once. Only the main thread gets it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number, frame):
+        run.interrupted = True
+        if run.model is not None:
+            run.model.stop_training = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

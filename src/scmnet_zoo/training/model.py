@@ -1,0 +1,119 @@
+"""A network between its frames and its loss, so that all of it runs in one compiled step."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from scmnet_zoo.data.augment import Augment
+from scmnet_zoo.data.labels import LabelSpace
+from scmnet_zoo.losses.with_auxiliary import MAIN
+from scmnet_zoo.metrics import SegmentationScores
+
+
+class TrainingModel(keras.Model):
+    """Frames, augmentation, network and loss.
+
+    Args:
+        source: from what a batch holds to uint8 images (batch, height, width, 3) and labels
+            (batch, height, width), e.g. `DeviceFrames`.
+        network: from images 0..255 to logits at the images' size, or a dict of those.
+        augment: what is done to the frames.
+        loss_function: of labels and logits.
+        first_step: how many steps of the run came before.
+
+    Attributes:
+        steps_seen: int32, how many steps of the run are done.
+        first_bad: int32, the first step whose loss was not finite, counted from 1; 0 for none.
+    """
+
+    def __init__(
+        self,
+        source: keras.layers.Layer,
+        network: keras.Model,
+        augment: Augment,
+        loss_function: keras.losses.Loss,
+        first_step: int = 0,
+    ):
+        super().__init__(name="training")
+        self.source = source
+        self.network = network
+        self.augment = augment
+        self.loss_function = loss_function
+        self.steps_seen = self._counter("steps_seen", first_step)
+        self.first_bad = self._counter("first_bad", 0)
+
+    def _counter(self, name, value):
+        start = keras.initializers.Constant(value)
+        return self.add_weight(
+            shape=(), dtype="int32", initializer=start, trainable=False, name=name
+        )
+
+    def call(self, inputs, training=None):
+        images, labels = self.augment(*self.source(inputs))
+        return {"logits": self.network(images, training=training), "label": labels}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = self.loss_function(y_pred["label"], y_pred["logits"])
+        step = self.steps_seen + 1
+        fresh = ops.logical_and(self.first_bad == 0, ops.logical_not(ops.isfinite(loss)))
+        self.first_bad.assign(ops.where(fresh, step, self.first_bad))
+        self.steps_seen.assign(step)
+        return loss
+
+    def state(self) -> list[keras.Variable]:
+        """What training changes, the random seeds too; not the frames, not the optimiser."""
+        frames = {id(variable) for variable in self.source.variables}
+        return [variable for variable in self.variables if id(variable) not in frames]
+
+
+class ValidationModel(keras.Model):
+    """Frames, network, loss and a confusion matrix; no augmentation.
+
+    Args:
+        source: as for `TrainingModel`.
+        network: as for `TrainingModel`.
+        loss_function: of labels and logits.
+        space: the classes.
+        batch_size: of every batch.
+        size: (height, width) of the frames.
+
+    Attributes:
+        shown: uint8 (batch, height, width), the predictions of the last batch.
+    """
+
+    def __init__(
+        self,
+        source: keras.layers.Layer,
+        network: keras.Model,
+        loss_function: keras.losses.Loss,
+        space: LabelSpace,
+        batch_size: int,
+        size: tuple[int, int],
+    ):
+        super().__init__(name="validation")
+        self.source = source
+        self.network = network
+        self.loss_function = loss_function
+        self.scores = SegmentationScores(space, per_class=True)
+        self.shown = self.add_weight(
+            shape=(batch_size, *size),
+            dtype="uint8",
+            initializer="zeros",
+            trainable=False,
+            name="shown",
+        )
+
+    def call(self, inputs, training=None):
+        images, labels = self.source(inputs)
+        return {"logits": self.network(images, training=False), "label": labels}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return self.loss_function(y_pred["label"], y_pred["logits"])
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict[str, Any]:
+        logits = y_pred["logits"]
+        logits = logits[MAIN] if isinstance(logits, dict) else logits
+        self.shown.assign(ops.cast(ops.argmax(logits, axis=-1), "uint8"))
+        self.scores.update_state(y_pred["label"], logits)
+        return self.get_metrics_result()

@@ -1,0 +1,60 @@
+"""The optimiser of a recipe."""
+
+import keras
+
+from scmnet_zoo.training.recipe import OptimiserSettings
+from scmnet_zoo.training.schedule import schedule_of
+from scmnet_zoo.weights.checkpoint import is_classifier
+
+
+class _HeadRate:
+    """Moves the classifier at a learning rate of its own; goes before a Keras optimiser."""
+
+    head_factor = 1.0
+
+    def update_step(self, gradient, variable, learning_rate):
+        factor = self.head_factor if is_classifier(variable.path) else 1.0
+        super().update_step(gradient, variable, learning_rate * factor)  # type: ignore[misc]
+
+
+class _HeadRateAdamW(_HeadRate, keras.optimizers.AdamW):
+    pass
+
+
+class _HeadRateSGD(_HeadRate, keras.optimizers.SGD):
+    pass
+
+
+def optimiser_of(
+    settings: OptimiserSettings, network: keras.Model, steps: int, precision: str
+) -> keras.optimizers.Optimizer:
+    """The optimiser of a recipe for the trainable variables of a network.
+
+    Args:
+        settings: of the recipe.
+        network: whose kernels, and nothing else, are to decay.
+        steps: over which the schedule runs.
+        precision: the dtype policy; for `"mixed_float16"` the loss is scaled.
+    """
+    plain = settings.head_factor == 1  # Keras has faster forms of its own classes
+    arguments = {
+        "learning_rate": schedule_of(settings, steps),
+        "weight_decay": settings.weight_decay or None,
+        "global_clipnorm": settings.clip_norm or None,
+        "use_ema": settings.ema > 0,
+        "ema_momentum": settings.ema,
+    }
+    if settings.kind == "adamw":
+        chosen = (keras.optimizers.AdamW if plain else _HeadRateAdamW)(**arguments)
+    else:
+        chosen = (keras.optimizers.SGD if plain else _HeadRateSGD)(
+            momentum=settings.momentum, **arguments
+        )
+    if not plain:
+        chosen.head_factor = settings.head_factor
+    if settings.weight_decay:
+        spared = [v for v in network.trainable_variables if v.path.rsplit("/", 1)[1] != "kernel"]
+        chosen.exclude_from_weight_decay(var_list=spared)
+    if precision == "mixed_float16":  # small gradients would vanish in it
+        return keras.optimizers.LossScaleOptimizer(chosen)
+    return chosen

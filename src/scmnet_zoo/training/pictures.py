@@ -1,0 +1,96 @@
+"""Pictures of a run: its curves, and what it makes of a few frames."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from scmnet_zoo.data.labels import VOID
+from scmnet_zoo.files import whole_file
+from scmnet_zoo.metrics import ConfusionMatrix
+
+PANEL_WIDTH = 480  # pixels of a frame in a picture of samples
+GAP = 4  # pixels between panels
+
+
+def write_curves(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Loss, validation scores and learning rate over the epochs.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    losses, scores, rate = figure.subplots(1, 3)
+    _line(losses, rows, "loss", "training")
+    _line(losses, rows, "val_loss", "validation")
+    losses.set(title="loss", xlabel="epoch")
+    _line(scores, rows, "val_miou", "mIoU")
+    _line(scores, rows, "val_pixel_accuracy", "pixel accuracy")
+    scores.set(title="validation", xlabel="epoch", ylim=(0, 1))
+    _line(rate, rows, "learning_rate", "learning rate")
+    rate.set(title="learning rate", xlabel="epoch")
+    for axes in (losses, scores):
+        if axes.lines:
+            axes.legend()
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=80)
+
+
+def write_confusion(path: Path, matrix: ConfusionMatrix, classes: Sequence[str]) -> None:
+    """The share of each label's pixels that went to each class.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    counts = matrix.counts
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2 + 0.35 * len(classes)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+    axes.set_xticks(range(len(classes)), classes, rotation=90)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(xlabel="prediction", ylabel="label")
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=80)
+
+
+def write_samples(
+    path: Path,
+    frames: Sequence[tuple[np.ndarray, np.ndarray]],
+    predictions: np.ndarray,
+    palette: Sequence[tuple[int, int, int]],
+) -> None:
+    """A row a frame: the image, its label, the prediction.
+
+    Args:
+        path: the PNG to write.
+        frames: images, uint8 (height, width, 3), and labels, uint8 (height, width).
+        predictions: uint8 (frames, height, width).
+        palette: the classes' colours; void is black.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    colours = np.zeros((VOID + 1, 3), np.uint8)
+    colours[: len(palette)] = palette
+    height, width = frames[0][1].shape
+    size = (min(PANEL_WIDTH, width), max(1, round(height * min(1, PANEL_WIDTH / width))))
+    sheet = Image.new("RGB", (3 * size[0] + 2 * GAP, len(frames) * (size[1] + GAP)), "white")
+    for row, ((image, label), prediction) in enumerate(zip(frames, predictions, strict=True)):
+        for column, panel in enumerate((image, colours[label], colours[prediction])):
+            kind = Image.Resampling.BILINEAR if column == 0 else Image.Resampling.NEAREST
+            small = Image.fromarray(panel).resize(size, kind)
+            sheet.paste(small, (column * (size[0] + GAP), row * (size[1] + GAP)))
+    with whole_file(path) as part:
+        sheet.save(part)
+
+
+def _line(axes, rows, key, label):
+    """A curve of the epochs that have the value."""
+    points = [(row["epoch"], row[key]) for row in rows if key in row]
+    if points:
+        axes.plot(*zip(*points, strict=True), label=label, marker="." if len(points) < 30 else None)

@@ -1,0 +1,80 @@
+"""What a run writes into its folder at each validation."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+from tensorboardX import SummaryWriter
+
+from scmnet_zoo.data.frames import read_frame
+from scmnet_zoo.data.loader import Source
+from scmnet_zoo.files import write_text
+from scmnet_zoo.training import pictures
+from scmnet_zoo.training.run_folder import RunFolder
+from scmnet_zoo.training.standing import Standing
+from scmnet_zoo.training.start import transfer
+from scmnet_zoo.training.validation import Validation
+from scmnet_zoo.weights.checkpoint import Metadata, write_checkpoint
+
+SHOWN = 3  # validation frames of which predictions are drawn
+
+
+class Results:
+    """Records of a run in its folder.
+
+    Args:
+        folder: the run's.
+        network: what is trained.
+        final: its like in the form that weights are written in.
+        metadata: of the weights.
+    """
+
+    def __init__(
+        self, folder: RunFolder, network: keras.Model, final: keras.Model, metadata: Metadata
+    ):
+        self.folder, self.network, self.final, self.metadata = folder, network, final, metadata
+
+    def standing(self) -> Standing:
+        return self.folder.standing()
+
+    def load_state(self, variables: list[keras.Variable]) -> None:
+        self.folder.load_state(variables)
+
+    def save_state(self, variables: list[keras.Variable], standing: Standing) -> None:
+        self.folder.save_state(variables, standing)
+
+    def keep(self, standing: Standing, best: bool, validation: Validation | None) -> None:
+        path = self.folder.path
+        transfer(self.network, self.final)
+        write_checkpoint(path / "last.safetensors", self.final, self.metadata)
+        if best:
+            write_checkpoint(path / "best.safetensors", self.final, self.metadata)
+        self.folder.write_metrics(standing.rows)
+        self._write_events(standing.rows)
+        pictures.write_curves(path / "curves.png", standing.rows)
+        if validation is not None:
+            classes = self.metadata.classes
+            pictures.write_confusion(path / "confusion.png", validation.matrix, classes)
+            self._write_samples(standing.epoch, validation.source, validation)
+
+    def not_finite(self, step: int, names: list[str]) -> str:
+        path = self.folder.path / "not_finite.txt"
+        write_text(path, "".join(f"{name}\n" for name in [f"step {step}", *names]))
+        return f"its frames are listed in {path}"
+
+    def _write_events(self, rows: list[dict[str, Any]]) -> None:
+        """The rows since the last validation, for TensorBoard; those of a run broken off go."""
+        first = next((at for at in range(len(rows) - 1, 0, -1) if "val_loss" in rows[at - 1]), 0)
+        events = self.folder.path / "tensorboard"
+        with SummaryWriter(str(events), purge_step=rows[first]["epoch"]) as writer:
+            for row in rows[first:]:
+                for name in row.keys() - {"epoch", "step"}:
+                    writer.add_scalar(name.replace("val_", "val/", 1), row[name], row["epoch"])
+
+    def _write_samples(self, epoch: int, source: Source, validation: Validation) -> None:
+        size = validation.model.shown.shape[1:]
+        predictions = validation.shown()[:SHOWN]
+        samples = source.dataset.samples[: len(predictions)]
+        frames = [read_frame(source.dataset, sample, size) for sample in samples]
+        path = Path(self.folder.path / "samples" / f"epoch_{epoch:05d}.png")
+        pictures.write_samples(path, frames, predictions, source.dataset.space.palette)

@@ -1,0 +1,220 @@
+"""The folder of a training run: what it is, how it goes, what it has made, where it stands.
+
+    recipe.toml          the recipe, every value stated
+    run.json             network, data, seed, start; versions and machine of each session
+    metrics.csv          a row an epoch
+    tensorboard/         the same for TensorBoard
+    curves.png           the same as pictures
+    confusion.png        of the last validation
+    samples/             images, labels and predictions of a few validation frames
+    last.safetensors     weights of the last validated epoch (averaged, where the recipe says so)
+    best.safetensors     weights of the best one by validation mIoU
+    state.safetensors    all that it takes to go on
+
+Every file is written whole or not at all, so that whatever interrupts a run leaves the state
+before.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import safetensors
+import safetensors.numpy
+import tomli_w
+
+from scmnet_zoo.data.dataset import Dataset
+from scmnet_zoo.environment import session
+from scmnet_zoo.files import whole_file, write_text
+from scmnet_zoo.training.recipe import Recipe, recipe_from, tables_of
+from scmnet_zoo.training.standing import Standing
+
+STATE = "state.safetensors"
+STATE_KEY = "scmnet_zoo_state"
+TIMING = ("seconds",)  # columns that differ between runs that are otherwise alike
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes two runs the same: equal ones end with the same result.
+
+    Attributes:
+        network: key of the network.
+        weights: name of the weights it started from or SHA-256 of their file; None for none.
+        dataset: name of the dataset.
+        frames: SHA-256 of the list of frames and the sizes of their files, by split.
+        seed: of everything drawn.
+        recipe: the resolved recipe.
+    """
+
+    network: str
+    weights: str | None
+    dataset: str
+    frames: dict[str, str]
+    seed: int
+    recipe: Recipe
+
+
+class RunFolder:
+    """Opens a run's folder, a new one or that of the same run.
+
+    Args:
+        path: the folder; it is made where it is missing.
+        identity: what the run is.
+
+    Raises:
+        ValueError: the folder holds another run, with what differs, or other files.
+        OSError: it cannot be written to.
+    """
+
+    def __init__(self, path: str | os.PathLike, identity: Identity):
+        self.path = Path(path)
+        self.identity = identity
+        sessions = []
+        if (self.path / "run.json").is_file():
+            sessions = self._check_same(identity)
+        elif self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"Expected a folder for the run. Received: {self.path}, a file")
+        elif self.path.is_dir() and any(self.path.iterdir()):
+            raise ValueError(
+                f"Expected a new folder for the run, or that of a run. Received: {self.path}, "
+                "which holds other files"
+            )
+        try:
+            (self.path / "samples").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"{self.path}: cannot be made: {error.strerror}") from error
+        write_text(self.path / "recipe.toml", tomli_w.dumps(tables_of(identity.recipe)))
+        facts = {key: getattr(identity, key) for key in _fields()}
+        text = json.dumps({**facts, "sessions": [*sessions, session()]}, indent=2)
+        write_text(self.path / "run.json", f"{text}\n")
+
+    def _check_same(self, identity: Identity) -> list[dict]:
+        """The sessions so far of a folder that holds the same run."""
+        try:
+            stored = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            before = {key: stored[key] for key in _fields()}
+            sessions = list(stored["sessions"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self.path / 'run.json'}: cannot be read as that of a run: {error}"
+            ) from error
+        for key in _fields():
+            if before[key] != getattr(identity, key):
+                raise ValueError(
+                    f"Expected the folder of the same run, or a new one. Received: {self.path}, "
+                    f"whose {key} is {before[key]!r}, not {getattr(identity, key)!r}"
+                )
+        old = tables_of(read_run_recipe(self.path))
+        new = tables_of(identity.recipe)
+        changed = [_difference(old, new, key) for key in sorted({*old, *new})]
+        if any(changed):
+            raise ValueError(
+                f"Expected the folder of the same run, or a new one. Received: {self.path}, whose "
+                f"recipe differs in {', '.join(filter(None, changed))}"
+            )
+        return sessions
+
+    def standing(self) -> Standing:
+        """How far the run has come.
+
+        Raises:
+            ValueError: the state is damaged.
+        """
+        return self._read_state()[0]
+
+    def load_state(self, variables: list[keras.Variable]) -> None:
+        """Give a run's variables the values that were saved last.
+
+        Raises:
+            ValueError: the state is damaged, of another run, or was never saved.
+        """
+        tensors = self._read_state()[1]
+        names = _names(variables)
+        shapes = {key: tensor.shape for key, tensor in tensors.items()}
+        if shapes != {name: tuple(v.shape) for name, v in names.items()}:
+            raise ValueError(
+                f"{self.path / STATE}: expected the state of this run. Received: other tensors"
+            )
+        for name, variable in names.items():
+            variable.assign(tensors[name])
+
+    def _read_state(self) -> tuple[Standing, dict[str, np.ndarray]]:
+        path = self.path / STATE
+        if not path.is_file():
+            return Standing(), {}
+        try:
+            with safetensors.safe_open(path, framework="numpy") as file:
+                standing = Standing(**json.loads(file.metadata()[STATE_KEY]))
+                return standing, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (safetensors.SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"{path}: cannot be read as the state of a run: {error}") from error
+
+    def save_state(self, variables: list[keras.Variable], standing: Standing) -> None:
+        """Write all that it takes to go on."""
+        tensors = {
+            name: np.ascontiguousarray(keras.ops.convert_to_numpy(v.value))
+            for name, v in _names(variables).items()
+        }
+        text = json.dumps(dataclasses.asdict(standing))
+        with whole_file(self.path / STATE) as part:
+            part.write_bytes(safetensors.numpy.save(tensors, {STATE_KEY: text}))
+
+    def write_metrics(self, rows: list[dict[str, Any]]) -> None:
+        """Write metrics.csv."""
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path / "metrics.csv", text.getvalue())
+
+
+def read_run_recipe(path: Path) -> Recipe:
+    """The recipe of a run's folder."""
+    file = path / "recipe.toml"
+    try:
+        return recipe_from(tomllib.loads(file.read_text(encoding="utf-8")), str(file))
+    except OSError as error:
+        raise ValueError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def frames_hash(dataset: Dataset) -> str:
+    """SHA-256 of the frames' names and the sizes of their files."""
+    digest = hashlib.sha256()
+    for sample in dataset.samples:
+        sizes = [path.stat().st_size if path.is_file() else "-" for path in _files(sample)]
+        digest.update("\t".join([sample.name, *map(str, sizes)]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _fields() -> list[str]:
+    return [one.name for one in dataclasses.fields(Identity) if one.name != "recipe"]
+
+
+def _files(sample) -> tuple[Path, Path]:
+    return sample.image, sample.label
+
+
+def _names(variables: list[keras.Variable]) -> dict[str, keras.Variable]:
+    return {f"{number:04d} {v.path}": v for number, v in enumerate(variables)}
+
+
+def _difference(old: dict, new: dict, key: str) -> str | None:
+    """How two recipes differ in a key, in words."""
+    before, after = old.get(key), new.get(key)
+    if before == after:
+        return None
+    if isinstance(before, dict) and isinstance(after, dict):
+        parts = [_difference(before, after, inner) for inner in sorted({*before, *after})]
+        return ", ".join(f"{key}.{part}" for part in parts if part)
+    return f"{key} ({before!r}, not {after!r})"

@@ -1,0 +1,56 @@
+"""How the learning rate rises and falls."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from scmnet_zoo.training.recipe import OptimiserSettings
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear from 0 to the peak, then down to 0 at the last step, or level.
+
+    Args:
+        peak: the largest learning rate.
+        warmup_steps: steps of the rise.
+        steps: of the whole run.
+        shape: `"cosine"`, `"polynomial"` or `"constant"`.
+        power: of the polynomial.
+    """
+
+    def __init__(self, peak: float, warmup_steps: int, steps: int, shape: str, power: float):
+        self.peak, self.warmup_steps, self.steps = peak, warmup_steps, steps
+        self.shape, self.power = shape, power
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rising = step / max(self.warmup_steps, 1)
+        done = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
+        done = ops.clip(done, 0.0, 1.0)
+        if self.shape == "cosine":
+            falling = 0.5 * (1 + ops.cos(np.pi * done))
+        elif self.shape == "polynomial":
+            falling = ops.power(1 - done, self.power)
+        else:
+            falling = ops.ones_like(done)
+        return self.peak * ops.where(step < self.warmup_steps, rising, falling)
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "warmup_steps": self.warmup_steps,
+            "steps": self.steps,
+            "shape": self.shape,
+            "power": self.power,
+        }
+
+
+def schedule_of(settings: OptimiserSettings, steps: int) -> Schedule:
+    """The schedule of a recipe over a number of steps."""
+    return Schedule(
+        settings.learning_rate,
+        round(settings.warmup * steps),
+        steps,
+        settings.schedule,
+        settings.power,
+    )

@@ -1,0 +1,185 @@
+"""The network that a run trains: from nothing, or from weights for the same or other classes."""
+
+import contextlib
+import dataclasses
+import inspect
+import logging
+import os
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from scmnet_zoo.data.labels import match_classes
+from scmnet_zoo.models import factory_of
+from scmnet_zoo.training.recipe import Recipe
+from scmnet_zoo.weights.checkpoint import Checkpoint, Metadata, Normalisation, is_classifier
+from scmnet_zoo.weights.registry import find_checkpoint
+
+logger = logging.getLogger(__name__)
+
+# Arguments of the factories that training sets itself, or that a file of weights cannot state.
+NOT_OF_A_RECIPE = {
+    "weights",
+    "num_classes",
+    "input_shape",
+    "include_preprocessing",
+    "classifier_activation",
+    "auxiliary",  # follows from the recipe's loss
+    "backbone_weights",
+    "name",
+}
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Set Keras's global dtype policy for as long as networks are built, and restore it."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def check_arguments(network: str, recipe: Recipe) -> None:
+    """That a network takes the arguments and auxiliary heads of a recipe.
+
+    Raises:
+        ValueError: it does not.
+    """
+    parameters = set(inspect.signature(factory_of(network)).parameters)
+    taken = sorted(parameters - NOT_OF_A_RECIPE)
+    for key in recipe.arguments:
+        if key not in taken:
+            raise ValueError(
+                f"Expected the recipe's [network] to hold arguments of {network} among "
+                f"{', '.join(taken)}. Received: {key}"
+            )
+    if recipe.loss.auxiliary and "auxiliary" not in parameters:
+        raise ValueError(
+            f"Expected a network with auxiliary heads for loss.auxiliary={recipe.loss.auxiliary}. "
+            f"Received: {network}, which has none"
+        )
+
+
+def with_arguments_of(recipe: Recipe, network: str, weights: str | os.PathLike | None) -> Recipe:
+    """A recipe whose network has the arguments that weights were made with, its own before them.
+
+    Raises:
+        ValueError: weights that do not exist or do not name their classes.
+    """
+    checkpoint = find_checkpoint(network, weights)
+    if checkpoint is None:
+        return recipe
+    if checkpoint.metadata is None:
+        raise ValueError(
+            "Expected weights that name their classes: a name that `scmnet-zoo weights` lists, "
+            f"or a .safetensors file written by the zoo. Received: weights={weights!r}"
+        )
+    return dataclasses.replace(
+        recipe, arguments={**checkpoint.metadata.arguments, **recipe.arguments}
+    )
+
+
+def training_network(
+    network: str,
+    recipe: Recipe,
+    classes: tuple[str, ...],
+    weights: str | os.PathLike | None = None,
+) -> keras.Model:
+    """A network for training: it gives logits, in the recipe's precision.
+
+    From weights for other classes the classifier's rows of classes of the same name (or a
+    synonym, see `match_classes`) are kept; the others start fresh. The log says which.
+
+    Args:
+        network: key of the network.
+        recipe: its arguments, auxiliary heads and precision.
+        classes: names of the classes.
+        weights: None for random ones, a name, or a path.
+
+    Raises:
+        ValueError: weights that do not exist or do not fit.
+    """
+    auxiliary = {"auxiliary": True} if recipe.loss.auxiliary else {}
+    with dtype_policy(recipe.precision):
+        model = factory_of(network)(
+            weights=weights,
+            num_classes=len(classes),
+            classifier_activation=None,
+            **recipe.arguments,
+            **auxiliary,
+        )
+    checkpoint = find_checkpoint(network, weights)
+    if checkpoint is not None and checkpoint.metadata is not None:
+        _match_classifiers(model, checkpoint, classes, checkpoint.metadata.classes)
+    return model
+
+
+def final_network(
+    network: str,
+    recipe: Recipe,
+    classes: tuple[str, ...],
+    weights: str | os.PathLike | None = None,
+) -> keras.Model:
+    """The like of `training_network` for use: float32, probabilities, no auxiliary heads."""
+    with dtype_policy("float32"):
+        return factory_of(network)(weights=weights, num_classes=len(classes), **recipe.arguments)
+
+
+def transfer(trained: keras.Model, final: keras.Model) -> None:
+    """Give a network the weights of one that may have auxiliary heads besides."""
+    values = {v.path: v for v in trained.weights}
+    for variable in final.weights:
+        variable.assign(keras.ops.convert_to_numpy(values[variable.path].value))
+
+
+def metadata_of(
+    network: str, recipe: Recipe, classes: tuple[str, ...], model: keras.Model
+) -> Metadata:
+    """What a file of the trained weights says of itself."""
+    return Metadata(
+        network=network,
+        arguments=recipe.arguments,
+        classes=classes,
+        normalisation=normalisation_of(model),
+        training_size=recipe.size,
+    )
+
+
+def normalisation_of(model: keras.Model) -> Normalisation:
+    """The mean and standard deviation that a network of the zoo normalises its input with."""
+    layer = model.get_layer("preprocessing")
+    return Normalisation(tuple(layer.mean), tuple(layer.std))
+
+
+def freeze(network: keras.Model, frozen: bool) -> None:
+    """Let all layers but the classifiers learn, or stand still, batch norms in inference mode."""
+    for layer in network.layers:
+        layer.trainable = not frozen or is_classifier(f"{layer.name}/kernel")
+
+
+def _match_classifiers(
+    model: keras.Model, checkpoint: Checkpoint, classes: tuple[str, ...], given: tuple[str, ...]
+) -> None:
+    """Give every class the classifier rows of its namesake, others fresh ones."""
+    places = match_classes(classes, given)
+    kept = [(new, old) for new, old in enumerate(places) if old is not None]
+    fresh = [name for name, old in zip(classes, places, strict=True) if old is None]
+    tensors = checkpoint.tensors or {}
+    for variable in model.weights:
+        if not is_classifier(variable.path) or variable.path not in tensors:
+            continue
+        kernel = variable.path.endswith("kernel")
+        initial = keras.initializers.GlorotUniform() if kernel else keras.initializers.Zeros()
+        array = np.array(keras.ops.convert_to_numpy(initial(variable.shape, "float32")))
+        for new, old in kept:
+            array[..., new] = tensors[variable.path][..., old]
+        variable.assign(array)
+    logger.info(
+        "from %s; classifier rows kept: %s; fresh: %s",
+        checkpoint.source,
+        ", ".join(classes[new] for new, _ in kept) or "none",
+        ", ".join(fresh) or "none",
+    )

@@ -1,0 +1,52 @@
+"""Measuring a network while it is trained, on frames brought to the size of training."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from scmnet_zoo.data.loader import Source, passes
+from scmnet_zoo.metrics import ConfusionMatrix
+from scmnet_zoo.training.model import ValidationModel
+from scmnet_zoo.training.recipe import Recipe
+
+
+class Validation:
+    """Runs a network over the frames of a split.
+
+    Args:
+        network: from images 0..255 to logits at the images' size.
+        source: the frames, at the recipe's size.
+        recipe: whose size it is; a batch holds as many pixels as one of training.
+        loss: of labels and logits.
+
+    Attributes:
+        matrix: what was counted last.
+    """
+
+    def __init__(
+        self, network: keras.Model, source: Source, recipe: Recipe, loss: keras.losses.Loss
+    ):
+        self.source = source
+        (height, width), (rows, columns) = recipe.size, recipe.augmentation.crop
+        pixels = recipe.batch_size * rows * columns
+        count = len(source.dataset.samples)
+        self.batch_size = min(count, max(1, pixels // (height * width)))
+        space = source.dataset.space
+        self.model = ValidationModel(
+            source.layer, network, loss, space, self.batch_size, recipe.size
+        )
+        self.model.compile(jit_compile=keras.backend.backend() == "jax")
+        self.matrix = ConfusionMatrix(len(space.labels))
+
+    def __call__(self) -> dict[str, float]:
+        """Loss (the mean over batches), mIoU, category IoU, pixel accuracy and IoU by class."""
+        frames = passes(self.source, self.batch_size)
+        steps = -(-len(self.source.dataset.samples) // self.batch_size)
+        logs: dict[str, Any] = self.model.evaluate(frames, steps=steps, verbose=0, return_dict=True)
+        self.matrix = self.model.scores.confusion_matrix()
+        return {f"val_{name}": float(value) for name, value in logs.items()}
+
+    def shown(self) -> np.ndarray:
+        """Predictions of the first frames at the last call, uint8 (frames, height, width)."""
+        return keras.ops.convert_to_numpy(self.model.shown.value)[::-1]
