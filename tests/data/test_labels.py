@@ -1,6 +1,9 @@
+import subprocess
+import sys
+
 import pytest
 
-from scmnet_zoo.data import CAMVID, CITYSCAPES, VOID, palette_for
+from scmnet_zoo.data import BDD100K, CAMVID, CITYSCAPES, VOID, match_classes, palette_for
 from scmnet_zoo.data.labels import LABEL_SPACES
 
 # The class of the 11 after which each is named in `label_colors.txt`, the first where it has more.
@@ -58,3 +61,68 @@ def test_palette_of_other_classes():
 
 def test_the_order_of_classes_matters():
     assert palette_for(CAMVID.classes[::-1]) != CAMVID.palette[::-1]
+
+
+# Where CamVid's 11 classes are among the 19 of Cityscapes, as names.
+SAME = {
+    "sky": "sky",
+    "building": "building",
+    "pole": "pole",
+    "road": "road",
+    "sidewalk": "sidewalk",
+    "tree": "vegetation",
+    "sign": "traffic sign",
+    "fence": "fence",
+    "car": "car",
+    "pedestrian": "person",
+    "bicyclist": "rider",
+}
+
+
+def test_camvid_among_cityscapes():
+    places = match_classes(CAMVID.classes, CITYSCAPES.classes)
+    assert [CITYSCAPES.classes[place] for place in places] == [
+        SAME[name] for name in CAMVID.classes
+    ]
+    assert places == (10, 2, 5, 0, 1, 8, 7, 4, 13, 11, 12)
+
+
+def test_cityscapes_among_camvid():
+    places = match_classes(CITYSCAPES.classes, CAMVID.classes)
+    back = {other: name for name, other in SAME.items()}
+    assert [None if place is None else CAMVID.classes[place] for place in places] == [
+        back.get(name) for name in CITYSCAPES.classes
+    ]
+    assert places.count(None) == 8
+
+
+def test_the_same_classes():
+    places = tuple(range(19))
+    assert match_classes(CITYSCAPES.classes, BDD100K.classes) == places
+    assert match_classes(CITYSCAPES.classes, CITYSCAPES.classes) == places
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Traffic Sign", "traffic_sign", "TRAFFIC-SIGN", "trafficsign", " traffic sign ", "Sign"],
+)
+def test_spellings(name):
+    assert match_classes((name,), CITYSCAPES.classes) == (7,)
+    assert match_classes(("traffic sign",), ("road", name)) == (1,)
+
+
+def test_the_same_name_goes_before_a_synonym():
+    given = ("person", "pedestrian", "rider")
+    assert match_classes(("pedestrian", "person", "bicyclist"), given) == (1, 0, 2)
+    assert match_classes(("pedestrian", "dog"), ("rider", "person")) == (1, None)
+
+
+def test_readers_need_no_keras():
+    code = (
+        "import sys, scmnet_zoo.data.labels, scmnet_zoo.data\n"
+        "print([m for m in ('keras', 'tensorflow', 'jax', 'torch') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout == "[]\n"

@@ -55,7 +55,7 @@ def folder(root: str | os.PathLike, split: str) -> Dataset:
     root = Path(root)
     find_layout(root, [("images", "masks")])
     space, masks = class_table(root / TABLE)
-    if not split or Path(split).name != split:
+    if split in ("", "..") or Path(split).name != split:
         raise ValueError(f"Expected split to be the name of a folder. Received: split={split!r}")
     images_folder, masks_folder = root / "images", root / "masks"
     names_file = root / f"{split}.txt"
