@@ -1,0 +1,121 @@
+"""What the losses of labels and scores share: checks, void, the forms of the scores, weights."""
+
+import numpy as np
+from keras import ops
+
+from scmnet_zoo.data.labels import VOID
+from scmnet_zoo.losses._batch_loss import BatchLoss
+
+# The least probability that a logarithm is taken of. It is Keras's own epsilon; float32 tells
+# probabilities near 1 apart by about as much.
+FLOOR = 1e-7
+
+
+class PixelLoss(BatchLoss):
+    """A loss of labels (batch, height, width) and scores (batch, height, width, classes).
+
+    A subclass defines `value(target, valid, scores)`: `target` (batch, height, width, classes) is
+    true at each pixel's class and nowhere at void, `valid` (batch, height, width) is false at void.
+    """
+
+    def __init__(self, class_weights, from_logits, name):
+        super().__init__(name)
+        self.class_weights = _checked_class_weights(class_weights)
+        self.from_logits = bool(from_logits)
+
+    def value(self, target, valid, scores):
+        raise NotImplementedError
+
+    def call(self, y_true, y_pred):
+        labels, scores = _labels_and_scores(y_true, y_pred)
+        classes = scores.shape[-1]
+        if self.class_weights is not None and len(self.class_weights) != classes:
+            raise ValueError(
+                f"Expected a weight for each of {classes} classes. "
+                f"Received: class_weights={self.class_weights}"
+            )
+        target = labels[..., None] == ops.arange(classes, dtype="int32")
+        valid = ops.any(target, axis=-1)
+        known = ops.all(ops.logical_or(valid, labels == VOID))
+        # A compiled step cannot raise. NaN is seen at once, where an id taken for void would pass
+        # in silence; as a constant it has the gradient 0, so that the weights stay as they were.
+        return ops.where(known, self.value(target, valid, scores), float("nan"))
+
+    def log_probabilities(self, scores):
+        """(batch, height, width, classes), finite for finite scores."""
+        if self.from_logits:
+            return ops.log_softmax(scores, axis=-1)
+        return ops.log(ops.maximum(scores, FLOOR))
+
+    def probabilities(self, scores):
+        """(batch, height, width, classes)."""
+        return ops.softmax(scores, axis=-1) if self.from_logits else scores
+
+    def pixel_weights(self, target, valid):
+        """The weight of each pixel's class; 0 at void."""
+        if self.class_weights is None:
+            return ops.cast(valid, "float32")
+        return at_label(ops.array(self.class_weights, dtype="float32"), target)
+
+    def mean_of_classes(self, losses, counted):
+        """The weighted mean of (classes,) losses over those classes that are counted."""
+        weights = ops.cast(counted, "float32")
+        if self.class_weights is not None:
+            weights = weights * ops.array(self.class_weights, dtype="float32")
+        return weighted_mean(losses, weights)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "class_weights": self.class_weights,
+            "from_logits": self.from_logits,
+        }
+
+
+def at_label(values, target):
+    """Of values by class, that of each pixel's class; 0 at void."""
+    return ops.sum(ops.where(target, values, 0.0), axis=-1)
+
+
+def weighted_mean(values, weights):
+    """The sum of the weighted values over that of the weights; 0 where all weights are 0."""
+    total = ops.sum(weights)
+    return ops.sum(values * weights) / ops.where(total > 0, total, 1.0)
+
+
+def _labels_and_scores(y_true, y_pred):
+    labels, scores = ops.cast(y_true, "int32"), ops.cast(y_pred, "float32")
+    if len(labels.shape) == 4 and labels.shape[-1] == 1:
+        labels = ops.squeeze(labels, axis=-1)
+    shapes = f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
+    if (len(labels.shape), len(scores.shape)) != (3, 4) or not _agree(labels.shape, scores.shape):
+        raise ValueError(
+            "Expected labels (batch, height, width) and scores (batch, height, width, classes) of "
+            f"the same batch, height and width. Received: {shapes}"
+        )
+    if scores.shape[-1] is None or not 1 <= scores.shape[-1] <= VOID:
+        raise ValueError(
+            f"Expected 1 to {VOID} classes, as {VOID} is the label of void. Received: {shapes}"
+        )
+    return labels, scores
+
+
+def _agree(shape, other):
+    """Whether batch, height and width are the same where known: in a `tf.function` some are not."""
+    pairs = zip(tuple(shape)[:3], tuple(other)[:3], strict=True)
+    return all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+
+def _checked_class_weights(class_weights):
+    if class_weights is None:
+        return None
+    try:
+        weights = np.asarray(class_weights, dtype="float64")
+    except (TypeError, ValueError):  # a dict or a word, say
+        weights = np.array(np.nan)
+    if weights.ndim != 1 or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(
+            "Expected class_weights as a sequence of finite numbers from 0 up, one for each class. "
+            f"Received: class_weights={class_weights}"
+        )
+    return [float(weight) for weight in weights]

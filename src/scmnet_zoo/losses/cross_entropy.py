@@ -1,0 +1,61 @@
+"""Cross-entropy."""
+
+from keras import ops
+
+from scmnet_zoo.layers._register import register
+from scmnet_zoo.losses._pixel_loss import PixelLoss, at_label, weighted_mean
+
+
+@register
+class CrossEntropy(PixelLoss):
+    """Cross-entropy over the pixels that are not void, weighted by class.
+
+    The sum over pixels of `weight[label] * -log p(label)`, divided by the sum of the weights.
+    With label smoothing s the target is `1 - s` on the label and `s / classes` on every class.
+
+    Args:
+        class_weights: one number for each class, or None for all 1.
+        label_smoothing: from 0 up to, not including, 1.
+        from_logits: whether the scores are logits; False for probabilities, which count as at
+            least 1e-7 and have no gradient below that.
+        name: name of the loss.
+
+    Shapes: labels (batch, height, width) or (batch, height, width, 1), whole numbers
+    0..classes-1 and 255 for void; scores (batch, height, width, classes). One number, in float32:
+    0 where every pixel is void, NaN with gradient 0 where a label is none of these.
+
+    Raises:
+        ValueError: an argument is out of range; when called, shapes that do not fit, not as many
+            weights as classes, or sample weights.
+
+    Source: label smoothing as in Szegedy et al. 2016, arXiv 1512.00567, section 7.
+
+    Example:
+
+    >>> labels = keras.ops.array([[[0, 1, 255]]])
+    >>> logits = keras.ops.zeros((1, 1, 3, 4))
+    >>> round(float(CrossEntropy()(labels, logits)), 4)  # log(4)
+    1.3863
+    """
+
+    def __init__(
+        self, class_weights=None, label_smoothing=0.0, *, from_logits=True, name="cross_entropy"
+    ):
+        super().__init__(class_weights, from_logits, name)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                "Expected label_smoothing from 0 up to, not including, 1. "
+                f"Received: label_smoothing={label_smoothing}"
+            )
+        self.label_smoothing = label_smoothing
+
+    def value(self, target, valid, scores):
+        log_p = self.log_probabilities(scores)
+        losses = -at_label(log_p, target)
+        if self.label_smoothing:
+            spread = -ops.mean(log_p, axis=-1)
+            losses = (1 - self.label_smoothing) * losses + self.label_smoothing * spread
+        return weighted_mean(losses, self.pixel_weights(target, valid))
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -1,0 +1,64 @@
+"""Soft Dice loss."""
+
+import math
+
+from keras import ops
+
+from scmnet_zoo.layers._register import register
+from scmnet_zoo.losses._pixel_loss import PixelLoss
+
+
+@register
+class Dice(PixelLoss):
+    """One minus the soft Dice overlap, averaged over the classes that the labels of the batch have.
+
+    The overlap of a class is `(2 sum(p g) + smooth) / (sum(p^2) + sum(g^2) + smooth)`: p its
+    probability, g 1 on its pixels and 0 elsewhere, sums over all valid pixels of the batch. The
+    batch is taken as one image: in a single image a class may have a handful of pixels, whose
+    overlap jumps, and which would count as much as the road of another.
+
+    Args:
+        smooth: 0 or more; draws the overlap of classes with few pixels towards 1. The paper has
+            0, which is safe here, as classes without pixels do not count.
+        class_weights: one number for each class, of the mean over classes; or None for all 1.
+        from_logits: whether the scores are logits; False for probabilities.
+        name: name of the loss.
+
+    Shapes: labels (batch, height, width) or (batch, height, width, 1), whole numbers
+    0..classes-1 and 255 for void; scores (batch, height, width, classes). One number, in float32:
+    0 where every pixel is void, NaN with gradient 0 where a label is none of these.
+
+    Raises:
+        ValueError: an argument is out of range; when called, shapes that do not fit, not as many
+            weights as classes, or sample weights.
+
+    Source: Milletari et al. 2016, V-Net, arXiv 1606.04797, section 3, the form with squares in the
+    denominator; there for one class.
+
+    Example:
+
+    >>> labels = keras.ops.array([[[0, 1]]])
+    >>> probabilities = keras.ops.array([[[[1.0, 0.0], [1.0, 0.0]]]])
+    >>> round(float(Dice(from_logits=False)(labels, probabilities)), 4)  # mean of 1/3 and 1
+    0.6667
+    """
+
+    def __init__(self, smooth=0.0, class_weights=None, *, from_logits=True, name="dice"):
+        super().__init__(class_weights, from_logits, name)
+        if not 0 <= smooth < math.inf:
+            raise ValueError(f"Expected a finite smooth from 0 up. Received: smooth={smooth}")
+        self.smooth = float(smooth)
+
+    def value(self, target, valid, scores):
+        p = ops.where(valid[..., None], self.probabilities(scores), 0.0)
+        pixels = (0, 1, 2)
+        counts = ops.sum(ops.cast(target, "int32"), axis=pixels)
+        shared = ops.sum(ops.where(target, p, 0.0), axis=pixels)
+        sizes = ops.sum(ops.square(p), axis=pixels) + ops.cast(counts, "float32")
+        present = counts > 0
+        # Where a class is absent both sizes may be 0; 1 there keeps the gradient finite.
+        overlaps = (2 * shared + self.smooth) / ops.where(present, sizes + self.smooth, 1.0)
+        return self.mean_of_classes(1 - overlaps, present)
+
+    def get_config(self):
+        return {**super().get_config(), "smooth": self.smooth}
