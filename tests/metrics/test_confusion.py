@@ -66,6 +66,43 @@ def test_void_counts_nowhere_whatever_is_predicted():
     )
 
 
+def test_a_prediction_of_void_is_a_miss():
+    labels, predictions = np.array([[0, 0, 1, 255]]), np.array([[0, 255, 1, 255]])
+    matrix = _filled((labels, predictions))
+    assert matrix.counts.sum() == 2
+    assert matrix.missed.tolist() == [1, 0, 0, 0]
+    assert matrix.iou()[:2].tolist() == [0.5, 1.0]
+    assert matrix.pixel_accuracy() == pytest.approx(2 / 3)
+    assert matrix.category_iou(["a", "a", "b", "c"])["a"] == pytest.approx(2 / 3)
+
+
+def test_categories_equal_a_loop():
+    categories = ["x", "y", "x", "z"]
+    labels, predictions = _frame(4)
+    valid = labels != 255
+    names = np.array([*categories, "void"])
+    ours, theirs = names[np.minimum(labels, 4)], names[predictions]
+    expected = {
+        name: ((ours == name) & (theirs == name)).sum()
+        / (valid & ((ours == name) | (theirs == name))).sum()
+        for name in "xyz"
+    }
+    matrix = _filled((labels, predictions))
+    assert matrix.category_iou(categories) == pytest.approx(expected)
+    assert list(matrix.category_iou(categories)) == ["x", "y", "z"]
+    with pytest.raises(ValueError, match=r"for each of 4 classes\. Received: 1"):
+        matrix.category_iou(["x"])
+
+
+def test_nothing_counted():
+    matrix = ConfusionMatrix(CLASSES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert math.isnan(matrix.mean_iou())
+        assert math.isnan(matrix.pixel_accuracy())
+        assert math.isnan(matrix.category_iou("aabb")["a"])
+
+
 def test_a_frame_that_is_all_void():
     void = np.full((3, 3), 255, np.uint8)
     assert _filled((void, np.zeros((3, 3), int))).counts.sum() == 0
@@ -116,12 +153,12 @@ def test_other_shapes():
 @pytest.mark.parametrize(
     ("label", "prediction", "message"),
     [
-        (CLASSES, 0, "labels in 0..3. Received: values from 0 to 4"),
-        (-1, 0, "labels in 0..3. Received: values from -1 to 0"),
-        (254, 0, "labels in 0..3. Received: values from 0 to 254"),
-        (0, CLASSES, "predictions in 0..3. Received: values from 0 to 4"),
-        (0, -2, "predictions in 0..3. Received: values from -2 to 0"),
-        (0, 255, "predictions in 0..3. Received: values from 0 to 255"),
+        (CLASSES, 0, "labels in 0..3 or 255. Received: values from 0 to 4"),
+        (-1, 0, "labels in 0..3 or 255. Received: values from -1 to 0"),
+        (254, 0, "labels in 0..3 or 255. Received: values from 0 to 254"),
+        (0, CLASSES, "predictions in 0..3 or 255. Received: values from 0 to 4"),
+        (0, -2, "predictions in 0..3 or 255. Received: values from -2 to 0"),
+        (0, 254, "predictions in 0..3 or 255. Received: values from 0 to 254"),
     ],
 )
 def test_unknown_ids(label, prediction, message):

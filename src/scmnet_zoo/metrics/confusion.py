@@ -1,5 +1,7 @@
 """A confusion matrix over frames, and the scores read from it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scmnet_zoo.data.labels import VOID
@@ -9,23 +11,26 @@ class ConfusionMatrix:
     """Counts of (label, prediction) pairs in int64, void labels left out.
 
     One matrix over all frames, as Cityscapes (arXiv 1604.01685, section 4.1) and the CamVid
-    literature count; not a mean over frames.
+    literature count; not a mean over frames. A pixel predicted as void where the label is not is
+    a miss of its class, and a false positive of none.
 
     Args:
         classes: number of classes.
 
     Attributes:
         counts: int64 (classes, classes), rows are labels, columns predictions.
+        missed: int64 (classes,), pixels of each class that were predicted as void.
     """
 
     def __init__(self, classes: int):
         self.counts = np.zeros((classes, classes), np.int64)
+        self.missed = np.zeros(classes, np.int64)
 
     def update(self, labels: np.ndarray, predictions: np.ndarray) -> None:
         """Count the pixels of a frame; both arrays whole numbers of the same shape.
 
         Raises:
-            ValueError: the shapes differ, or an id is neither a class nor (in labels) 255.
+            ValueError: the shapes differ, or an id is neither a class nor 255.
         """
         if labels.shape != predictions.shape:
             raise ValueError(
@@ -35,26 +40,77 @@ class ConfusionMatrix:
         classes = len(self.counts)
         valid = labels != VOID
         labels, predictions = labels[valid].astype(np.int64), predictions[valid].astype(np.int64)
-        for name, ids in (("labels", labels), ("predictions", predictions)):
+        missed = predictions == VOID
+        for name, ids in (("labels", labels), ("predictions", predictions[~missed])):
             if ids.size and (ids.min() < 0 or ids.max() >= classes):
                 raise ValueError(
-                    f"Expected {name} in 0..{classes - 1}. "
+                    f"Expected {name} in 0..{classes - 1} or {VOID}. "
                     f"Received: values from {ids.min()} to {ids.max()}"
                 )
-        pairs = np.bincount(classes * labels + predictions, minlength=classes**2)
-        self.counts += pairs.reshape(classes, classes)
+        predictions[missed] = classes
+        width = classes + 1
+        pairs = np.bincount(width * labels + predictions, minlength=classes * width)
+        pairs = pairs.reshape(classes, width)
+        self.counts += pairs[:, :classes]
+        self.missed += pairs[:, classes]
 
     def iou(self) -> np.ndarray:
         """Intersection over union of each class, float64 (classes,); NaN where it never occurs."""
         hits = np.diag(self.counts)
-        union = self.counts.sum(0) + self.counts.sum(1) - hits
-        with np.errstate(invalid="ignore"):
-            return hits / union
+        return ratio(hits, self.counts.sum(0) + self.counts.sum(1) + self.missed - hits)
+
+    def category_iou(self, categories: Sequence[str]) -> dict[str, float]:
+        """The IoU of each category: classes of one category taken for each other are hits.
+
+        Args:
+            categories: that of each class, e.g. `[label.category for label in space.labels]`.
+
+        Returns:
+            By category, in the order of their first class; NaN where it never occurs.
+        """
+        grouped = self.grouped(categories)
+        return dict(zip(dict.fromkeys(categories), grouped.iou().tolist(), strict=True))
+
+    def grouped(self, categories: Sequence[str]) -> "ConfusionMatrix":
+        """The confusion matrix of the categories, in the order of their first class.
+
+        Raises:
+            ValueError: not one category for each class.
+        """
+        if len(categories) != len(self.counts):
+            raise ValueError(
+                f"Expected a category for each of {len(self.counts)} classes. "
+                f"Received: {len(categories)}"
+            )
+        names = list(dict.fromkeys(categories))
+        member = np.array([[name == other for other in categories] for name in names], np.int64)
+        grouped = ConfusionMatrix(len(names))
+        grouped.counts = member @ self.counts @ member.T
+        grouped.missed = member @ self.missed
+        return grouped
+
+    def false_positives(self) -> np.ndarray:
+        """Pixels of other classes that were taken for each class, int64 (classes,)."""
+        return self.counts.sum(0) - np.diag(self.counts)
 
     def mean_iou(self) -> float:
-        """The mean IoU over the classes that occur."""
-        return float(np.nanmean(self.iou()))
+        """The mean IoU over the classes that occur; NaN where none does."""
+        return mean(self.iou())
 
     def pixel_accuracy(self) -> float:
-        """The share of pixels that are right."""
-        return float(np.diag(self.counts).sum() / self.counts.sum())
+        """The share of pixels that are right; NaN where none is counted."""
+        total = self.counts.sum() + self.missed.sum()
+        return float(ratio(np.diag(self.counts).sum(), total))
+
+
+def ratio(part, whole) -> np.ndarray:
+    """`part / whole` in float64, NaN where both are 0."""
+    with np.errstate(invalid="ignore"):
+        return np.divide(part, whole, dtype=np.float64)
+
+
+def mean(scores) -> float:
+    """The mean of the numbers that are not NaN; NaN where there is none."""
+    values = np.asarray(list(scores), np.float64)
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")

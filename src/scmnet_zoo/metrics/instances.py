@@ -1,0 +1,137 @@
+"""nIoU: the IoU with pixels weighted by the size of their instance, exact, in NumPy.
+
+Source: Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding",
+arXiv 1604.01685, section 4.1 (there iIoU). The weight of a pixel is the mean size of its class's
+instances divided by the size of its own instance, so that a distant car counts as much as a near
+one. Only true positives and false negatives are weighted: no instance is behind a false positive.
+"""
+
+import numpy as np
+
+from scmnet_zoo.data.labels import VOID, LabelSpace
+from scmnet_zoo.metrics.confusion import ConfusionMatrix, ratio
+
+BASE = 1000  # an instance's id is this times the class's id plus its number
+
+
+def instance_weights(instances: np.ndarray, space: LabelSpace) -> np.ndarray:
+    """The weight of each pixel for nIoU.
+
+    Args:
+        instances: whole numbers (height, width) as in Cityscapes' instanceIds.png: an id of
+            `space.ids`, or 1000 times it plus the number of the instance.
+        space: says which classes have instances, and their mean size.
+
+    Returns:
+        float32 (height, width): the mean size of the class's instances divided by the size of
+        this one; 0 outside instances (groups such as a crowd are none) and in classes without.
+
+    Raises:
+        ValueError: not whole numbers (height, width).
+    """
+    weights = np.zeros(instances.shape, np.float32)
+    for _, mask, weight in _instances(instances, space):
+        weights[mask] = weight
+    return weights
+
+
+def instance_categories(space: LabelSpace) -> tuple[str, ...]:
+    """The categories all of whose classes have instances: human and vehicle of Cityscapes."""
+    return tuple(
+        category
+        for category in space.categories
+        if all(
+            label.instance_size is not None for label in space.labels if label.category == category
+        )
+    )
+
+
+class InstanceHits:
+    """Weighted true positives and false negatives over frames, in float64.
+
+    Args:
+        space: says which classes have instances, their mean size, and their categories.
+
+    Attributes:
+        hits: (classes,), weighted pixels of a class's instances predicted as the class.
+        related: (classes,), those predicted as any class of its category.
+        totals: (classes,), all weighted pixels of a class's instances.
+    """
+
+    def __init__(self, space: LabelSpace):
+        self.space = space
+        self.hits, self.related, self.totals = np.zeros((3, len(space.labels)))
+
+    def update(self, instances: np.ndarray, predictions: np.ndarray) -> None:
+        """Add a frame.
+
+        Args:
+            instances: as `instance_weights` takes them.
+            predictions: training ids of the same shape, 255 for none of the classes.
+
+        Raises:
+            ValueError: the shapes differ, or a prediction is neither a class nor 255.
+        """
+        if instances.shape != predictions.shape:
+            raise ValueError(
+                "Expected instances and predictions of the same shape. "
+                f"Received: {instances.shape} and {predictions.shape}"
+            )
+        classes = [label.category for label in self.space.labels]
+        unknown = (predictions != VOID) & ((predictions < 0) | (predictions >= len(classes)))
+        if unknown.any():
+            raise ValueError(
+                f"Expected predictions in 0..{len(classes) - 1} or {VOID}. "
+                f"Received: {predictions[unknown].max()}"
+            )
+        for place, mask, weight in _instances(instances, self.space):
+            counts = np.bincount(predictions[mask], minlength=VOID + 1)[: len(classes)]
+            alike = [category == classes[place] for category in classes]
+            self.hits[place] += weight * counts[place]
+            self.related[place] += weight * counts[alike].sum()
+            self.totals[place] += weight * np.count_nonzero(mask)
+
+    def iou(self, matrix: ConfusionMatrix) -> np.ndarray:
+        """nIoU of each class, float64 (classes,).
+
+        Args:
+            matrix: of the same frames; its false positives count unweighted.
+
+        Returns:
+            NaN for classes without instances, and those that never occur.
+        """
+        scores = ratio(self.hits, self.totals + matrix.false_positives())
+        counted = [label.instance_size is not None for label in self.space.labels]
+        return np.where(counted, scores, np.nan)
+
+    def category_iou(self, matrix: ConfusionMatrix) -> dict[str, float]:
+        """nIoU of each category; NaN for those of which not all classes have instances."""
+        categories = [label.category for label in self.space.labels]
+        grouped = matrix.grouped(categories).false_positives()
+        counted = instance_categories(self.space)
+        scores = {}
+        for place, name in enumerate(self.space.categories):
+            inside = [category == name for category in categories]
+            whole = self.totals[inside].sum() + grouped[place]
+            score = float(ratio(self.related[inside].sum(), whole))
+            scores[name] = score if name in counted else float("nan")
+        return scores
+
+
+def _instances(instances: np.ndarray, space: LabelSpace):
+    """Of each instance that counts: its training id, where it is, and the weight of its pixels."""
+    if instances.ndim != 2 or instances.dtype.kind not in "ui":
+        raise ValueError(
+            "Expected instances as whole numbers (height, width). "
+            f"Received: {instances.dtype} of shape {instances.shape}"
+        )
+    counted = {
+        number: (place, label.instance_size)
+        for place, (number, label) in enumerate(zip(space.ids, space.labels, strict=True))
+        if label.instance_size is not None
+    }
+    ids, sizes = np.unique(instances[instances >= BASE], return_counts=True)
+    for number, size in zip(ids.tolist(), sizes.tolist(), strict=True):
+        if number // BASE in counted:
+            place, mean_size = counted[number // BASE]
+            yield place, instances == number, mean_size / size
