@@ -18,6 +18,7 @@ from scmnet_zoo.data.labels import (
     match_classes,
     palette_for,
 )
+from scmnet_zoo.data.pack import packed, write_pack
 
 # Readers of datasets by name: from a folder and a split to a `Dataset`.
 READERS: dict[str, Callable[[str | os.PathLike, str], Dataset]] = {
@@ -46,12 +47,18 @@ def open_dataset(dataset: str, root: str | os.PathLike, split: str) -> Dataset:
 
     Args:
         dataset: one of `READERS`.
-        root: the folder that holds it.
+        root: the folder that holds it, or a file of `write_pack`.
         split: the name of the split.
 
     Raises:
-        ValueError: no such dataset or split, or what the reader finds wrong with the folder.
+        ValueError: no such dataset or split, what the reader finds wrong with the folder, or a file
+            that is no pack or holds another dataset.
     """
+    if os.path.isfile(root):
+        found = packed(root, split)
+        if found.name != dataset:
+            raise ValueError(f"{root}: expected the dataset {dataset}. Received: {found.name}")
+        return found
     return reader_of(dataset)(root, split)
 
 
@@ -71,6 +78,8 @@ __all__ = [
     "folder",
     "match_classes",
     "open_dataset",
+    "packed",
     "palette_for",
     "reader_of",
+    "write_pack",
 ]

@@ -1,0 +1,130 @@
+"""`scmnet-zoo data`: look through a dataset before training on it, and pack it into one file."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import fail, one_line
+from scmnet_zoo.cli._sizes import parse_size
+
+PLOT = "class_shares.png"
+
+app = typer.Typer(no_args_is_help=True, help="Check a dataset, or pack it into one file.")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")]
+Name = Annotated[str, typer.Option(help="Name of the dataset: its layout and its classes.")]
+Splits = Annotated[
+    list[str] | None,
+    typer.Option("--split", "--splits", help="One of its splits; may be repeated. Default: all."),
+]
+
+
+@app.command("check")
+def check(
+    data: Folder,
+    dataset: Name = "camvid",
+    split: Splits = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help=f"Folder for {PLOT}, a plot of the shares.")
+    ] = None,
+    lines: Annotated[
+        int, typer.Option(min=1, help="How many lines a kind of problem gets at most.")
+    ] = 5,
+) -> None:
+    """Read every frame, and report all that would spoil a training.
+
+    Errors are faults of the data, and end with status 1; notes may be as they should be.
+    """
+    from scmnet_zoo.data.check import check as look_through
+    from scmnet_zoo.data.check import plot_shares
+
+    with _quiet(), _bar("Reading") as progress:
+        report = look_through(dataset, data, split or None, progress)
+    if report.space is not None:
+        table = Table(title=Text(f"{dataset}: shares of the pixels that are not void"))
+        table.add_column("class")
+        for each in report.shares:
+            table.add_column(each, justify="right")
+        for place, name in enumerate(report.space.classes):
+            values = [shares[place] for shares in report.shares.values()]
+            table.add_row(Text(name), *(f"{value:.2%}" if value else "-" for value in values))
+        table.add_section()
+        table.add_row("void, of all pixels", *(f"{value:.2%}" for value in report.void.values()))
+        table.add_row("frames", *map(str, report.frames.values()))
+        Console().print(table)
+    for line in report.lines(lines):
+        typer.echo(one_line(line))
+    if output is not None and report.space is not None:
+        from scmnet_zoo.files import whole_file
+
+        output.mkdir(parents=True, exist_ok=True)
+        with whole_file(output / PLOT) as part:
+            plot_shares(report).savefig(part, dpi=150)
+        typer.echo(one_line(f"Written to {output / PLOT}"))
+    frames = sum(report.frames.values())
+    errors, notes = len(report.errors), len(report.notes)
+    summary = f"{dataset}, {frames} frames: {_count(errors, 'error')}, {_count(notes, 'note')}"
+    if errors:
+        fail(summary)
+    typer.echo(summary)
+
+
+@app.command("pack")
+def pack(
+    data: Folder,
+    size: Annotated[str, typer.Option(metavar="HxW", help="Size of the frames, e.g. 720x960.")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The .h5 file to write.")],
+    dataset: Name = "camvid",
+    split: Splits = None,
+) -> None:
+    """Write the frames of a dataset at one size to one HDF5 file.
+
+    The file can be given wherever the folder can be.
+    """
+    sides = parse_size(size)
+    from scmnet_zoo.data import open_dataset, reader_of, write_pack
+    from scmnet_zoo.data.pairs import SPLITS, is_there, splits_of
+
+    reader_of(dataset)
+    splits = split or [each for each in splits_of(dataset, data) if is_there(dataset, data, each)]
+    opened = [open_dataset(dataset, data, each) for each in splits or SPLITS[:1]]
+    start_keras()
+    with _bar("Packing") as progress:
+        write_pack(opened, sides, output, progress)
+    frames = sum(len(each.samples) for each in opened)
+    megabytes = output.stat().st_size / 1e6
+    typer.echo(one_line(f"Written to {output}: {frames} frames, {megabytes:,.1f} MB"))
+
+
+@contextlib.contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal; gives what takes the frames done and those there are."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        progress.disable = not progress.console.is_terminal
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the readers' warnings, as the report says the same."""
+    logger = logging.getLogger("scmnet_zoo.data")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,529 @@
+"""Looks through all of a dataset for what would spoil a training, and reports everything."""
+
+import contextlib
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from scmnet_zoo.data import open_dataset, reader_of
+from scmnet_zoo.data._threads import in_threads
+from scmnet_zoo.data.dataset import Dataset, FileReader, Sample, open_image
+from scmnet_zoo.data.labels import LABEL_SPACES, VOID, LabelSpace, match_classes
+from scmnet_zoo.data.masks import (
+    ColourMasks,
+    IndexMasks,
+    Masks,
+    MixedMasks,
+    label_ids,
+    training_ids,
+)
+from scmnet_zoo.data.pairs import SPLITS, Listing, is_there, listing, splits_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# What is wrong, in the order of the report, and what the line says that counts the rest.
+ERRORS = {
+    "split": "splits that cannot be opened",
+    "encoding": "splits with ids of another kind",
+    "pair": "images or labels without the other",
+    "unreadable": "files that cannot be read",
+    "ids": "labels with unknown ids",
+    "blurred": "labels that are blurred",
+    "size": "labels of another aspect ratio than their image",
+    "leak": "images that are in two splits",
+}
+NOTES = {
+    "no split": "splits that are not there",
+    "scale": "labels of another size than their image, in the same aspect ratio",
+    "void": "labels that are void throughout",
+    "absent": "splits without a class",
+    "repeat": "images that are in a split twice",
+    "similar": "images that are nearly the same in two splits",
+}
+KINDS = ERRORS | NOTES
+
+# A border between two classes is soft where it passes through values in between. Of hand-drawn
+# labels few borders are: of CamVid's 701 at most 0.08. After a bilinear resize at least half are.
+SOFT_SHARE = 0.25
+LEAST_BORDERS = 20  # of which there have to be so many before their share says something
+WIDEST_BORDER = 4  # pixels in between
+LINES = 200  # of a label, rows and columns, that are searched for borders
+MANY_COLOURS = 32  # unknown ones: so many are no slip of a pen
+
+# What reading a damaged file may raise.
+FAULTS = (ValueError, OSError, MemoryError)
+
+THUMBNAIL = 16  # pixels, the side of the grey square by which similar images are found
+SIMILAR = 0.5  # grey levels by which squares of similar images differ on average
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding.
+
+    Attributes:
+        kind: one of `ERRORS` or of `NOTES`.
+        file: what it is about; a folder where it is about a split.
+        message: a line that names the file.
+    """
+
+    kind: str
+    file: Path
+    message: str
+
+    @property
+    def is_error(self) -> bool:
+        return self.kind in ERRORS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found.
+
+    Attributes:
+        dataset: the name of the dataset.
+        space: its classes; None where no split could be opened.
+        frames: how many frames each split has.
+        shares: by split the share of each class among the pixels that are not void, float64
+            (classes,); zeros where no label could be read.
+        void: by split the share of void among all pixels.
+        problems: the findings, errors first, in the order of `KINDS`.
+    """
+
+    dataset: str
+    space: LabelSpace | None
+    frames: Mapping[str, int]
+    shares: Mapping[str, np.ndarray]
+    void: Mapping[str, float]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.is_error)
+
+    @property
+    def notes(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if not problem.is_error)
+
+    def lines(self, most: int) -> Iterator[str]:
+        """The findings in words, of each kind at most so many and then a count of the others."""
+        counts = Counter(problem.kind for problem in self.problems)
+        told: Counter[str] = Counter()
+        for problem in self.problems:
+            level = "error" if problem.is_error else "note"
+            told[problem.kind] += 1
+            if told[problem.kind] <= most:
+                yield f"{level}: {problem.message}"
+            elif told[problem.kind] == counts[problem.kind]:
+                yield f"{level}: and {counts[problem.kind] - most} more {KINDS[problem.kind]}"
+
+
+def check(
+    dataset: str,
+    root: str | os.PathLike,
+    splits: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int | None = None,
+) -> Report:
+    """Read every frame of a dataset and report all that is wrong.
+
+    Nothing that is wrong with the data raises; it is a problem of the report.
+
+    Args:
+        dataset: one of `READERS`.
+        root: the folder that holds it, or a file of `write_pack`.
+        splits: which parts of it; by default all that there are.
+        progress: called with the frames done and those there are.
+        workers: number of threads, by default one a core.
+
+    Raises:
+        ValueError: no such dataset, or nothing at all can be found under `root`.
+    """
+    root = Path(root)
+    reader_of(dataset)
+    opened, problems = _open(dataset, root, splits)
+    seen: dict[str, list[_Frame]] = {}
+    total, done = sum(len(each.samples) for each in opened.values()), 0
+    for split, each in opened.items():
+        seen[split] = []
+
+        def look(sample: Sample, each: Dataset = each) -> _Frame:
+            return _look(each, sample)
+
+        with contextlib.closing(in_threads(look, each.samples, workers)) as frames:
+            for frame in frames:
+                seen[split].append(frame)
+                problems += frame.problems
+                done += 1
+                progress(done, total)
+    shares, void = {}, {}
+    for split, each in opened.items():
+        counts = sum((frame.counts for frame in seen[split]), np.zeros(VOID + 1, np.int64))
+        classes = counts[: len(each.space.labels)]
+        shares[split] = classes / max(1, classes.sum())
+        void[split] = float(counts[VOID] / max(1, counts.sum()))
+        if classes.any() and not classes.all():
+            names = [name for name, n in zip(each.space.classes, classes, strict=True) if not n]
+            message = f"{root}: no pixel in {split} of: {', '.join(names)}"
+            problems.append(Problem("absent", root, message))
+        problems += _taken_for_others(root, each, seen[split])
+    problems += _same_images(seen) + _similar_images(seen)
+    order = list(KINDS)
+    return Report(
+        dataset,
+        next((each.space for each in opened.values()), None),
+        {split: len(each.samples) for split, each in opened.items()},
+        shares,
+        void,
+        tuple(sorted(problems, key=lambda problem: order.index(problem.kind))),
+    )
+
+
+def plot_shares(report: Report) -> "Figure":
+    """A picture of the classes' shares in each split, on a logarithmic axis.
+
+    Raises:
+        ValueError: the report is of a dataset of which no split could be opened.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if report.space is None:
+        raise ValueError(f"Expected a report with shares. Received: none of {report.dataset}")
+    classes, splits = report.space.classes, list(report.shares)
+    figure = Figure(figsize=(8, 1.5 + 0.35 * len(classes)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    height = 0.8 / len(splits)
+    for number, split in enumerate(splits):
+        shares = 100 * report.shares[split]
+        places = np.arange(len(classes)) + (number - (len(splits) - 1) / 2) * height
+        axes.barh(places[shares > 0], shares[shares > 0], height, label=split)
+    axes.set_xscale("log")
+    found = [share for shares in report.shares.values() for share in shares if share > 0]
+    axes.set_xlim(50 * min(found, default=0.01), 100)  # from half of the smallest
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_yticks(np.arange(len(classes)), classes)
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the pixels that are not void, %")
+    axes.set_title(f"{report.dataset}: classes")
+    axes.legend()
+    return figure
+
+
+def soft_borders(values: np.ndarray) -> tuple[int, int]:
+    """Count the borders in a label that pass through values in between, and all borders.
+
+    A border lies in a row or a column between two pairs of equal pixels. It counts where the two
+    sides differ by at least 2, so that there could be something in between, and where it is at
+    most `WIDEST_BORDER` pixels wide; it is soft where these rise or fall from one side to the
+    other. In large labels some rows and columns stand for all.
+
+    Args:
+        values: what the file holds, uint8 (height, width) or (height, width, channels).
+    """
+    values = values.reshape(*values.shape[:2], -1)
+    soft = total = 0
+    for lines in (values, values.swapaxes(0, 1)):
+        lines = lines[:: max(1, len(lines) // LINES)].astype(np.int16)
+        same = (lines[:, 1:] == lines[:, :-1]).all(-1)
+        all_rows, all_ends = np.nonzero(same[:, :-1] & ~same[:, 1:])  # of pairs of equal pixels
+        all_ends += 1
+        for width in range(WIDEST_BORDER + 1):
+            within = all_ends + width + 2 < lines.shape[1]
+            rows, ends = all_rows[within], all_ends[within]
+            left, right = lines[rows, ends], lines[rows, ends + width + 1]
+            low, high = np.minimum(left, right), np.maximum(left, right)
+            found = (lines[rows, ends + width + 2] == right).all(-1) & (high - low >= 2).any(-1)
+            before, rising = left, right >= left
+            for offset in range(1, width + 1):
+                between = lines[rows, ends + offset]
+                found &= ((low <= between) & (between <= high)).all(-1)
+                found &= (between != left).any(-1) & (between != right).any(-1)
+                found &= np.where(rising, between >= before, between <= before).all(-1)
+                before = between
+            total += int(found.sum())
+            soft += int(found.sum()) if width else 0
+    return soft, total
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What is kept of a frame.
+
+    Attributes:
+        sample: which it is.
+        problems: what is wrong with it.
+        counts: pixels of each training id, int64 (256,).
+        values: the indices that the label file holds, where it holds indices.
+        digest: of the image's pixels.
+        thumbnail: the image as a small grey one, int16 (pixels,).
+    """
+
+    sample: Sample
+    problems: tuple[Problem, ...]
+    counts: np.ndarray
+    values: frozenset[int]
+    digest: bytes | None
+    thumbnail: np.ndarray | None
+
+
+def _open(
+    name: str, root: Path, wanted: Sequence[str] | None
+) -> tuple[dict[str, Dataset], list[Problem]]:
+    """The splits, those too of which only a part of the frames is whole."""
+    opened: dict[str, Dataset] = {}
+    broken: dict[str, Listing] = {}
+    problems: list[Problem] = []
+    for split in splits_of(name, root) if wanted is None else wanted:
+        if wanted is None and not is_there(name, root, split):
+            problems.append(Problem("no split", root, f"{root}: no split {split}"))
+            continue
+        fault = ""
+        try:
+            opened[split] = open_dataset(name, root, split)
+        except ValueError as error:
+            fault = str(error)
+        gaps, files = _gaps(name, root, split, fault)
+        problems += gaps
+        if fault and files is not None and gaps:
+            broken[split] = files
+        if fault and all(problem.message != fault for problem in problems):
+            problems.append(Problem("split", root, fault))
+    for split, files in broken.items():
+        whole = [each for each in files.names if each in files.images and each in files.labels]
+        like = next(iter(opened.values()), None)
+        if like is None:
+            message = f"{root}: {split} is not looked at before its frames are whole"
+            problems.append(Problem("split", root, message))
+            continue
+        samples = tuple(Sample(each, files.images[each], files.labels[each]) for each in whole)
+        opened[split] = Dataset(like.name, split, like.space, samples, like.read)
+    if all(problem.kind == "no split" for problem in problems) and not opened:
+        open_dataset(name, root, SPLITS[0])  # raises, and says what is there instead
+    return opened, problems
+
+
+def _gaps(name: str, root: Path, split: str, fault: str) -> tuple[list[Problem], Listing | None]:
+    """The frames of a split that are not whole, in the reader's words where it found the same."""
+    if root.is_file():
+        return [], None
+    try:
+        files = listing(name, root, split)
+    except ValueError:  # the reader has said so
+        return [], None
+    problems = []
+    for each in files.names:
+        image, label = files.images.get(each), files.labels.get(each)
+        if image is not None and label is not None:
+            continue
+        if image is not None:
+            file, message = image, f"{image}: an image without a label"
+        elif label is not None:
+            file, message = label, f"{label}: a label without an image"
+        else:
+            file = root / f"{split}.txt"
+            message = f"{file}: names {each}, of which there is neither image nor label"
+        named = re.search(rf"(?<!\w){re.escape(each)}(?!\w)", fault)
+        problems.append(Problem("pair", file, fault if named or str(file) in fault else message))
+    return problems, files
+
+
+def _look(dataset: Dataset, sample: Sample) -> _Frame:
+    """Read a frame and all that is to be known of it."""
+    problems: list[Problem] = []
+    image = ids = None
+    try:
+        image, ids = dataset.read(sample)
+    except FAULTS as error:
+        problems.append(Problem("unreadable", sample.image, _message(sample.image, error)))
+    values = ids
+    if isinstance(dataset.read, FileReader):
+        masks = dataset.read.masks
+        if problems:  # by the reader's order only the first of them, and perhaps the label's
+            image, faults = _image(sample.image)
+            values, ids, more = _label(masks, sample.label)
+            problems = faults + more or problems
+        else:
+            values = _values(open_image(sample.label))
+        if values is not None and (blurred := _blurred(values, masks, ids is None, sample.label)):
+            problems = [each for each in problems if each.kind != "ids"] + [blurred]
+    if image is not None and values is not None:
+        problems += _sizes(sample, image, values)
+    counts = np.zeros(VOID + 1, np.int64)
+    if ids is not None:
+        counts = np.bincount(ids.ravel(), minlength=VOID + 1)
+        if counts[VOID] == ids.size:
+            problems.append(Problem("void", sample.label, f"{sample.label}: void throughout"))
+    digest = thumbnail = None
+    if image is not None:
+        digest = hashlib.blake2b(np.array(image.shape).tobytes() + image.tobytes()).digest()
+        side = (THUMBNAIL, THUMBNAIL)
+        small = Image.fromarray(image).convert("L").resize(side, Image.Resampling.BOX)
+        thumbnail = np.asarray(small, np.int16).ravel()
+    indices: frozenset[int] = frozenset()
+    if values is not None and values.ndim == 2:
+        indices = frozenset(np.flatnonzero(np.bincount(values.ravel())).tolist())
+    return _Frame(sample, tuple(problems), counts, indices, digest, thumbnail)
+
+
+def _image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
+    """The pixels of an image file, uint8 (height, width, 3), or what is wrong with it."""
+    try:
+        return np.asarray(open_image(path).convert("RGB")), []
+    except FAULTS as error:
+        return None, [Problem("unreadable", path, _message(path, error))]
+
+
+def _label(masks: Masks, path: Path) -> tuple[np.ndarray | None, np.ndarray | None, list[Problem]]:
+    """What a label file holds, its training ids, and what is wrong with it."""
+    try:
+        mask = open_image(path)
+    except FAULTS as error:
+        return None, None, [Problem("unreadable", path, _message(path, error))]
+    try:
+        return _values(mask), masks.decode(mask, path), []
+    except FAULTS as error:
+        return _values(mask), None, [Problem("ids", path, _message(path, error))]
+
+
+def _values(mask: Image.Image) -> np.ndarray:
+    """Indices, uint8 (height, width), or else colours, uint8 (height, width, 3)."""
+    return np.asarray(mask if mask.mode in ("L", "P") else mask.convert("RGB"))
+
+
+def _blurred(values: np.ndarray, masks: Masks, faulty: bool, path: Path) -> Problem | None:
+    """Whether a label was resized bilinearly, or as a JPEG."""
+    colours = masks.colours if isinstance(masks, MixedMasks) else masks
+    if values.ndim == 3 and not isinstance(colours, ColourMasks):  # no label of this dataset
+        return None
+    soft, total = soft_borders(values)
+    if total >= LEAST_BORDERS and soft >= SOFT_SHARE * total:
+        message = (
+            f"{path}: blurred, as by a bilinear resize ({soft / total:.0%} of its borders pass "
+            "through values in between). Expected nearest neighbour"
+        )
+        return Problem("blurred", path, message)
+    if faulty and values.ndim == 3 and isinstance(colours, ColourMasks):
+        codes = np.unique(values.reshape(-1, 3).astype(np.int32) @ (1 << 16, 1 << 8, 1))
+        known = {(red << 16) + (green << 8) + blue for red, green, blue in colours.ids}
+        unknown = len(set(codes.tolist()) - known)
+        if unknown >= MANY_COLOURS:
+            message = (
+                f"{path}: {unknown} colours of no class, as after a smooth resize or from a JPEG. "
+                "Expected nearest neighbour and PNG"
+            )
+            return Problem("blurred", path, message)
+    return None
+
+
+def _message(path: Path, error: BaseException) -> str:
+    """An error as a line that names the file."""
+    text = " ".join((str(error) or type(error).__name__).split())
+    return text if str(path.name) in text else f"{path}: {text}"
+
+
+def _sizes(sample: Sample, image: np.ndarray, label: np.ndarray) -> list[Problem]:
+    """Whether an image and its label have one size, or at least one aspect ratio.
+
+    The sides of one aspect ratio differ by less than a pixel from what they should be.
+    """
+    if image.shape[:2] == label.shape[:2]:
+        return []
+    (height, width), (tall, wide) = image.shape[:2], label.shape[:2]
+    difference = abs(height * wide - width * tall)
+    same = difference < min(max(height, tall), max(width, wide))
+    words = f"{label.shape[1]}x{label.shape[0]}", f"{image.shape[1]}x{image.shape[0]}"
+    message = f"{sample.label}: a label of {words[0]} for the image {sample.image} of {words[1]}"
+    if same:
+        return [Problem("scale", sample.label, message)]
+    return [Problem("size", sample.label, f"{message}: another aspect ratio")]
+
+
+def _taken_for_others(root: Path, dataset: Dataset, frames: Sequence[_Frame]) -> list[Problem]:
+    """Whether labels hold a dataset's own ids where training ids are expected, or the reverse."""
+    if not isinstance(dataset.read, FileReader):
+        return []
+    masks = dataset.read.masks
+    indices = masks.indices if isinstance(masks, MixedMasks) else masks
+    held = [frame.values for frame in frames if frame.values]
+    if not isinstance(indices, IndexMasks) or not held:
+        return []
+    for space in LABEL_SPACES.values():
+        places = match_classes(space.classes, dataset.space.classes)
+        own, training = label_ids(space), training_ids(space)
+        if places != tuple(range(len(dataset.space.labels))) or set(own.ids) <= set(training.ids):
+            continue
+        beyond = set(own.ids) - set(training.ids)
+        union = set().union(*held)
+        if indices.ids == own.ids:
+            void = sum(frame.counts[VOID] for frame in frames)
+            mostly_void = 2 * void > sum(frame.counts.sum() for frame in frames)
+            known = {number for number, place in own.ids.items() if place != VOID}
+            if union & known and not union & beyond and (VOID in union or mostly_void):
+                message = (
+                    f"{root}: the labels of {dataset.split} look like {training.title} (none holds "
+                    f"an id from {min(beyond)} on). Expected {own.title}"
+                )
+                return [Problem("encoding", root, message)]
+        elif all(indices.ids.get(place) == place for place in range(len(places))):
+            alike = [values for values in held if values & beyond and values <= set(own.ids)]
+            if 2 * len(alike) >= len(held):
+                message = (
+                    f"{root}: the labels of {dataset.split} look like {own.title} ({len(alike)} of "
+                    f"{len(held)} hold ids from {min(beyond)} on). Expected {training.title}"
+                )
+                return [Problem("encoding", root, message)]
+    return []
+
+
+def _same_images(seen: Mapping[str, Sequence[_Frame]]) -> list[Problem]:
+    """Images whose pixels are the same, in two splits or twice in one."""
+    first: dict[bytes, tuple[str, Path]] = {}
+    problems = []
+    for split, frames in seen.items():
+        for frame in frames:
+            if frame.digest is None:
+                continue
+            file = frame.sample.image
+            if frame.digest not in first:
+                first[frame.digest] = split, file
+                continue
+            other_split, other = first[frame.digest]
+            if other_split != split:
+                message = f"{file}: the same image in {split} as {other} in {other_split}"
+                problems.append(Problem("leak", file, message))
+            else:
+                message = f"{file}: the same image in {split} as {other}"
+                problems.append(Problem("repeat", file, message))
+    return problems
+
+
+def _similar_images(seen: Mapping[str, Sequence[_Frame]]) -> list[Problem]:
+    """Images that look like one of an earlier split, though their pixels are not the same."""
+    problems = []
+    earlier: list[tuple[str, _Frame, np.ndarray]] = []
+    for split, frames in seen.items():
+        known = [(frame, frame.thumbnail) for frame in frames if frame.thumbnail is not None]
+        squares = np.array([square for _, _, square in earlier], np.int16)
+        for frame, square in known if earlier else []:
+            distances = np.abs(squares - square).mean(-1)
+            other_split, other, _ = earlier[int(distances.argmin())]
+            if distances.min() < SIMILAR and other.digest != frame.digest:
+                file = frame.sample.image
+                message = (
+                    f"{file}: nearly the same image in {split} as {other.sample.image} "
+                    f"in {other_split}"
+                )
+                problems.append(Problem("similar", file, message))
+        earlier += [(split, frame, square) for frame, square in known]
+    return problems

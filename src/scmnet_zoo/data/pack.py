@@ -1,0 +1,330 @@
+"""A dataset at one size in one HDF5 file, which is read without decoding pictures.
+
+The layout: a group for each split with `images`, uint8 (frames, height, width, 3), `labels`, uint8
+training ids (frames, height, width), and `names`. A frame is a chunk. Labels are compressed by
+LZF, images are not: it saves a third of their size, but takes twenty times as long to read
+(`python benchmarks/pack.py`). The file's attributes are `format`, `version`, `dataset`, `space`
+(the classes, as JSON), `size` (height, width) and `resized` (how).
+"""
+
+import contextlib
+import dataclasses
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from scmnet_zoo.data._threads import in_threads
+from scmnet_zoo.data.dataset import Dataset, Pair, Sample
+from scmnet_zoo.data.labels import VOID, Label, LabelSpace
+from scmnet_zoo.files import whole_file
+
+FORMAT = "scmnet-zoo pack"
+VERSION = 1
+RESIZED = "images bilinear, labels nearest neighbour, by Pillow"
+LARGEST_SIDE = 65_535  # of an image, in pixels
+
+
+def write_pack(
+    datasets: Sequence[Dataset],
+    size: tuple[int, int],
+    path: str | os.PathLike,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int | None = None,
+) -> None:
+    """Write splits of a dataset to a file, resized as `Frames` does.
+
+    Memory holds only a few frames at a time. The file appears under its name once it is whole; an
+    error or an interruption leaves nothing, and an older file of that name as it was.
+
+    Args:
+        datasets: the splits, of one dataset.
+        size: (height, width) of the frames in pixels.
+        path: the file to write, in a folder that is there.
+        progress: called with the frames done and those there are.
+        workers: number of threads that read, by default one a core.
+
+    Raises:
+        ValueError: no splits, the same twice, splits of several datasets, two frames of one name,
+            a wrong size, or a frame that cannot be read.
+        OSError: the file cannot be written, e.g. as the disk is full.
+    """
+    # Here, as it imports Keras, which reading a pack can do without.
+    from scmnet_zoo.data.frames import read_frame
+
+    path = Path(path)
+    _check_splits(datasets)
+    if not all(isinstance(side, int) and 0 < side <= LARGEST_SIDE for side in size):
+        raise ValueError(f"Expected size to be (height, width) in pixels. Received: {size}")
+    first = datasets[0]
+    total = sum(len(dataset.samples) for dataset in datasets)
+    with _new_hdf5(path, total * size[0] * size[1] * 3) as (file, sink):
+        file.attrs["format"] = FORMAT
+        file.attrs["version"] = VERSION
+        file.attrs["dataset"] = first.name
+        file.attrs["space"] = json.dumps(dataclasses.asdict(first.space))
+        file.attrs["size"] = size
+        file.attrs["resized"] = RESIZED
+        done = 0
+        for dataset in datasets:
+            count = len(dataset.samples)
+            group = file.create_group(dataset.split)
+            group["names"] = [sample.name for sample in dataset.samples]
+            images = group.create_dataset(
+                "images", (count, *size, 3), np.uint8, chunks=(1, *size, 3)
+            )
+            labels = group.create_dataset(
+                "labels", (count, *size), np.uint8, chunks=(1, *size), compression="lzf"
+            )
+
+            def read(sample: Sample, dataset: Dataset = dataset) -> Pair:
+                return read_frame(dataset, sample, size)
+
+            with contextlib.closing(in_threads(read, dataset.samples, workers)) as frames:
+                for index, (image, label) in enumerate(frames):
+                    images[index], labels[index] = image, label
+                    sink.check()
+                    done += 1
+                    progress(done, total)
+
+
+def packed_splits(path: str | os.PathLike) -> tuple[str, ...]:
+    """The splits that a file of `write_pack` holds, in the order in which they were given.
+
+    Raises:
+        ValueError: as `packed`.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        _described(path, file)
+        return tuple(file)
+
+
+def packed(path: str | os.PathLike, split: str) -> Dataset:
+    """One split of a file that `write_pack` wrote.
+
+    Its frames have the names they had. `Sample.image` and `Sample.label` say where in the file
+    they are; they are no files, and there are no instances. The file is opened for each frame,
+    which takes less than a millisecond, so that threads and processes may share the dataset.
+
+    Args:
+        path: the file.
+        split: which of its splits.
+
+    Raises:
+        ValueError: there is no such file, it is none of `write_pack`, of a newer version,
+            truncated or damaged, or it does not hold the split.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        name, space, size = _described(path, file)
+        if split not in file:
+            raise ValueError(
+                f"{path}: expected split to be one of {', '.join(file)}. Received: {split!r}"
+            )
+        group = file[split]
+        names = [entry.decode() for entry in group["names"][()]]
+        count = len(names)
+        for kind, shape in (("images", (count, *size, 3)), ("labels", (count, *size))):
+            if group[kind].shape != shape or group[kind].dtype != np.uint8:
+                raise ValueError(
+                    f"{path}: expected {split}/{kind} to be uint8 {shape}. "
+                    f"Received: {group[kind].dtype} {group[kind].shape}"
+                )
+    samples = tuple(
+        Sample(name, path / split / "images" / name, path / split / "labels" / name)
+        for name in names
+    )
+    places = {name: place for place, name in enumerate(names)}
+    return Dataset(name, split, space, samples, PackReader(path, split, len(space.labels), places))
+
+
+@dataclass(frozen=True)
+class PackReader:
+    """Reads frames from a file that `write_pack` wrote.
+
+    Attributes:
+        path: the file.
+        split: which of its splits.
+        classes: how many there are.
+        places: the frames' numbers by their names.
+    """
+
+    path: Path
+    split: str
+    classes: int
+    places: Mapping[str, int]
+
+    def __call__(self, sample: Sample) -> Pair:
+        """Read a frame.
+
+        Raises:
+            ValueError: the file is gone, truncated or damaged, the frame is not in it, or its
+                label holds an id outside the label space.
+        """
+        if sample.name not in self.places:
+            raise ValueError(f"{sample.image}: not in this split of the file")
+        place = self.places[sample.name]
+        with _opened(self.path) as file:
+            group = file[self.split]
+            image, label = group["images"][place], group["labels"][place]
+        unknown = np.unique(label[(label >= self.classes) & (label != VOID)])
+        if len(unknown):
+            raise ValueError(
+                f"{sample.label}: expected training ids 0..{self.classes - 1}, {VOID}. "
+                f"Received: {', '.join(map(str, unknown))}"
+            )
+        return image, label
+
+
+def _check_splits(datasets: Sequence[Dataset]) -> None:
+    if not datasets:
+        raise ValueError("Expected at least one split to pack. Received: none")
+    for field, what in (("name", "dataset"), ("space", "label space")):
+        if any(getattr(dataset, field) != getattr(datasets[0], field) for dataset in datasets):
+            raise ValueError(f"Expected splits of one {what} to pack. Received: several")
+    splits = [dataset.split for dataset in datasets]
+    if len(set(splits)) < len(splits):
+        raise ValueError(f"Expected each split once. Received: {', '.join(splits)}")
+    for dataset in datasets:
+        names: set[str] = set()
+        for sample in dataset.samples:
+            if sample.name in names:
+                raise ValueError(
+                    f"{sample.image}: expected each name once in {dataset.split}. "
+                    f"Received: {sample.name!r} twice"
+                )
+            names.add(sample.name)
+
+
+class _Sink:
+    """The file that HDF5 writes to. It hides errors from HDF5, which crashes over them.
+
+    After the first error, of the disk or an interruption, all else is dropped; `check` raises it.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self._error: BaseException | None = None
+
+    def check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _attempt(self, call: Callable[..., int | None], *arguments: Any) -> int:
+        if self._error is None:
+            try:
+                return call(*arguments) or 0
+            except BaseException as error:
+                self._error = error
+        return 0
+
+    def read(self, size: int = -1) -> bytes:  # by which h5py knows a file
+        raise NotImplementedError
+
+    def readinto(self, buffer: Any) -> int:
+        return self._attempt(self._file.readinto, buffer)  # type: ignore[attr-defined]
+
+    def write(self, data: Any) -> int:
+        self._attempt(self._file.write, data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._attempt(self._file.seek, offset, whence)
+
+    def tell(self) -> int:
+        return self._attempt(self._file.tell)
+
+    def truncate(self, size: int) -> int:
+        return self._attempt(self._file.truncate, size)
+
+    def flush(self) -> None:
+        self._attempt(self._file.flush)
+
+
+@contextlib.contextmanager
+def _new_hdf5(path: Path, least: int) -> Iterator[tuple[Any, _Sink]]:
+    """An HDF5 file to fill, which gets the name `path` when all of it is on the disk.
+
+    Args:
+        path: the name.
+        least: how many bytes will be needed at least.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import h5py
+
+    with whole_file(path) as part:
+        if path.is_dir():
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        free = shutil.disk_usage(path.parent).free
+        if free < least:
+            wanted = f"{least / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free"
+            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {wanted}")
+        with open(part, "wb+") as raw:
+            sink = _Sink(raw)
+            with h5py.File(sink, "w", track_order=True) as file:
+                yield file, sink
+            sink.check()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A pack, open to read; what HDF5 has to say about it is a ValueError that names the file."""
+    import h5py
+
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a file that `scmnet-zoo data pack` wrote")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+        if not h5py.is_hdf5(path):
+            raise ValueError(
+                f"{path}: expected a file that `scmnet-zoo data pack` wrote. "
+                "Received: a file of another kind"
+            ) from error
+        if "truncated" in str(error):
+            raise ValueError(
+                f"{path}: truncated; write it again with `scmnet-zoo data pack`"
+            ) from error
+        raise ValueError(f"{path}: damaged or not to be read: {error}") from error
+
+
+def _described(path: Path, file: Any) -> tuple[str, LabelSpace, tuple[int, int]]:
+    """The name of the dataset, its label space, and the (height, width) of its frames."""
+    if file.attrs.get("format") != FORMAT:
+        raise ValueError(
+            f"{path}: expected a file that `scmnet-zoo data pack` wrote. "
+            "Received: an HDF5 file of another kind"
+        )
+    version = int(file.attrs["version"])
+    if version > VERSION:
+        raise ValueError(
+            f"{path}: expected version {VERSION} of the format or older. Received: version "
+            f"{version}, which a newer scmnet-zoo reads"
+        )
+    try:
+        stored = json.loads(file.attrs["space"])
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: damaged: its label space is no JSON: {error}") from error
+    labels = tuple(
+        Label(
+            entry["name"],
+            tuple(entry["colour"]),
+            entry["category"],
+            entry["id"],
+            entry["instance_size"],
+        )
+        for entry in stored["labels"]
+    )
+    height, width = (int(side) for side in file.attrs["size"])
+    space = LabelSpace(stored["name"], labels, tuple(stored["void_ids"]))
+    return file.attrs["dataset"], space, (height, width)
