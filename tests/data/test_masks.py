@@ -36,6 +36,8 @@ def test_advice_where_all_are_of_the_other_kind():
         masks.decode(_image([[0, 5]]), PATH)
     with pytest.raises(ValueError, match=r"Received: 5, 6$"):
         masks.decode(_image([[0, 5, 6]]), PATH)
+    with pytest.raises(ValueError, match=r"Received: 5$"):
+        masks.decode(_image([[1, 5]]), PATH)
 
 
 @pytest.mark.parametrize("mode", ["1", "LA", "RGB", "I", "F"])

@@ -73,9 +73,8 @@ class FileReader:
                 file.
         """
         image = open_image(sample.image)
-        if (
-            image.mode[0] in "IF"
-        ):  # 16 or 32 bits, of which Pillow would keep 0..255 and clip all else
+        # Of 16 or 32 bits Pillow would keep 0..255 and clip all else.
+        if image.mode[0] in "IF":
             raise ValueError(
                 f"{sample.image}: expected an image of 8-bit channels. "
                 f"Received: image mode {image.mode}"

@@ -76,9 +76,8 @@ class ColourMasks:
         codes = (pixels[..., 0] << 16) + (pixels[..., 1] << 8) + pixels[..., 2]
         table = sorted(((r << 16) + (g << 8) + b, number) for (r, g, b), number in self.ids.items())
         known = np.array([code for code, _ in table], np.int32)
-        places = np.searchsorted(
-            known[:-1], codes
-        )  # of the nearest known colour from above, or last
+        # The place of the next known colour, the last where there is none.
+        places = np.searchsorted(known[:-1], codes)
         wrong = known[places] != codes
         if wrong.any():
             unknown = np.unique(codes[wrong]).tolist()
