@@ -3,7 +3,7 @@
 import loss_definitions as definitions
 import numpy as np
 import pytest
-from loss_tools import WEIGHTS, batch, gradient, pixels, value
+from loss_tools import WEIGHTS, batch, gradient, value
 
 from scmnet_zoo.losses import CrossEntropy, Focal
 
@@ -26,14 +26,6 @@ def test_gradient_is_finite_where_the_network_is_sure(gamma):
     """A power below 1 has no slope at 0."""
     labels, logits = batch()
     assert np.isfinite(gradient(Focal(gamma), labels, 1e4 * logits)).all()
-
-
-def test_nearly_sure_pixels_keep_their_digits():
-    """1 - p by itself would have none left."""
-    labels, logits = pixels([0], [(12.0, 0.0)], rest=-100.0)
-    missing = np.exp(-12) / (1 + np.exp(-12))
-    expected = -(missing**2) * np.log1p(-missing)
-    assert value(Focal(2.0), labels, logits) == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.parametrize("gamma", [-1.0, float("inf"), float("nan")])

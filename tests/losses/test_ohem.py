@@ -3,6 +3,7 @@
 import loss_definitions as definitions
 import numpy as np
 import pytest
+from keras import ops
 from loss_tools import WEIGHTS, batch, gradient, pixels, value
 
 from scmnet_zoo.losses import CrossEntropy, OhemCrossEntropy
@@ -49,6 +50,13 @@ def test_by_hand():
 def test_share_is_rounded_up(min_kept, kept):
     labels, scores = _sure(*np.linspace(0.8, 0.9, 10))
     assert _kept(labels, scores, 0.5, min_kept) == kept
+
+
+def test_a_whole_share_is_not_rounded_up():
+    """In float32 0.6 is a little more than 0.6, and 25 times that more than 15."""
+    log_p = ops.array(np.log(np.linspace(0.1, 0.9, 25)), dtype="float32")
+    kept = OhemCrossEntropy(0.0, 0.6)._kept(log_p, log_p < 0)
+    assert ops.convert_to_numpy(kept).sum() == 15
 
 
 def test_share_is_of_the_valid_pixels():

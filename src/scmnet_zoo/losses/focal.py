@@ -50,8 +50,7 @@ class Focal(PixelLoss):
 
     def value(self, target, valid, scores):
         log_p = at_label(self.log_probabilities(scores), target)
-        # 1 - p, exact also where p is nearly 1; at 0 a power below 1 has no finite slope.
-        missing = ops.maximum(-ops.expm1(log_p), FLOOR)
+        missing = ops.maximum(1 - ops.exp(log_p), FLOOR)  # a power below 1 has no slope at 0
         losses = -ops.power(missing, self.gamma) * log_p
         return weighted_mean(losses, self.pixel_weights(target, valid))
 

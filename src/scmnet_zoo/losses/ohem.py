@@ -80,7 +80,7 @@ class OhemCrossEntropy(PixelLoss):
         count = ops.cast(ops.sum(ops.cast(valid, "int32")), "float32")
         # Less a millionth, so that a whole product stays itself in spite of float32's rounding.
         least = ops.cast(ops.ceil(self.min_kept * count * (1 - 1e-6)), "int32")
-        ordered = ops.sort(ops.reshape(ops.where(valid, log_p, math.inf), (-1,)))  # void at the end
+        ordered = ops.sort(ops.reshape(log_p, (-1,)))  # that of void, 0, is at the end
         last = ops.take(ordered, ops.maximum(least - 1, 0))
         last = ops.where(least > 0, last, -math.inf)
         limit = math.log(self.threshold) if self.threshold else -math.inf
