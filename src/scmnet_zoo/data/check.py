@@ -284,7 +284,7 @@ def _open(
     opened: dict[str, Dataset] = {}
     broken: dict[str, Listing] = {}
     problems: list[Problem] = []
-    for split in splits_of(name, root) if wanted is None else wanted:
+    for split in splits_of(name, root) if wanted is None else dict.fromkeys(wanted):
         if wanted is None and not is_there(name, root, split):
             problems.append(Problem("no split", root, f"{root}: no split {split}"))
             continue
@@ -326,15 +326,17 @@ def _gaps(name: str, root: Path, split: str, fault: str) -> tuple[list[Problem],
         image, label = files.images.get(each), files.labels.get(each)
         if image is not None and label is not None:
             continue
-        if image is not None:
-            file, message = image, f"{image}: an image without a label"
-        elif label is not None:
-            file, message = label, f"{label}: a label without an image"
+        file = image or label
+        told = re.search(rf"(?<!\w){re.escape(each)}(?!\w)", fault) or str(file) in fault
+        if told:
+            message, fault = fault, ""
+        elif file is None:
+            message = f"{root / split}.txt: names {each}, which has neither image nor label"
+        elif file is image:
+            message = f"{file}: an image without a label"
         else:
-            file = root / f"{split}.txt"
-            message = f"{file}: names {each}, of which there is neither image nor label"
-        named = re.search(rf"(?<!\w){re.escape(each)}(?!\w)", fault)
-        problems.append(Problem("pair", file, fault if named or str(file) in fault else message))
+            message = f"{file}: a label without an image"
+        problems.append(Problem("pair", file or root / f"{split}.txt", message))
     return problems, files
 
 
@@ -480,7 +482,7 @@ def _taken_for_others(root: Path, dataset: Dataset, frames: Sequence[_Frame]) ->
             if 2 * len(alike) >= len(held):
                 message = (
                     f"{root}: the labels of {dataset.split} look like {own.title} ({len(alike)} of "
-                    f"{len(held)} hold ids from {min(beyond)} on). Expected {training.title}"
+                    f"{len(held)} hold ids from {min(beyond)} on). Expected {indices.title}"
                 )
                 return [Problem("encoding", root, message)]
     return []

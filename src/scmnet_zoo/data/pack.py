@@ -13,7 +13,9 @@ import errno
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,7 +49,7 @@ def write_pack(
         datasets: the splits, of one dataset.
         size: (height, width) of the frames in pixels.
         path: the file to write, in a folder that is there.
-        progress: called with the frames done and those there are.
+        progress: called with the frames done and those there are, in another thread.
         workers: number of threads that read, by default one a core.
 
     Raises:
@@ -55,20 +57,39 @@ def write_pack(
             a wrong size, or a frame that cannot be read.
         OSError: the file cannot be written, e.g. as the disk is full.
     """
-    # Here, as it imports Keras, which reading a pack can do without.
-    from scmnet_zoo.data.frames import read_frame
-
     path = Path(path)
     _check_splits(datasets)
     if not all(isinstance(side, int) and 0 < side <= LARGEST_SIDE for side in size):
         raise ValueError(f"Expected size to be (height, width) in pixels. Received: {size}")
-    first = datasets[0]
+    least = sum(len(dataset.samples) for dataset in datasets) * size[0] * size[1] * 3
+    # In a thread, as an interruption comes to the main thread: in the midst of HDF5 it is a crash.
+    stop = threading.Event()
+    with whole_file(path) as part, ThreadPoolExecutor(1) as pool:
+        _check_room(path, least)
+        written = pool.submit(_write, datasets, size, part, progress, workers, stop)
+        try:
+            written.result()
+        finally:
+            stop.set()
+
+
+def _write(
+    datasets: Sequence[Dataset],
+    size: tuple[int, int],
+    part: Path,
+    progress: Callable[[int, int], None],
+    workers: int | None,
+    stop: threading.Event,
+) -> None:
+    # Here, as it imports Keras, which reading a pack can do without.
+    from scmnet_zoo.data.frames import read_frame
+
     total = sum(len(dataset.samples) for dataset in datasets)
-    with _new_hdf5(path, total * size[0] * size[1] * 3) as (file, sink):
+    with _new_hdf5(part) as (file, sink):
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
-        file.attrs["dataset"] = first.name
-        file.attrs["space"] = json.dumps(dataclasses.asdict(first.space))
+        file.attrs["dataset"] = datasets[0].name
+        file.attrs["space"] = json.dumps(dataclasses.asdict(datasets[0].space))
         file.attrs["size"] = size
         file.attrs["resized"] = RESIZED
         done = 0
@@ -88,6 +109,8 @@ def write_pack(
 
             with contextlib.closing(in_threads(read, dataset.samples, workers)) as frames:
                 for index, (image, label) in enumerate(frames):
+                    if stop.is_set():
+                        raise RuntimeError("interrupted")  # which nobody hears
                     images[index], labels[index] = image, label
                     sink.check()
                     done += 1
@@ -124,7 +147,7 @@ def packed(path: str | os.PathLike, split: str) -> Dataset:
     path = Path(path)
     with _opened(path) as file:
         name, space, size = _described(path, file)
-        if split not in file:
+        if split not in list(file):
             raise ValueError(
                 f"{path}: expected split to be one of {', '.join(file)}. Received: {split!r}"
             )
@@ -206,7 +229,7 @@ def _check_splits(datasets: Sequence[Dataset]) -> None:
 class _Sink:
     """The file that HDF5 writes to. It hides errors from HDF5, which crashes over them.
 
-    After the first error, of the disk or an interruption, all else is dropped; `check` raises it.
+    After the first error, e.g. as the disk is full, all else is dropped; `check` raises it.
     """
 
     def __init__(self, file: BinaryIO):
@@ -248,31 +271,26 @@ class _Sink:
         self._attempt(self._file.flush)
 
 
+def _check_room(path: Path, least: int) -> None:
+    """Raise an OSError where so many bytes cannot be written as a file."""
+    if path.is_dir():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    free = shutil.disk_usage(path.parent).free
+    if free < least:
+        wanted = f"{least / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free"
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {wanted}")
+
+
 @contextlib.contextmanager
-def _new_hdf5(path: Path, least: int) -> Iterator[tuple[Any, _Sink]]:
-    """An HDF5 file to fill, which gets the name `path` when all of it is on the disk.
-
-    Args:
-        path: the name.
-        least: how many bytes will be needed at least.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def _new_hdf5(path: Path) -> Iterator[tuple[Any, _Sink]]:
+    """An HDF5 file to fill. Raises an OSError where it cannot be written."""
     import h5py
 
-    with whole_file(path) as part:
-        if path.is_dir():
-            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-        free = shutil.disk_usage(path.parent).free
-        if free < least:
-            wanted = f"{least / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free"
-            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {wanted}")
-        with open(part, "wb+") as raw:
-            sink = _Sink(raw)
-            with h5py.File(sink, "w", track_order=True) as file:
-                yield file, sink
-            sink.check()
+    with open(path, "wb+") as raw:
+        sink = _Sink(raw)
+        with h5py.File(sink, "w", track_order=True) as file:
+            yield file, sink
+        sink.check()
 
 
 @contextlib.contextmanager
