@@ -52,7 +52,7 @@ NOTES = {
 KINDS = ERRORS | NOTES
 
 # A border between two classes is soft where it passes through values in between. Of hand-drawn
-# labels few borders are: of CamVid's 701 at most 0.08. After a bilinear resize at least half are.
+# labels few borders are: of CamVid's 701 less than 0.08. After a bilinear resize most are.
 SOFT_SHARE = 0.25
 LEAST_BORDERS = 20  # of which there have to be so many before their share says something
 WIDEST_BORDER = 4  # pixels in between
