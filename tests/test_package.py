@@ -30,7 +30,7 @@ def state():
 
 before = state()
 import scmnet_zoo
-import scmnet_zoo.cli, scmnet_zoo.evaluate, scmnet_zoo.training
+import scmnet_zoo.cli, scmnet_zoo.evaluation, scmnet_zoo.training
 for name in scmnet_zoo.__all__:
     getattr(scmnet_zoo, name)
 after = state()

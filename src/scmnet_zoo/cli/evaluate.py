@@ -1,48 +1,149 @@
 """`scmnet-zoo evaluate`: measure a network on a dataset."""
 
+import contextlib
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import one_line
+from scmnet_zoo.cli._sizes import parse_size
+
+if TYPE_CHECKING:
+    from scmnet_zoo.evaluation import Scores
 
 
 def command(
     data: Annotated[Path, typer.Option(help="Folder of the dataset.")],
-    network: Annotated[str, typer.Option(help="Key of the network.")] = "scmnet",
-    weights: Annotated[str, typer.Option(help="Name or path of the weights.")] = "camvid",
+    network: Annotated[
+        str, typer.Option(help="Network (`scmnet-zoo models` lists them).")
+    ] = "scmnet",
+    weights: Annotated[
+        str, typer.Option(help="Name (`scmnet-zoo weights` lists them) or file of the weights.")
+    ] = "camvid",
     dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "camvid",
     split: Annotated[str, typer.Option(help="Which part of the dataset.")] = "test",
-    protocol: Annotated[str, typer.Option(help="A or B; see docs/results.md.")] = "A",
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="A (the usual one) or B for camvid, else full; see docs/metrics.md."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Size the network sees, by default as in training."),
+    ] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="See each image mirrored too.")] = False,
+    scales: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NUMBERS", help="Scales to average over, e.g. 0.75,1,1.25."),
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(metavar="HxW", help="See the image in windows of this size.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for scores.csv, scores.json and a picture."),
+    ] = None,
+    export_predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the predictions, as Cityscapes takes them."),
+    ] = None,
 ) -> None:
-    """Print the IoU of each class and their mean, in percent."""
+    """Print the IoU of each class and category, nIoU where there are instances, and the means."""
+    numbers = _parse_scales(scales)
+    windows = None if window is None else parse_size(window, "--window")
+    input_size = None if size is None else parse_size(size)
     start_keras()
-    from scmnet_zoo.evaluate import evaluate, load
+    from scmnet_zoo.evaluation import Export, Inference, evaluate, load, write_report
+    from scmnet_zoo.predict import make_directory
 
-    model, frames, chosen, input_size = load(network, weights, dataset, data, split, protocol)
-    console = Console()
+    inference = Inference(numbers, flip, windows)
+    task = load(network, weights, dataset, data, split, protocol)
+    if input_size is not None:
+        task = task._replace(input_size=input_size)
+    for folder in (output, export_predictions):
+        if folder is not None:
+            make_directory(folder)
     progress = Progress(console=Console(stderr=True), transient=True)
-    with progress:
-        task = progress.add_task(f"{dataset} {split}", total=len(frames.samples))
-        matrix = evaluate(
-            model,
-            frames,
-            chosen,
-            input_size,
-            lambda done, total: progress.update(task, completed=done),
+    with contextlib.ExitStack() as stack:
+        export = None
+        if export_predictions is not None:
+            export = stack.enter_context(Export(export_predictions, task.dataset.space))
+        stack.enter_context(progress)
+        bar = progress.add_task(f"{dataset} {split}", total=len(task.dataset.samples))
+        scores = evaluate(
+            *task,
+            inference=inference,
+            export=export,
+            progress=lambda done, total: progress.update(bar, completed=done),
         )
-    title = f"{network}/{weights} on {dataset} {split}, protocol {chosen.name}"
-    table = Table(title=escape(title))
+    console = Console()
+    labelled = scores.matrix.counts.sum() + scores.matrix.missed.sum() > 0
+    if labelled:
+        name = task.protocol.name
+        console.print(_table(scores, f"{network}/{weights} on {dataset} {split}, protocol {name}"))
+        seen = f"network input {task.input_size or 'as the image'}"
+        parts = [task.protocol.title, seen, inference.title()]
+        console.print(f"Protocol {name}: {'; '.join(part for part in parts if part)}.")
+    if scores.left_out:
+        console.print(f"Not known to the weights, left out: {', '.join(scores.left_out)}.")
+    if export is not None:
+        console.print(Text(one_line(f"{scores.frames} predictions written to {export.folder}")))
+    if not labelled:
+        message = f"all labels of {dataset} {split} are void, so nothing was measured"
+        if export is None:
+            raise ValueError(message)
+        console.print(message)
+    elif output is not None:
+        about = {
+            "network": network,
+            "weights": weights,
+            "dataset": dataset,
+            "split": split,
+            "protocol": task.protocol.name,
+            "input_size": task.input_size,
+            "scales": list(inference.scales),
+            "flip": inference.flip,
+            "window": inference.window,
+        }
+        write_report(scores, output, about)
+        console.print(Text(one_line(f"Scores written to {output}")))
+
+
+def _parse_scales(texts: list[str] | None) -> tuple[float, ...]:
+    if not texts:
+        return (1.0,)
+    try:
+        return tuple(float(number) for text in texts for number in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"expected numbers with commas, e.g. 0.75,1,1.25. Received: {','.join(texts)}",
+            param_hint="--scales",
+        ) from error
+
+
+def _table(scores: "Scores", title: str) -> Table:
+    """Classes, categories and means in percent; nIoU where there are instances."""
+    from scmnet_zoo.evaluation.report import rows
+
+    table = Table(title=Text(one_line(title)))
     table.add_column("class")
     table.add_column("IoU %", justify="right")
-    for name, iou in zip(frames.space.classes, matrix.iou(), strict=True):
-        table.add_row(name, f"{100 * iou:.2f}")
-    table.add_section()
-    table.add_row("mean", f"{100 * matrix.mean_iou():.2f}")
-    console.print(table)
-    console.print(f"Protocol {chosen.name}: {chosen.title}; network input {input_size}.")
+    if scores.instances is not None:
+        table.add_column("nIoU %", justify="right")
+    grouped = len(scores.space.categories) < len(scores.space.labels)
+    for kind, name, iou, niou in rows(scores):
+        of_categories = kind == "category" or (kind, name) == ("mean", "categories")
+        if of_categories and not grouped:
+            continue
+        shown = {"mean": f"mean of {name}", "pixel accuracy": kind}.get(kind, name)
+        values = (iou, niou)[: len(table.columns) - 1]
+        table.add_row(Text(shown), *("-" if math.isnan(v) else f"{100 * v:.2f}" for v in values))
+        if kind == "mean" or (name == scores.space.classes[-1] and kind == "class"):
+            table.add_section()
+    return table

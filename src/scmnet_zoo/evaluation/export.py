@@ -1,0 +1,78 @@
+"""Predictions as the files that a benchmark's server takes."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from scmnet_zoo.data import CITYSCAPES, VOID, LabelSpace, Sample
+
+UNLABELLED = 0  # of Cityscapes' labelIds
+
+
+class Export:
+    """Writes predictions as PNGs of the images' sizes, one a frame, named after the image.
+
+    Cityscapes' are labelIds, `aachen_000000_000019_leftImg8bit.png` and so on, as its server and
+    its scripts take them; those of other datasets are training ids, 255 for void. Used as a
+    context: the files appear in the folder together, at its end, and none does after an error.
+
+    Args:
+        folder: where to write; made if it is not there.
+        space: of the dataset.
+
+    Raises:
+        OSError: the folder or a file cannot be written.
+        ValueError: two frames would be written to one file.
+
+    Example:
+
+    >>> with Export("predictions", dataset.space) as export:
+    ...     evaluate(network, dataset, protocol, export=export)
+    """
+
+    def __init__(self, folder: str | os.PathLike, space: LabelSpace):
+        self.folder = Path(folder)
+        self.part = self.folder / f".export.{os.getpid()}.part"
+        self.table = np.arange(VOID + 1).astype(np.uint8)
+        if space == CITYSCAPES:
+            self.table[VOID] = UNLABELLED
+            self.table[: len(space.ids)] = space.ids
+        self.names: list[Path] = []
+
+    def __enter__(self) -> "Export":
+        try:
+            self.part.mkdir(parents=True)
+        except OSError as error:
+            raise self._one_line(error) from error
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            if kind is None:
+                for name in self.names:
+                    (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(self.part / name, self.folder / name)
+        except OSError as failure:
+            raise self._one_line(failure) from failure
+        finally:
+            shutil.rmtree(self.part, ignore_errors=True)
+
+    def add(self, sample: Sample, prediction: np.ndarray) -> None:
+        """Write a frame's prediction, training ids, uint8 (height, width)."""
+        name = Path(sample.name).parent / f"{sample.image.stem}.png"
+        if name in self.names:
+            raise ValueError(f"Expected frames of different names. Received: {name} twice")
+        path = self.part / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(self.table[prediction]).save(path)
+        except OSError as error:
+            raise self._one_line(error) from error
+        self.names.append(name)
+
+    def _one_line(self, error: OSError) -> OSError:
+        reason = error.strerror or str(error)
+        return OSError(f"{self.folder}: cannot be written to: {reason}")

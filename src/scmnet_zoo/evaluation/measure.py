@@ -1,0 +1,130 @@
+"""Comparing a network's predictions with the labels of a dataset."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from scmnet_zoo.data import VOID, Dataset
+from scmnet_zoo.data.dataset import open_image
+from scmnet_zoo.evaluation.export import Export
+from scmnet_zoo.evaluation.inference import Inference, Predictor
+from scmnet_zoo.evaluation.protocol import Protocol, reduce_label, resize_image
+from scmnet_zoo.evaluation.scores import Scores
+from scmnet_zoo.metrics import ConfusionMatrix, InstanceHits
+
+KEPT = 4  # predictors, each compiled for its sizes, that are kept
+
+
+def evaluate(
+    network: keras.Model,
+    dataset: Dataset,
+    protocol: Protocol,
+    input_size: tuple[int, int] | None = None,
+    places: tuple[int, ...] | None = None,
+    inference: Inference | None = None,
+    export: Export | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Scores:
+    """Compare a network's predictions with the labels of a dataset.
+
+    The image is reduced to the protocol's size where it is larger, then brought to the network's
+    input size bilinearly; the probabilities are brought to the size of the comparison (averaged
+    where it is smaller by a whole factor) and the largest wins. Where frames have instances and
+    labels are compared at their own size, nIoU is measured too.
+
+    Args:
+        network: from images 0..255 to probabilities, or a dict with such under `"main"`.
+        dataset: the frames.
+        protocol: one of `PROTOCOLS`.
+        input_size: (height, width) the network sees, in pixels; None for the image's own.
+        places: for each class of the network its training id in the dataset, 255 where the
+            dataset does not have it; None where the classes are the same. Classes of the dataset
+            that are not among these are left out: their pixels are void.
+        inference: scales, flip and windows; by default a single look.
+        export: takes the predictions at the images' own sizes.
+        progress: called with the frames done and those there are.
+
+    Returns:
+        The scores over all frames.
+
+    Raises:
+        ValueError: a frame cannot be read, sizes do not agree, or no frame is left by the
+            protocol.
+    """
+    space = dataset.space
+    count = len(space.labels)
+    matrix, instances = ConfusionMatrix(count), None
+    if protocol.size is None and any(sample.instances for sample in dataset.samples):
+        instances = InstanceHits(space)
+    left_out = () if places is None else tuple(sorted(set(range(count)) - set(places)))
+    predict = _Predict(network, inference or Inference(), places)
+    used = 0
+    for done, sample in enumerate(dataset.samples, start=1):
+        image, label = dataset.read(sample)
+        size = protocol.size
+        if size is None or not protocol.full_size_only or image.shape[0] >= size[0]:
+            used += 1
+            reduced = image if size is None else resize_image(image, size)
+            wanted = label.shape if size is None else size
+            seen = input_size or reduced.shape[:2]
+            prediction, own = predict(reduced, seen, (wanted, image.shape[:2]), export is not None)
+            if export is not None:
+                export.add(sample, own)
+            label = reduce_label(label, size)
+            if left_out:
+                label = np.where(np.isin(label, left_out), VOID, label)
+            matrix.update(label, prediction)
+            if instances is not None and sample.instances is not None:
+                numbers = _read_instances(sample.instances, label)
+                instances.update(numbers, prediction)
+        progress(done, len(dataset.samples))
+    if not used:
+        raise ValueError(f"Expected frames of {protocol.size} in {dataset.split}. Received: none")
+    names = tuple(space.classes[place] for place in left_out)
+    return Scores(space, matrix, instances, names, used)
+
+
+class _Predict:
+    """Predictions of images, by predictors for the sizes there are."""
+
+    def __init__(self, network: keras.Model, inference: Inference, places: tuple[int, ...] | None):
+        self.network, self.inference, self.places = network, inference, places
+        self.kept: dict[tuple, Predictor] = {}
+
+    def __call__(
+        self,
+        image: np.ndarray,
+        seen: tuple[int, int],
+        sizes: tuple[tuple[int, int], tuple[int, int]],
+        both: bool,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Masks of both sizes, which are the same one where the sizes are or only one is wanted."""
+        wanted = sizes if both and sizes[0] != sizes[1] else sizes[:1]
+        key = (seen, wanted)
+        if key not in self.kept:
+            if len(self.kept) == KEPT:
+                del self.kept[next(iter(self.kept))]
+            predictor = Predictor(self.network, self.inference, wanted, self.places)
+            # TensorFlow's own convolutions are several times as fast on CPUs as XLA's.
+            predictor.compile(jit_compile=keras.backend.backend() == "jax")
+            self.kept[key] = predictor
+        batch = [resize_image(image, s)[None] for s in self.inference.input_sizes(seen)]
+        masks = self.kept[key].predict_on_batch(batch)
+        return masks[0][0], masks[-1][0]
+
+
+def _read_instances(path: Path, label: np.ndarray) -> np.ndarray:
+    """The numbers of instances where the label is not void.
+
+    Raises:
+        ValueError: the file cannot be read, or has not the label's size.
+    """
+    numbers = np.asarray(open_image(path))
+    if numbers.shape != label.shape or numbers.dtype.kind not in "ui":
+        raise ValueError(
+            f"{path}: expected whole numbers of the label's size, {label.shape}. "
+            f"Received: {numbers.dtype} of shape {numbers.shape}"
+        )
+    return np.where(label == VOID, 0, numbers)

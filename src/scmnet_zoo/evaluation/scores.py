@@ -1,0 +1,64 @@
+"""What an evaluation found, by the names of the classes."""
+
+from dataclasses import dataclass
+
+from scmnet_zoo.data.labels import LabelSpace
+from scmnet_zoo.metrics import ConfusionMatrix, InstanceHits
+from scmnet_zoo.metrics.confusion import mean
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an evaluation found. Scores are fractions, NaN where nothing was counted.
+
+    Attributes:
+        space: the classes of the dataset.
+        matrix: pixels by label and prediction, over all frames.
+        instances: pixels weighted by instance; None where the dataset has no instances.
+        left_out: classes that the network does not know; their pixels were not counted.
+        frames: how many were measured.
+    """
+
+    space: LabelSpace
+    matrix: ConfusionMatrix
+    instances: InstanceHits | None
+    left_out: tuple[str, ...]
+    frames: int
+
+    def iou(self) -> dict[str, float]:
+        """IoU by class."""
+        return dict(zip(self.space.classes, self.matrix.iou().tolist(), strict=True))
+
+    def category_iou(self) -> dict[str, float]:
+        """IoU by category."""
+        return self.matrix.category_iou([label.category for label in self.space.labels])
+
+    def niou(self) -> dict[str, float]:
+        """nIoU by class; NaN for those without instances."""
+        if self.instances is None:
+            return dict.fromkeys(self.space.classes, float("nan"))
+        scores = self.instances.iou(self.matrix).tolist()
+        return dict(zip(self.space.classes, scores, strict=True))
+
+    def category_niou(self) -> dict[str, float]:
+        """nIoU by category; NaN for those without instances."""
+        if self.instances is None:
+            return dict.fromkeys(self.space.categories, float("nan"))
+        return self.instances.category_iou(self.matrix)
+
+    def means(self) -> dict[str, float]:
+        """The means over what occurs: `"miou"`, `"category_miou"`, `"niou"`, `"category_niou"`."""
+        return {
+            "miou": mean(self.iou().values()),
+            "category_miou": mean(self.category_iou().values()),
+            "niou": mean(self.niou().values()),
+            "category_niou": mean(self.category_niou().values()),
+        }
+
+    def mean_iou(self) -> float:
+        """The mean IoU over the classes that occur."""
+        return self.matrix.mean_iou()
+
+    def pixel_accuracy(self) -> float:
+        """The share of pixels that are right."""
+        return self.matrix.pixel_accuracy()
