@@ -68,6 +68,14 @@ def test_command(data, weights):
     assert "[/bold]" in result.stdout
 
 
+def test_exported_at_the_size_of_the_image(data, weights, tmp_path):
+    """Protocol A compares at 480x360; the second image is no larger."""
+    result = _run("--weights", weights, "--data", data, "--export-predictions", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    sizes = {path.name: Image.open(path).size for path in tmp_path.iterdir()}
+    assert sizes == {"test_000.png": (960, 720), "test_001.png": (480, 360)}
+
+
 def test_ways_of_asking(data, weights):
     options = ["--flip", "--scales", "1,1.5", "--scales", "0.5", "--window", "48x64"]
     result = _run("--weights", weights, "--data", data, "--size", "48x80", *options)
@@ -169,7 +177,8 @@ def test_files(cityscapes, tmp_path):
         expected = numbers["classes"][row["name"]]
         for key in ("iou", "niou"):
             assert (float(row[key]) if row[key] else None) == expected[key]
-    assert float(rows[19]["iou"]) == numbers["miou"]
+    means = [float(rows[place][key]) for place in (19, 27) for key in ("iou", "niou")]
+    assert means == [numbers[k] for k in ("miou", "niou", "category_miou", "category_niou")]
     assert Image.open(tmp_path / "confusion_matrix.png").size[0] > 400
 
 

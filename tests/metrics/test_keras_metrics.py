@@ -204,6 +204,15 @@ def test_sums_of_weights_do_not_depend_on_their_number():
     assert _values(metric.result())["niou"] == pytest.approx(341 / 1024, abs=1e-7)
 
 
+@pytest.mark.parametrize("weight", [0.0123, 0.9, 67583.7])
+def test_weights_of_any_size_are_summed_exactly(weight):
+    weights = np.full((1, 30, 40), weight, np.float32)
+    codes, where = ops.zeros((1, 30, 40), "int32"), ops.ones((1, 30, 40), "bool")
+    digits = ops.convert_to_numpy(_counting.sum_digits(weights, codes, where, 1))
+    parts = np.array([[unit * _counting.DIGIT, unit] for unit in _counting.UNITS])
+    assert (digits * parts).sum() == weights.sum(dtype=np.float64)
+
+
 def test_sums_of_weights_carry():
     metric = InstanceScores(NAMES, ["car"])
     sums = np.zeros(metric.sums.shape, "int32")
