@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from scmnet_zoo._version import __version__
 
 if TYPE_CHECKING:
-    from scmnet_zoo import layers, weights
+    from scmnet_zoo import data, layers, losses, metrics, weights
     from scmnet_zoo.models import NETWORKS, ContextNet, DeepLabV3Plus, FastSCNN, SCMNet
     from scmnet_zoo.predict import Result, Segmenter, segment
+    from scmnet_zoo.training import train
 
 __all__ = [
     "NETWORKS",
@@ -23,13 +24,18 @@ __all__ = [
     "SCMNet",
     "Segmenter",
     "__version__",
+    "data",
     "layers",
+    "losses",
+    "metrics",
     "segment",
+    "train",
     "weights",
 ]
 
-_SUBMODULES = ("layers", "weights")
-_PREDICT = ("Result", "Segmenter", "segment")  # all other names are of `models`
+_SUBMODULES = ("data", "layers", "losses", "metrics", "weights")
+# Where names come from; all others are of `models`.
+_HOMES = {"Result": "predict", "Segmenter": "predict", "segment": "predict", "train": "training"}
 
 
 def __getattr__(name):
@@ -37,14 +43,14 @@ def __getattr__(name):
         return importlib.import_module(f"scmnet_zoo.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'scmnet_zoo' has no attribute {name!r}")
-    module = "scmnet_zoo.predict" if name in _PREDICT else "scmnet_zoo.models"
-    return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(f"scmnet_zoo.{_HOMES.get(name, 'models')}"), name)
 
 
 def __dir__():
     return sorted(__all__)
 
 
-# Where Keras is there already, its `load_model` is to find the zoo's layers at once.
+# Where Keras is there already, its `load_model` is to find the zoo's classes at once.
 if "keras" in sys.modules:
-    importlib.import_module("scmnet_zoo.layers")
+    for _name in ("layers", "losses", "metrics"):
+        importlib.import_module(f"scmnet_zoo.{_name}")

@@ -1,4 +1,4 @@
-"""Registration of the zoo's layers, so that `.keras` files find them by name."""
+"""Registration of the zoo's layers, losses and metrics, so that `.keras` files find them by name."""
 
 import keras
 
@@ -6,5 +6,5 @@ PACKAGE = "scmnet_zoo"
 
 
 def register(cls):
-    """Register a layer class under the package name `scmnet_zoo`."""
+    """Register a class under the package name `scmnet_zoo`."""
     return keras.saving.register_keras_serializable(package=PACKAGE)(cls)

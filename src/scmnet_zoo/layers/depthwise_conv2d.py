@@ -8,6 +8,7 @@ from keras import ops
 from scmnet_zoo.layers._register import register
 
 FORMS = ("auto", "native", "shifted")
+HALF = ("bfloat16", "float16")
 
 
 @register
@@ -19,11 +20,12 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     allows. The *shifted* form multiplies the padded input, shifted once for each kernel tap, with
     that tap's weights and adds up: XLA fuses it into one pass over memory, forward and backward.
     It is used on JAX; TensorFlow and PyTorch run their *native* kernels. `benchmarks/depthwise.py`
-    measures both.
+    measures both. On PyTorch's CPU half precision is computed in float32: its kernel (2.13) now and
+    then gives weight gradients of 1e30 in bfloat16.
 
     Args:
         kernel_size: int or (height, width) of the kernel.
-        form: `"auto"` (shifted on JAX, native elsewhere), `"native"` or `"shifted"`. Only
+        form: `"auto"` (as above), `"native"` or `"shifted"`. Only
             `data_format="channels_last"` has a shifted form; `"auto"` falls back to native.
         strides, padding, depth_multiplier, data_format, dilation_rate, activation, use_bias and
             the initialisers, regularisers and constraints: as in `keras.layers.DepthwiseConv2D`.
@@ -59,7 +61,9 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         channels_last = self.data_format == "channels_last"
         auto_shifted = channels_last and keras.backend.backend() == "jax"
         if self.form == "native" or (self.form == "auto" and not auto_shifted):
-            return super().call(inputs)
+            return (
+                self._call_in_float32(inputs) if _is_half_on_cpu(inputs) else super().call(inputs)
+            )
         kernel = ops.cast(self.kernel, inputs.dtype)
         outputs = _compiled(_shifted_depthwise)(
             inputs, kernel, self.strides, self.dilation_rate, self.padding
@@ -68,8 +72,33 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             outputs = ops.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
+    def _call_in_float32(self, inputs):
+        outputs = ops.depthwise_conv(
+            ops.cast(inputs, "float32"),
+            ops.cast(self.kernel, "float32"),
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+        if self.use_bias:
+            channels_first = self.data_format == "channels_first"
+            shape = (1, -1, 1, 1) if channels_first else (1, 1, 1, -1)
+            outputs = ops.add(outputs, ops.reshape(ops.cast(self.bias, "float32"), shape))
+        outputs = ops.cast(outputs, inputs.dtype)
+        return outputs if self.activation is None else self.activation(outputs)
+
     def get_config(self):
         return {**super().get_config(), "form": self.form}
+
+
+def _is_half_on_cpu(inputs) -> bool:
+    """Whether PyTorch's native kernel would compute in half precision on a CPU."""
+    return (
+        keras.backend.backend() == "torch"
+        and inputs.device.type == "cpu"
+        and keras.backend.standardize_dtype(inputs.dtype) in HALF
+    )
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 
 from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.data.loader import Feed, Order, Source, class_shares
@@ -61,7 +62,7 @@ class InMemory:
 
     def save_state(self, variables: list[keras.Variable], standing: Standing) -> None:
         self._standing = standing
-        self._values = [keras.ops.convert_to_numpy(v.value) for v in variables]
+        self._values = [_copy(v) for v in variables]
 
     def keep(self, standing: Standing, best: bool, validation: Validation | None) -> None:
         pass
@@ -220,7 +221,7 @@ class _EpochEnd(keras.callbacks.Callback):
         """Validate the averaged weights, keep them and the state."""
         run = self.run
         variables = self.model.trainable_variables
-        raw = [keras.ops.convert_to_numpy(v.value) for v in variables]
+        raw = [_copy(v) for v in variables]
         self.optimiser.finalize_variable_values(variables)
         best = False
         if run.validation is not None:
@@ -249,6 +250,11 @@ class _EpochEnd(keras.callbacks.Callback):
             raise ValueError(
                 f"Expected a finite loss. Received: one that is not, in step {step}; {where}"
             )
+
+
+def _copy(variable: keras.Variable) -> np.ndarray:
+    """The value; on PyTorch an array may share the variable's memory."""
+    return np.array(keras.ops.convert_to_numpy(variable.value))
 
 
 def _counted(batches: Iterator, begun: int, total: int, progress) -> Iterator:

@@ -55,9 +55,9 @@ class TrainingModel(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = self.loss_function(y_pred["label"], y_pred["logits"])
-        step = self.steps_seen + 1
-        fresh = ops.logical_and(self.first_bad == 0, ops.logical_not(ops.isfinite(loss)))
-        self.first_bad.assign(ops.where(fresh, step, self.first_bad))
+        step = self.steps_seen.value + 1
+        fresh = ops.logical_and(self.first_bad.value == 0, ops.logical_not(ops.isfinite(loss)))
+        self.first_bad.assign(ops.where(fresh, step, self.first_bad.value))
         self.steps_seen.assign(step)
         return loss
 

@@ -10,7 +10,6 @@ from PIL import Image
 
 from scmnet_zoo.data.labels import VOID
 from scmnet_zoo.files import whole_file
-from scmnet_zoo.metrics import ConfusionMatrix
 
 PANEL_WIDTH = 480  # pixels of a frame in a picture of samples
 GAP = 4  # pixels between panels
@@ -35,25 +34,6 @@ def write_curves(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     for axes in (losses, scores):
         if axes.lines:
             axes.legend()
-    with whole_file(path) as part:
-        figure.savefig(part, dpi=80)
-
-
-def write_confusion(path: Path, matrix: ConfusionMatrix, classes: Sequence[str]) -> None:
-    """The share of each label's pixels that went to each class.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    counts = matrix.counts
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 2 + 0.35 * len(classes)
-    figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    axes.set_xticks(range(len(classes)), classes, rotation=90)
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set(xlabel="prediction", ylabel="label")
     with whole_file(path) as part:
         figure.savefig(part, dpi=80)
 

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from tensorboardX import SummaryWriter
 
+from scmnet_zoo import plots
 from scmnet_zoo.data.frames import read_frame
 from scmnet_zoo.data.loader import Source
 from scmnet_zoo.files import write_text
@@ -54,7 +55,7 @@ class Results:
         pictures.write_curves(path / "curves.png", standing.rows)
         if validation is not None:
             classes = self.metadata.classes
-            pictures.write_confusion(path / "confusion.png", validation.matrix, classes)
+            plots.write_confusion(path / "confusion.png", validation.matrix, classes)
             self._write_samples(standing.epoch, validation.source, validation)
 
     def not_finite(self, step: int, names: list[str]) -> str:

@@ -206,7 +206,8 @@ def _files(sample) -> tuple[Path, Path]:
 
 
 def _names(variables: list[keras.Variable]) -> dict[str, keras.Variable]:
-    return {f"{number:04d} {v.path}": v for number, v in enumerate(variables)}
+    """By place and last part of the path: seed generators are numbered through a whole process."""
+    return {f"{place:04d} {v.path.rsplit('/', 1)[-1]}": v for place, v in enumerate(variables)}
 
 
 def _difference(old: dict, new: dict, key: str) -> str | None:
