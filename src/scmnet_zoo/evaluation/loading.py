@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import keras
 
-from scmnet_zoo.data import VOID, Dataset, match_classes, reader_of
+from scmnet_zoo.data import VOID, Dataset, match_classes, open_dataset
 from scmnet_zoo.evaluation.protocol import Protocol, protocol_of
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights.registry import find_checkpoint
@@ -59,7 +59,7 @@ def load(
         ValueError: a name is unknown, a file is missing, or the weights' classes are not the
             dataset's.
     """
-    factory, frames = factory_of(network), reader_of(dataset)(data, split)
+    factory, frames = factory_of(network), open_dataset(dataset, data, split)
     chosen = protocol_of(dataset, protocol)
     checkpoint = find_checkpoint(network, weights)
     classes = frames.space.classes

@@ -1,4 +1,4 @@
-"""Registration of the zoo's layers, losses and metrics, so that `.keras` files find them by name."""
+"""Registration of layers, losses and metrics, so that `.keras` files find them by name."""
 
 import keras
 

@@ -223,6 +223,8 @@ class _EpochEnd(keras.callbacks.Callback):
         variables = self.model.trainable_variables
         raw = [_copy(v) for v in variables]
         self.optimiser.finalize_variable_values(variables)
+        for variable in variables:  # on JAX it now shares its buffer, which validation gives up
+            variable.assign(_copy(variable))
         best = False
         if run.validation is not None:
             row.update(run.validation())

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from tensorboardX import SummaryWriter
 
 from scmnet_zoo import plots
 from scmnet_zoo.data.frames import read_frame
@@ -65,6 +64,8 @@ class Results:
 
     def _write_events(self, rows: list[dict[str, Any]]) -> None:
         """The rows since the last validation, for TensorBoard; those of a run broken off go."""
+        from tensorboardX import SummaryWriter  # imports PyTorch where it is installed
+
         first = next((at for at in range(len(rows) - 1, 0, -1) if "val_loss" in rows[at - 1]), 0)
         events = self.folder.path / "tensorboard"
         with SummaryWriter(str(events), purge_step=rows[first]["epoch"]) as writer:
