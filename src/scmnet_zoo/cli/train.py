@@ -36,7 +36,8 @@ def command(
         ),
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="A TOML file; by default the shipped recipe.")
+        str | None,
+        typer.Option(help="A TOML file or a shipped recipe, by default NETWORK_DATASET."),
     ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Name or path of the weights to start from.")
@@ -70,9 +71,9 @@ def command(
 ) -> None:
     """Train a network on the dataset's train split, validating on its val split."""
     start_keras()
-    from scmnet_zoo.training import read_recipe, shipped_recipe, train, with_overrides, with_size
+    from scmnet_zoo.training import find_recipe, shipped_recipe, train, with_overrides, with_size
 
-    chosen = shipped_recipe(network, dataset) if recipe is None else read_recipe(recipe)
+    chosen = shipped_recipe(network, dataset) if recipe is None else find_recipe(recipe)
     if size is not None:
         chosen = with_size(chosen, parse_size(size))
     chosen = _changed(chosen, epochs, batch_size, learning_rate, freeze_epochs)

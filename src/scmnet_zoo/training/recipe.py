@@ -1,6 +1,7 @@
 """Recipes: what a training run does, as a small readable file."""
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -224,13 +225,24 @@ def shipped_recipe(network: str, dataset: str) -> Recipe:
     Raises:
         ValueError: there is none; the message lists what there is.
     """
-    folder = resources.files("scmnet_zoo.training") / "recipes"
-    path = folder / f"{network}_{dataset}.toml"
+    return find_recipe(f"{network}_{dataset}")
+
+
+def find_recipe(name: str | os.PathLike) -> Recipe:
+    """A recipe by the name of a shipped one, or by the path of a TOML file.
+
+    Raises:
+        ValueError: there is none, with what there is, or the file is wrong.
+    """
+    text = os.fspath(name)
+    if text.endswith(".toml") or os.sep in text:
+        return read_recipe(text)
+    folder = Path(str(resources.files("scmnet_zoo.training"))) / "recipes"
+    path = folder / f"{text}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(file.name.removesuffix(".toml") for file in folder.iterdir()))
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
         raise ValueError(
-            f"Expected a network and dataset with a recipe ({known}), or a recipe file. "
-            f"Received: {network} on {dataset}"
+            f"Expected the path of a .toml file or the name of a recipe ({known}). Received: {text}"
         )
     return read_recipe(path)
 
