@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from scmnet_zoo._version import __version__
-from scmnet_zoo.cli import data, evaluate, models, segment, train, weights
+from scmnet_zoo.cli import benchmark, data, evaluate, models, segment, train, weights
 from scmnet_zoo.cli._errors import Commands
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command("segment")(segment.command)
 app.command("evaluate")(evaluate.command)
 app.command("train")(train.command)
 app.add_typer(data.app, name="data")
+app.add_typer(benchmark.app, name="benchmark")
 app.command("models")(models.command)
 app.command("weights")(weights.command)
 

@@ -1,0 +1,1 @@
+"""Measurements of speed, on made-up data."""
