@@ -7,6 +7,7 @@ Whatever keeps the frames, a step sees the same ones, so a run's result does not
 - `FromFiles`: decoded by threads whenever they are needed.
 """
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -159,38 +160,49 @@ def source_of(
     return OnDevice(frames) if keep == "device" else InMemory(frames)
 
 
-class Feed:
-    """Endless batches for `fit` from a step on, prepared ahead of their use.
+def endless(source: Source, order: Order, first: int) -> Iterator[tuple[Any]]:
+    """Batches for `fit` from a step on, prepared ahead of their use.
 
     Args:
         source: the frames.
         order: which ones a step sees.
         first: the first step.
-
-    Attributes:
-        error: what went wrong in reading; some backends hide it in an error of their own.
     """
+    waiting: deque = deque()
+    step = first
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            while True:
+                while len(waiting) < AHEAD:
+                    waiting.append(pool.submit(source.get, order.batch(step)))
+                    step += 1
+                yield (waiting.popleft().result(),)
+        finally:
+            for future in waiting:
+                future.cancel()
 
-    def __init__(self, source: Source, order: Order, first: int):
-        self.source, self.order, self.first = source, order, first
-        self.error: Exception | None = None
 
-    def batches(self) -> Iterator[tuple[Any]]:
-        waiting: deque = deque()
-        step = self.first
-        with ThreadPoolExecutor(1) as pool:
-            try:
-                while True:
-                    while len(waiting) < AHEAD:
-                        waiting.append(pool.submit(self.source.get, self.order.batch(step)))
-                        step += 1
-                    yield (waiting.popleft().result(),)
-            except (ValueError, OSError) as error:
-                self.error = error
-                raise
-            finally:
-                for future in waiting:
-                    future.cancel()
+@contextlib.contextmanager
+def reading(batches: Iterator) -> Iterator[Iterator]:
+    """Hands batches on; what goes wrong in reading them leaves the block as it was raised.
+
+    Some backends hide it in an error of their own.
+    """
+    raised: list[Exception] = []
+
+    def handed_on():
+        try:
+            yield from batches
+        except (ValueError, OSError) as error:
+            raised.append(error)
+            raise
+
+    try:
+        yield handed_on()
+    except Exception:
+        if raised:
+            raise raised[0] from None
+        raise
 
 
 def passes(source: Source, batch_size: int) -> Iterator[tuple[Any]]:

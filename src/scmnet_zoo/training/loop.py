@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from scmnet_zoo.data.augment import Augment
-from scmnet_zoo.data.loader import Feed, Order, Source, class_shares
+from scmnet_zoo.data.loader import Order, Source, class_shares, endless, reading
 from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.training.loss import class_weights, loss_of
 from scmnet_zoo.training.model import TrainingModel
@@ -161,11 +161,10 @@ class _Run:
         assert self.model is not None
         standing = self.standing
         begun = standing.epoch * self.order.steps + standing.step
-        feed = Feed(self.train, self.order, begun)
         total = self.recipe.epochs * self.order.steps
-        try:
+        with reading(endless(self.train, self.order, begun)) as batches:
             self.model.fit(
-                _counted(feed.batches(), begun, total, self.progress),
+                _counted(batches, begun, total, self.progress),
                 steps_per_epoch=self.order.steps - standing.step,
                 initial_epoch=standing.epoch,
                 epochs=standing.epoch + 1 if standing.step else last,
@@ -173,10 +172,6 @@ class _Run:
                 shuffle=False,
                 verbose=0,
             )
-        except Exception:
-            if feed.error is not None:  # TensorFlow wraps it into one of its own
-                raise feed.error from None
-            raise
 
 
 class _EpochEnd(keras.callbacks.Callback):
@@ -198,9 +193,8 @@ class _EpochEnd(keras.callbacks.Callback):
         self._check_finite()
         steps = int(keras.ops.convert_to_numpy(self.model.steps_seen.value))
         done = steps - epoch * run.order.steps
-        loss_sum = standing.loss_sum + float(logs["loss"]) * (done - standing.step)
         if done < run.order.steps:
-            run.standing = replace(standing, step=done, loss_sum=loss_sum)
+            run.standing = replace(standing, step=done)
             run.records.save_state(run.state(self.optimiser), run.standing)
             logger.info("interrupted in epoch %d after step %d; state saved", epoch + 1, steps)
             return
@@ -208,14 +202,15 @@ class _EpochEnd(keras.callbacks.Callback):
             "epoch": epoch + 1,
             "step": steps,
             "learning_rate": float(self.schedule(steps - self.first * run.order.steps)),
-            "loss": loss_sum / done,
+            "loss": float(keras.ops.convert_to_numpy(self.model.loss_sum.value)) / done,
             "seconds": round(time.monotonic() - self.started, 3),
         }
-        broken = standing.step > 0
-        run.standing = Standing(epoch + 1, 0, 0.0, standing.best, [*standing.rows, row])
-        every = run.recipe.validate_every
-        if broken or (epoch + 1) % every == 0 or epoch + 1 == self.last:
+        self.model.loss_sum.assign(0.0)
+        run.standing = Standing(epoch + 1, 0, standing.best, [*standing.rows, row])
+        if (epoch + 1) % run.recipe.validate_every == 0 or epoch + 1 == self.last:
             self._measure(row)
+        elif standing.step or run.interrupted:  # going on starts from the state
+            run.records.save_state(run.state(self.optimiser), run.standing)
 
     def _measure(self, row) -> None:
         """Validate the averaged weights, keep them and the state."""

@@ -24,6 +24,7 @@ class TrainingModel(keras.Model):
 
     Attributes:
         steps_seen: int32, how many steps of the run are done.
+        loss_sum: float32, sum of the losses of the epoch's steps; set back by whoever reads it.
         first_bad: int32, the first step whose loss was not finite, counted from 1; 0 for none.
     """
 
@@ -41,13 +42,12 @@ class TrainingModel(keras.Model):
         self.augment = augment
         self.loss_function = loss_function
         self.steps_seen = self._counter("steps_seen", first_step)
+        self.loss_sum = self._counter("loss_sum", 0, "float32")
         self.first_bad = self._counter("first_bad", 0)
 
-    def _counter(self, name, value):
+    def _counter(self, name, value, dtype="int32"):
         start = keras.initializers.Constant(value)
-        return self.add_weight(
-            shape=(), dtype="int32", initializer=start, trainable=False, name=name
-        )
+        return self.add_weight(shape=(), dtype=dtype, initializer=start, trainable=False, name=name)
 
     def call(self, inputs, training=None):
         images, labels = self.augment(*self.source(inputs))
@@ -59,6 +59,7 @@ class TrainingModel(keras.Model):
         fresh = ops.logical_and(self.first_bad.value == 0, ops.logical_not(ops.isfinite(loss)))
         self.first_bad.assign(ops.where(fresh, step, self.first_bad.value))
         self.steps_seen.assign(step)
+        self.loss_sum.assign(self.loss_sum.value + ops.cast(loss, "float32"))
         return loss
 
     def state(self) -> list[keras.Variable]:

@@ -1,6 +1,7 @@
 """Recipes: what a training run does, as a small readable file."""
 
 import dataclasses
+import math
 import os
 import tomllib
 from collections.abc import Sequence
@@ -296,7 +297,7 @@ def _check_values(settings, where):
                 limit, test = "above 0", lambda number: number > 0
             elif one.name in SHARES:
                 limit, test = "from 0 to 1", lambda number: 0 <= number <= 1
-            if not all(test(number) for number in numbers):
+            if not all(test(number) and math.isfinite(number) for number in numbers):
                 raise ValueError(
                     f"Expected {where} {one.name!r} to be {limit}. Received: {value!r}"
                 )

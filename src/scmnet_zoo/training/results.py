@@ -1,5 +1,7 @@
 """What a run writes into its folder at each validation."""
 
+import contextlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import keras
 from scmnet_zoo import plots
 from scmnet_zoo.data.frames import read_frame
 from scmnet_zoo.data.loader import Source
-from scmnet_zoo.files import write_text
+from scmnet_zoo.files import whole_file, write_text
 from scmnet_zoo.training import pictures
 from scmnet_zoo.training.run_folder import RunFolder
 from scmnet_zoo.training.standing import Standing
@@ -64,14 +66,31 @@ class Results:
 
     def _write_events(self, rows: list[dict[str, Any]]) -> None:
         """The rows since the last validation, for TensorBoard; those of a run broken off go."""
-        from tensorboardX import SummaryWriter  # imports PyTorch where it is installed
+        # Imports PyTorch where it is installed. Its SummaryWriter would write in a thread, whose
+        # errors no one sees, and to one file whatever is written within a second.
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.record_writer import RecordWriter
+        from tensorboardX.summary import scalar
 
         first = next((at for at in range(len(rows) - 1, 0, -1) if "val_loss" in rows[at - 1]), 0)
-        events = self.folder.path / "tensorboard"
-        with SummaryWriter(str(events), purge_step=rows[first]["epoch"]) as writer:
-            for row in rows[first:]:
-                for name in row.keys() - {"epoch", "step"}:
-                    writer.add_scalar(name.replace("val_", "val/", 1), row[name], row["epoch"])
+        start = rows[first]["epoch"]
+        events = [
+            Event(file_version="brain.Event:2"),
+            Event(step=start, session_log=SessionLog(status=SessionLog.START)),
+        ]
+        for row in rows[first:]:
+            for name in row.keys() - {"epoch", "step"}:
+                summary = scalar(name.replace("val_", "val/", 1), row[name])
+                events.append(Event(step=row["epoch"], summary=summary))
+        now = time.time()
+        folder = self.folder.path / "tensorboard"
+        folder.mkdir(exist_ok=True)
+        with whole_file(folder / f"events.out.tfevents.{now:.0f}.epoch_{start:05d}") as part:
+            writer = RecordWriter(str(part))
+            with contextlib.closing(writer):
+                for event in events:
+                    event.wall_time = now
+                    writer.write(event.SerializeToString())
 
     def _write_samples(self, epoch: int, source: Source, validation: Validation) -> None:
         size = validation.model.shown.shape[1:]

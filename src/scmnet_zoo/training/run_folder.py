@@ -40,6 +40,7 @@ from scmnet_zoo.training.standing import Standing
 
 STATE = "state.safetensors"
 STATE_KEY = "scmnet_zoo_state"
+PARTS = ".*.part*"  # files that `whole_file` has not finished
 TIMING = ("seconds",)  # columns that differ between runs that are otherwise alike
 
 
@@ -84,7 +85,7 @@ class RunFolder:
             sessions = self._check_same(identity)
         elif self.path.exists() and not self.path.is_dir():
             raise ValueError(f"Expected a folder for the run. Received: {self.path}, a file")
-        elif self.path.is_dir() and any(self.path.iterdir()):
+        elif self.path.is_dir() and not all(map(_begun, self.path.iterdir())):
             raise ValueError(
                 f"Expected a new folder for the run, or that of a run. Received: {self.path}, "
                 "which holds other files"
@@ -93,6 +94,8 @@ class RunFolder:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"{self.path}: cannot be made: {error.strerror}") from error
+        for part in (*self.path.glob(PARTS), *self.path.glob(f"*/{PARTS}")):  # after SIGKILL
+            part.unlink()
         write_text(self.path / "recipe.toml", tomli_w.dumps(tables_of(identity.recipe)))
         facts = {key: getattr(identity, key) for key in _fields()}
         text = json.dumps({**facts, "sessions": [*sessions, session()]}, indent=2)
@@ -195,6 +198,11 @@ def frames_hash(dataset: Dataset) -> str:
         sizes = [path.stat().st_size if path.is_file() else "-" for path in _files(sample)]
         digest.update("\t".join([sample.name, *map(str, sizes)]).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _begun(path: Path) -> bool:
+    """Whether a file is one that a run writes before the one that says what it is."""
+    return path.name in ("samples", "recipe.toml") or path.match(PARTS)
 
 
 def _fields() -> list[str]:

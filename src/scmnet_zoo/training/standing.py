@@ -11,13 +11,11 @@ class Standing:
     Attributes:
         epoch: epochs that are done.
         step: steps of the next one that are done; above 0 where the run was interrupted.
-        loss_sum: sum of their losses.
         best: the best validation mIoU so far, 0..1; below 0 before the first.
         rows: the results of each epoch.
     """
 
     epoch: int = 0
     step: int = 0
-    loss_sum: float = 0.0
     best: float = -1.0
     rows: list[dict[str, Any]] = field(default_factory=list)

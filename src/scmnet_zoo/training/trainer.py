@@ -75,9 +75,9 @@ def train(
     recipe = with_arguments_of(recipe, network, weights)
     check_arguments(network, recipe)
     splits = {split: open_dataset(dataset, data, split) for split in ("train", "val")}
-    folder = RunFolder(output, _identity(network, weights, splits, seed, recipe))
     classes = splits["train"].space.classes
     final = final_network(network, recipe, classes, weights)
+    folder = RunFolder(output, _identity(network, weights, splits, seed, recipe))
     if folder.standing().epoch < recipe.epochs:
         sources = {
             split: source_of(frames, recipe.size, keep, workers) for split, frames in splits.items()

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from scmnet_zoo.data.loader import Source, passes
+from scmnet_zoo.data.loader import Source, passes, reading
 from scmnet_zoo.metrics import ConfusionMatrix
 from scmnet_zoo.training.model import ValidationModel
 from scmnet_zoo.training.recipe import Recipe
@@ -41,9 +41,11 @@ class Validation:
 
     def __call__(self) -> dict[str, float]:
         """Loss (the mean over batches), mIoU, category IoU, pixel accuracy and IoU by class."""
-        frames = passes(self.source, self.batch_size)
         steps = -(-len(self.source.dataset.samples) // self.batch_size)
-        logs: dict[str, Any] = self.model.evaluate(frames, steps=steps, verbose=0, return_dict=True)
+        with reading(passes(self.source, self.batch_size)) as frames:
+            logs: dict[str, Any] = self.model.evaluate(
+                frames, steps=steps, verbose=0, return_dict=True
+            )
         self.matrix = self.model.scores.confusion_matrix()
         return {f"val_{name}": float(value) for name, value in logs.items()}
 
