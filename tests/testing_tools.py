@@ -3,7 +3,11 @@
 import keras
 import numpy as np
 
+from scmnet_zoo.layers import ImageInput
+from scmnet_zoo.models import _factory
+
 CLASSIFIER_GAIN = 0.001  # keeps the softmax away from 0 and 1
+TOY_NORMALISATION = _factory.Normalisation((128.0,) * 3, (64.0,) * 3)
 
 
 def randomise(model, seed=0):
@@ -89,3 +93,36 @@ def gradients(model, x):
 
 def _mean_square(outputs):
     return sum(keras.ops.mean(keras.ops.square(o)) for o in keras.tree.flatten(outputs))
+
+
+def toy(
+    weights=None,
+    num_classes=11,
+    classifier_activation="softmax",
+    width=8,
+    dropout=0.0,
+    auxiliary=False,
+):
+    """A network of the zoo's kind that compiles at once; it stands in for its factories."""
+    given = {"width": width, "dropout": dropout}
+    plan = _factory.plan(
+        "toy", weights, num_classes, TOY_NORMALISATION, given, {"width": 8, "dropout": 0.0}
+    )
+    inputs = keras.Input((None, None, 3), name="image")
+    mean, std = plan.normalisation.mean, plan.normalisation.std
+    x = ImageInput(list(mean), list(std), name="preprocessing")(inputs)
+    x = keras.layers.Conv2D(width, 1, name="stem_conv")(x)
+    x = keras.layers.BatchNormalization(momentum=0.5, name="stem_bn")(x)
+    x = keras.layers.Activation("relu", name="stem_relu")(x)
+    if dropout:
+        x = keras.layers.Dropout(dropout, name="dropout")(x)
+
+    def head(name, output):
+        y = keras.layers.Conv2D(plan.num_classes, 1, name=f"{name}_classifier")(x)
+        activation = classifier_activation or "linear"
+        return keras.layers.Activation(activation, dtype="float32", name=output)(y)
+
+    y = head("head", "out")
+    if auxiliary:
+        y = {"main": y, "aux_stem": head("aux_stem", "aux_out")}
+    return plan.load(keras.Model(inputs, y, name="toy"), lambda classes: None)

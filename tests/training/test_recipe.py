@@ -1,29 +1,78 @@
+import dataclasses
+import inspect
+from pathlib import Path
+
 import pytest
+import tomli_w
 
+from scmnet_zoo import NETWORKS
 from scmnet_zoo.data.augment import Augmentation
-from scmnet_zoo.training.recipe import Recipe, read_recipe, shipped_recipe
+from scmnet_zoo.training import recipe as module
+from scmnet_zoo.training.recipe import (
+    LossSettings,
+    OptimiserSettings,
+    Recipe,
+    find_recipe,
+    read_recipe,
+    recipe_from,
+    shipped_recipe,
+    tables_of,
+    with_overrides,
+    with_size,
+)
+from scmnet_zoo.training.start import check_arguments
 
+# Every value is another one than the default.
 GOOD = """\
-frame_size = [64, 96]
+size = [64, 96]
 batch_size = 2
-steps = 4
-learning_rate = 1e-3
-warmup_steps = 1
-weight_decay = 0.02
-clip_norm = 5
-ema = 0.9
-class_weights = "log"
-label_smoothing = 0.1
-precision = "float32"
+epochs = 4
+validations = 3
+freeze_epochs = 1
+precision = "mixed_bfloat16"
 
 [network]
 residual = true
+rates = [2, 4]
+
+[optimiser]
+kind = "sgd"
+learning_rate = 2e-3
+schedule = "polynomial"
+power = 2
+warmup = 0.1
+momentum = 0.8
+weight_decay = 0.01
+clip_norm = 4
+ema = 0.9
+head_factor = 10
+
+[loss]
+cross_entropy = 0.5
+ohem = 0.1
+focal = 0.2
+dice = 0.3
+lovasz = 0.4
+auxiliary = 0.6
+class_weights = "log"
+label_smoothing = 0.1
+ohem_threshold = 0.5
+focal_gamma = 1.5
 
 [augmentation]
 crop = [32, 64]
 scale = [0.5, 2]
 flip = 0.5
+brightness = 0.1
+contrast = 0.2
+saturation = 0.3
+tint = 0.4
+gamma = 0.6
+noise = 4
+blur = 0.7
 """
+LEAST = "size = [64, 96]\nbatch_size = 2\nepochs = 4\n[augmentation]\ncrop = [32, 64]\n"
+SHIPPED = sorted((Path(inspect.getfile(module)).parent / "recipes").glob("*.toml"))
 
 
 def _read(tmp_path, text):
@@ -41,66 +90,66 @@ def _error(tmp_path, text):
     return message
 
 
+def _with(key, value):
+    """The good recipe with another value of a key."""
+    lines = [f"{key} = {value}" if s.startswith(f"{key} ") else s for s in GOOD.split("\n")]
+    assert "\n".join(lines) != GOOD
+    return "\n".join(lines)
+
+
 def test_all_is_read(tmp_path):
-    assert _read(tmp_path, GOOD) == Recipe(
-        frame_size=(64, 96),
+    recipe = _read(tmp_path, GOOD)
+    assert recipe == Recipe(
+        size=(64, 96),
         batch_size=2,
-        steps=4,
-        learning_rate=1e-3,
-        warmup_steps=1,
-        weight_decay=0.02,
-        clip_norm=5,
-        ema=0.9,
-        class_weights="log",
-        label_smoothing=0.1,
-        precision="float32",
-        augmentation=Augmentation(crop=(32, 64), scale=(0.5, 2), flip=0.5),
-        arguments={"residual": True},
+        epochs=4,
+        validations=3,
+        freeze_epochs=1,
+        precision="mixed_bfloat16",
+        optimiser=OptimiserSettings(
+            "sgd", 2e-3, "polynomial", 2, 0.1, 0.8, 0.01, 4, 0.9, head_factor=10
+        ),
+        loss=LossSettings(0.5, 0.1, 0.2, 0.3, 0.4, 0.6, "log", 0.1, 0.5, 1.5),
+        augmentation=Augmentation((32, 64), (0.5, 2), 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 4, 0.7),
+        arguments={"residual": True, "rates": (2, 4)},
     )
+    least = _read(tmp_path, LEAST)
+    for one in (recipe, recipe.optimiser, recipe.loss, recipe.augmentation):
+        for field in dataclasses.fields(one):
+            if field.default is not dataclasses.MISSING:
+                assert getattr(one, field.name) != field.default, field.name
+    assert least != recipe
 
 
-def test_the_network_table_may_be_missing(tmp_path):
-    assert _read(tmp_path, GOOD.replace("[network]\nresidual = true\n", "")).arguments == {}
+def test_the_defaults(tmp_path):
+    assert _read(tmp_path, LEAST) == Recipe((64, 96), 2, 4, Augmentation((32, 64)))
+    recipe = _read(tmp_path, LEAST)
+    assert (recipe.optimiser, recipe.loss) == (OptimiserSettings(), LossSettings())
+    assert (recipe.freeze_epochs, recipe.precision, recipe.arguments) == (0, "float32", {})
 
 
-def test_the_shipped_recipe():
-    recipe = shipped_recipe("scmnet", "camvid")
-    assert recipe.frame_size == (720, 960)
-    assert recipe.arguments == {"residual": True}
-    assert recipe.warmup_steps < recipe.steps
-    assert recipe.augmentation.scale == (0.5, 2.0)
-    assert recipe.augmentation.crop == (512, 640)
-
-
-@pytest.mark.parametrize("pair", [("scmnet", "cityscapes"), ("contextnet", "camvid")])
-def test_no_shipped_recipe(pair):
-    with pytest.raises(ValueError, match=rf"scmnet_camvid.*Received: {pair[0]} on {pair[1]}"):
-        shipped_recipe(*pair)
-
-
-@pytest.mark.parametrize("key", [line.split(" ")[0] for line in GOOD.split("\n")[:11]])
+@pytest.mark.parametrize("key", ["size", "batch_size", "epochs", "crop"])
 def test_a_missing_key(tmp_path, key):
-    lines = [line for line in GOOD.split("\n") if not line.startswith(f"{key} ")]
+    lines = [line for line in LEAST.split("\n") if not line.startswith(f"{key} ")]
     assert f"the key '{key}' is missing" in _error(tmp_path, "\n".join(lines))
 
 
-def test_the_crop_is_required(tmp_path):
-    message = _error(tmp_path, GOOD.replace("crop = [32, 64]", ""))
+def test_a_missing_table(tmp_path):
+    message = _error(tmp_path, LEAST.split("[augmentation]")[0])
     assert "[augmentation]: the key 'crop' is missing" in message
-    assert "'crop' is missing" in _error(tmp_path, GOOD.split("[augmentation]")[0])
 
 
-@pytest.mark.parametrize("key", ["stepz", "arguments"])
+@pytest.mark.parametrize("key", ["stepz", "arguments", "learning_rate"])
 def test_an_unknown_key(tmp_path, key):
     message = _error(tmp_path, f"{key} = 1\n{GOOD}")
-    assert f"unknown key '{key}'" in message
-    assert "batch_size" in message
+    assert f"unknown key '{key}'; expected batch_size" in message
+    assert "optimiser" not in message
 
 
-def test_an_unknown_key_of_the_augmentation(tmp_path):
-    message = _error(tmp_path, f"{GOOD}mixup = 0.1\n")
-    assert "[augmentation]: unknown key 'mixup'" in message
-    assert "brightness" in message
+@pytest.mark.parametrize("table", ["optimiser", "loss", "augmentation"])
+def test_an_unknown_key_of_a_table(tmp_path, table):
+    message = _error(tmp_path, GOOD.replace(f"[{table}]", f"[{table}]\nmixup = 0.1"))
+    assert f"[{table}]: unknown key 'mixup'" in message
 
 
 @pytest.mark.parametrize(
@@ -108,38 +157,63 @@ def test_an_unknown_key_of_the_augmentation(tmp_path):
     [
         ("class_weights", '"median"', "one of none, sqrt_median_frequency, log"),
         ("precision", '"float64"', "one of float32, mixed_bfloat16, mixed_float16"),
+        ("kind", '"adam"', "one of adamw, sgd"),
+        ("schedule", '"linear"', "one of cosine, polynomial, constant"),
         ("precision", "16", "a string"),
-        ("steps", '"many"', "a whole number"),
-        ("steps", "0", "above 0"),
-        ("steps", "2.5", "a whole number"),
-        ("steps", "true", "a whole number"),
+        ("epochs", '"many"', "a whole number"),
+        ("epochs", "0", "above 0"),
+        ("epochs", "2.5", "a whole number"),
+        ("epochs", "true", "a whole number"),
         ("batch_size", "-1", "above 0"),
+        ("validations", "0", "above 0"),
+        ("freeze_epochs", "-1", "0 or more"),
         ("learning_rate", "[1]", "a number"),
+        ("learning_rate", "true", "a number"),
         ("learning_rate", "nan", "above 0"),
-        ("weight_decay", "-0.1", "not below 0"),
-        ("frame_size", "64", "two whole numbers"),
-        ("frame_size", "[64]", "two whole numbers"),
-        ("frame_size", "[64, 0]", "above 0"),
+        ("learning_rate", "inf", "above 0"),
+        ("learning_rate", "0", "above 0"),
+        ("weight_decay", "-0.1", "0 or more"),
+        ("clip_norm", "-1", "0 or more"),
+        ("head_factor", "-1", "0 or more"),
+        ("power", "nan", "0 or more"),
+        ("warmup", "1.1", "from 0 to 1"),
+        ("momentum", "-0.1", "from 0 to 1"),
+        ("ema", "2", "from 0 to 1"),
+        ("label_smoothing", "1.5", "from 0 to 1"),
+        ("ohem_threshold", "-1", "from 0 to 1"),
+        ("lovasz", "-1", "0 or more"),
+        ("auxiliary", "-0.4", "0 or more"),
+        ("size", "64", "two whole numbers"),
+        ("size", "[64]", "two whole numbers"),
+        ("size", "[64, 0]", "above 0"),
         ("crop", "[32.0, 64.0]", "two whole numbers"),
         ("scale", "[0, 1]", "above 0"),
+        ("scale", "[1]", "two numbers"),
         ("flip", '"half"', "a number"),
+        ("flip", "1.5", "from 0 to 1"),
+        ("blur", "-0.5", "from 0 to 1"),
+        ("noise", "-4", "0 or more"),
     ],
 )
 def test_a_bad_value(tmp_path, key, value, expected):
-    lines = [f"{key} = {value}" if s.startswith(f"{key} ") else s for s in GOOD.split("\n")]
-    assert f"{key} = {value}" in lines
-    message = _error(tmp_path, "\n".join(lines))
+    message = _error(tmp_path, _with(key, value))
     assert repr(key) in message
     assert expected in message
 
 
-@pytest.mark.parametrize("key", ["network", "augmentation"])
+def test_values_that_contradict_each_other(tmp_path):
+    assert "freeze_epochs below epochs=4" in _error(tmp_path, _with("freeze_epochs", "4"))
+    weights = "[loss]\ncross_entropy = 0.0\nauxiliary = 1.0\n"
+    assert "a weight above 0 among cross_entropy" in _error(tmp_path, LEAST + weights)
+
+
+@pytest.mark.parametrize("key", ["network", "augmentation", "optimiser", "loss"])
 def test_a_value_in_the_place_of_a_table(tmp_path, key):
-    text = GOOD.split("[network]")[0]
+    text = LEAST.split("[augmentation]")[0]
     assert f"expected '{key}' to be a table" in _error(tmp_path, f"{key} = 3\n{text}")
 
 
-@pytest.mark.parametrize("content", [b"steps =", b"= 3\n", b"\xff\xfe", b"steps = 1\nsteps = 2"])
+@pytest.mark.parametrize("content", [b"epochs =", b"= 3\n", b"\xff\xfe", b"size = 1\nsize = 2"])
 def test_not_toml(tmp_path, content):
     path = tmp_path / "recipe.toml"
     path.write_bytes(content)
@@ -156,3 +230,110 @@ def test_no_such_file(tmp_path):
 def test_a_folder(tmp_path):
     with pytest.raises(ValueError, match=rf"{tmp_path.name}: cannot be read"):
         read_recipe(tmp_path)
+
+
+# Changes.
+
+
+def test_overrides(tmp_path):
+    recipe = with_overrides(
+        _read(tmp_path, GOOD),
+        [
+            "epochs=7",
+            "optimiser.learning_rate = 1e-4",
+            'loss.class_weights="none"',
+            "loss.dice=1",
+            "network.residual=false",
+            "network.dropout=0.1",
+            "augmentation.crop=[32, 32]",
+        ],
+    )
+    assert recipe.epochs == 7
+    assert (recipe.optimiser.learning_rate, recipe.optimiser.momentum) == (1e-4, 0.8)
+    assert (recipe.loss.class_weights, recipe.loss.dice, recipe.loss.focal) == ("none", 1, 0.2)
+    assert recipe.arguments == {"residual": False, "rates": (2, 4), "dropout": 0.1}
+    assert recipe.augmentation.crop == (32, 32)
+
+
+def test_overrides_of_a_recipe_without_arguments(tmp_path):
+    recipe = with_overrides(_read(tmp_path, LEAST), ["network.residual=true"])
+    assert recipe.arguments == {"residual": True}
+    assert with_overrides(recipe, []) == recipe
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("epochs", "KEY=VALUE or TABLE.KEY=VALUE.*Received: epochs"),
+        ("precision=float32", "strings in quotes.*Received: precision=float32"),
+        ("stepz=3", "unknown key 'stepz'"),
+        ("optimiser.rate=3", r"\[optimiser\]: unknown key 'rate'"),
+        ("loss=3", "expected 'loss' to be a table"),
+        ("epochs.many=3", "'epochs' to be a whole number"),
+        ("epochs=0", "'epochs' to be above 0"),
+    ],
+)
+def test_a_bad_override(tmp_path, line, expected):
+    with pytest.raises(ValueError, match=expected) as caught:
+        with_overrides(_read(tmp_path, LEAST), [line])
+    assert "\n" not in str(caught.value)
+
+
+def test_another_size():
+    recipe = Recipe((720, 960), 12, 930, Augmentation((512, 640), (0.5, 2.0)))
+    small = with_size(recipe, (180, 240))
+    assert (small.size, small.augmentation.crop) == ((180, 240), (128, 160))
+    assert small.augmentation.scale == (0.5, 2.0)
+    assert dataclasses.replace(with_size(small, (720, 960)), size=(720, 960)) == recipe
+    assert with_size(recipe, (20, 2000)).augmentation.crop == (32, 1344)
+
+
+@pytest.mark.parametrize("text", [GOOD, LEAST])
+def test_there_and_back(tmp_path, text):
+    recipe = _read(tmp_path, text)
+    assert recipe_from(tables_of(recipe), "tables") == recipe
+    assert _read(tmp_path, tomli_w.dumps(tables_of(recipe))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("epochs", "validations", "expected"), [(930, 100, 10), (100, 100, 1), (5, 100, 1), (7, 2, 4)]
+)
+def test_validate_every(epochs, validations, expected):
+    recipe = Recipe((64, 96), 2, epochs, Augmentation((32, 64)), validations=validations)
+    assert recipe.validate_every == expected
+
+
+# What is shipped.
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_recipes(path):
+    recipe = read_recipe(path)
+    network, dataset = path.stem.split("_")[:2]
+    assert network in NETWORKS
+    check_arguments(network, recipe)
+    assert find_recipe(path.stem) == recipe
+    if path.stem == f"{network}_{dataset}":
+        assert shipped_recipe(network, dataset) == recipe
+    for crop, side in zip(recipe.augmentation.crop, recipe.size, strict=True):
+        assert crop % 32 == 0
+        assert crop <= side * recipe.augmentation.scale[1]
+
+
+def test_scmnet_on_camvid():
+    recipe = shipped_recipe("scmnet", "camvid")
+    assert recipe.size == (720, 960)
+    assert recipe.arguments == {"residual": True}
+    assert recipe.augmentation.crop == (512, 640)
+
+
+@pytest.mark.parametrize("pair", [("scmnet", "kitti"), ("unet", "camvid")])
+def test_no_shipped_recipe(pair):
+    with pytest.raises(ValueError, match=rf"scmnet_camvid.*Received: {pair[0]}_{pair[1]}"):
+        shipped_recipe(*pair)
+
+
+def test_recipes_by_path(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(LEAST)
+    assert find_recipe(path) == find_recipe(str(path)) == read_recipe(path)

@@ -1,0 +1,114 @@
+"""What the tests of training share besides their fixtures."""
+
+import csv
+import dataclasses
+import hashlib
+
+import keras
+import pytest
+from testing_tools import toy
+
+from scmnet_zoo.data.augment import Augmentation
+from scmnet_zoo.training import LossSettings, OptimiserSettings, Recipe, fit, train
+from scmnet_zoo.training.loop import InMemory
+from scmnet_zoo.training.run_folder import TIMING
+
+BACKEND = keras.backend.backend()
+
+
+def long_on_jax(test):
+    """Marks what fits, for which JAX compiles for seconds each time."""
+    return pytest.mark.long(test) if BACKEND == "jax" else test
+
+
+# Of six frames in batches of two: three steps an epoch.
+RECIPE = Recipe(
+    size=(36, 48),
+    batch_size=2,
+    epochs=2,
+    augmentation=Augmentation(crop=(32, 32), scale=(0.8, 1.25), flip=0.5, brightness=0.1),
+    optimiser=OptimiserSettings(learning_rate=0.05, warmup=0.0, ema=0.5),
+    loss=LossSettings(),
+)
+
+
+def changed(recipe=RECIPE, **values):
+    """A recipe with other values; `optimiser_...` and `loss_...` go into its tables."""
+    for table in ("optimiser", "loss"):
+        inner = {k.removeprefix(f"{table}_"): values.pop(k) for k in list(values) if table in k}
+        recipe = dataclasses.replace(
+            recipe, **{table: dataclasses.replace(getattr(recipe, table), **inner)}
+        )
+    return dataclasses.replace(recipe, **values)
+
+
+def logits(seed=0, **arguments):
+    """A toy for `fit`."""
+    keras.utils.set_random_seed(seed)
+    return toy(classifier_activation=None, **arguments)
+
+
+def fitted(frames, recipe=RECIPE, seed=0, **arguments):
+    """A toy and the rows of its training."""
+    network = logits(seed, auxiliary=bool(recipe.loss.auxiliary), **recipe.arguments)
+    return network, fit(network, frames, recipe, seed, **arguments)
+
+
+def trained(folder, output, recipe=RECIPE, network="toy", **arguments):
+    """The result of `train` on the dataset in a folder."""
+    return train(network, "camvid", folder, output, recipe, **arguments)
+
+
+def untimed(rows):
+    """Rows without what differs between runs that are otherwise alike."""
+    return [{key: value for key, value in row.items() if key not in TIMING} for row in rows]
+
+
+def metrics(output):
+    """The rows of a run's metrics.csv, as text."""
+    with (output / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def hashes(output):
+    """SHA-256 of the files in a folder by their names in it."""
+    return {
+        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(output.rglob("*"))
+        if path.is_file()
+    }
+
+
+def assert_same_run(output, other):
+    """That two folders hold the same results to the last bit."""
+    assert untimed(metrics(output)) == untimed(metrics(other))
+    for name in ("last.safetensors", "best.safetensors"):
+        assert hashes(output)[name] == hashes(other)[name], name
+
+
+class CrashError(Exception):
+    """What breaks a run off in a test."""
+
+
+class Crashing(InMemory):
+    """Records that break off once they have been saved so many times."""
+
+    def __init__(self, saves):
+        super().__init__()
+        self.saves = saves
+
+    def save_state(self, variables, standing):
+        super().save_state(variables, standing)
+        self.saves -= 1
+        if not self.saves:
+            raise CrashError
+
+
+def at_step(step, action):
+    """A `progress` that acts where a step begins."""
+
+    def progress(done, total):
+        if done == step:
+            action()
+
+    return progress
