@@ -38,20 +38,17 @@ class IndexMasks:
             raise ValueError(
                 f"{path}: expected a label of 8-bit indices. Received: image mode {mask.mode}"
             )
-        values = np.asarray(mask)
-        table = np.full(256, -1, np.int16)
-        table[list(self.ids)] = list(self.ids.values())
-        ids = table[values]
-        if (ids < 0).any():
-            unknown = np.unique(values[ids < 0]).tolist()
-            advice = (
-                f"; {self.advice}" if self.others.issuperset(np.unique(values).tolist()) else ""
-            )
+        present = np.flatnonzero(mask.histogram()).tolist()
+        unknown = [value for value in present if value not in self.ids]
+        if unknown:
+            advice = f"; {self.advice}" if self.others.issuperset(present) else ""
             raise ValueError(
                 f"{path}: expected {self.title}, {_ranges(self.ids)}. "
                 f"Received: {_some(unknown)}{advice}"
             )
-        return ids.astype(np.uint8)
+        table = np.full(256, VOID, np.uint8)
+        table[list(self.ids)] = list(self.ids.values())
+        return table[np.asarray(mask)]
 
 
 @dataclass(frozen=True)
