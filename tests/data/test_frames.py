@@ -6,7 +6,7 @@ import pytest
 import scenes
 from PIL import Image
 
-from scmnet_zoo.data import CAMVID, camvid
+from scmnet_zoo.data import camvid
 from scmnet_zoo.data.frames import DeviceFrames, Frames
 
 
@@ -45,36 +45,6 @@ def test_resized_frames_show_the_same(frames):
 @pytest.mark.parametrize("size", [(36, 48), (31, 53), (100, 200)])
 def test_resized_labels_hold_no_new_ids(dataset, size):
     assert set(np.unique(Frames(dataset, size).labels)) <= {*range(11), 255}
-
-
-def test_class_shares(frames):
-    shares = frames.class_shares()
-    valid = frames.labels[frames.labels != 255]
-    assert shares.sum() == pytest.approx(1)
-    for index in range(len(CAMVID.labels)):
-        assert shares[index] == pytest.approx((valid == index).mean())
-
-
-@pytest.mark.parametrize("batch_size", [1, 2, 4, 6, 10])
-def test_every_frame_comes_once_before_any_comes_again(frames, batch_size):
-    order = frames.order(batch_size, seed=3)
-    batches = [next(order) for _ in range(30)]
-    assert {batch.shape for batch in batches} == {(batch_size,)}
-    assert {batch.dtype for batch in batches} == {np.dtype("int32")}
-    numbers = np.concatenate(batches)
-    for start in range(0, len(numbers) - 5, 6):
-        assert sorted(numbers[start : start + 6]) == list(range(6))
-
-
-def test_the_order_follows_the_seed(frames):
-    def first(seed):
-        order = frames.order(4, seed)
-        return np.concatenate([next(order) for _ in range(9)]).tolist()
-
-    assert first(0) == first(0)
-    assert first(0) != first(1)
-    rounds = np.reshape(first(0), (6, 6)).tolist()
-    assert rounds[0] != rounds[1]
 
 
 def test_device_frames_are_the_frames(frames):

@@ -12,8 +12,14 @@ class _HeadRate:
 
     head_factor = 1.0
 
+    def build(self, variables):
+        # By place: where variables are moved, TensorFlow knows no paths.
+        paths = [variable.path for variable in variables]
+        self._factors = tuple(self.head_factor if is_classifier(p) else 1.0 for p in paths)
+        super().build(variables)  # type: ignore[misc]
+
     def update_step(self, gradient, variable, learning_rate):
-        factor = self.head_factor if is_classifier(variable.path) else 1.0
+        factor = self._factors[self._get_variable_index(variable)]  # type: ignore[attr-defined]
         super().update_step(gradient, variable, learning_rate * factor)  # type: ignore[misc]
 
 
@@ -39,7 +45,7 @@ def optimiser_of(
     plain = settings.head_factor == 1  # Keras has faster forms of its own classes
     arguments = {
         "learning_rate": schedule_of(settings, steps),
-        "weight_decay": settings.weight_decay or None,
+        "weight_decay": settings.weight_decay,
         "global_clipnorm": settings.clip_norm or None,
         "use_ema": settings.ema > 0,
         "ema_momentum": settings.ema,
