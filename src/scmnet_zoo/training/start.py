@@ -6,6 +6,7 @@ import inspect
 import logging
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from scmnet_zoo.weights.registry import find_checkpoint
 
 logger = logging.getLogger(__name__)
 
-# Arguments of the factories that training sets itself, or that a file of weights cannot state.
+# Arguments of the factories that training sets itself.
 NOT_OF_A_RECIPE = {
     "weights",
     "num_classes",
@@ -26,9 +27,9 @@ NOT_OF_A_RECIPE = {
     "include_preprocessing",
     "classifier_activation",
     "auxiliary",  # follows from the recipe's loss
-    "backbone_weights",
     "name",
 }
+START_ONLY = "backbone_weights"  # matters to a fresh network only; files of weights do not state it
 
 
 @contextlib.contextmanager
@@ -125,7 +126,9 @@ def final_network(
 ) -> keras.Model:
     """The like of `training_network` for use: float32, probabilities, no auxiliary heads."""
     with dtype_policy("float32"):
-        return factory_of(network)(weights=weights, num_classes=len(classes), **recipe.arguments)
+        return factory_of(network)(
+            weights=weights, num_classes=len(classes), **_lasting_arguments(recipe)
+        )
 
 
 def transfer(trained: keras.Model, final: keras.Model) -> None:
@@ -141,11 +144,15 @@ def metadata_of(
     """What a file of the trained weights says of itself."""
     return Metadata(
         network=network,
-        arguments=recipe.arguments,
+        arguments=_lasting_arguments(recipe),
         classes=classes,
         normalisation=normalisation_of(model),
         training_size=recipe.size,
     )
+
+
+def _lasting_arguments(recipe: Recipe) -> dict[str, Any]:
+    return {key: value for key, value in recipe.arguments.items() if key != START_ONLY}
 
 
 def normalisation_of(model: keras.Model) -> Normalisation:
