@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 # Two workers: each holds a deep-learning framework, and CI has two cores.
 PYTEST ?= -n 2 --disable-warnings
 # What other backends than TensorFlow run; JAX compiles for minutes what is marked long there.
-PORTABLE := tests/layers tests/models/test_contract.py tests/data tests/losses tests/metrics
+PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metrics tests/training \
+	tests/data/test_augment.py tests/data/test_frames.py tests/data/test_loader.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: example test lint types docs check-backends long clean
