@@ -1,0 +1,34 @@
+import pytest
+
+from scmnet_zoo.benchmark import training
+from scmnet_zoo.benchmark.training import ROUNDS, step_time
+from scmnet_zoo.data import CAMVID
+
+
+def test_the_rounds_of_a_run(monkeypatch):
+    """What is run is the recipe at the size asked for; what is told are seconds a step."""
+    seen = {}
+
+    def fit(network, source, recipe):
+        seen.update(network=network, source=source, recipe=recipe)
+        return [{"seconds": seconds} for seconds in (40.0, 1.0, 3.0, 2.0)]
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(training, "training_network", lambda *arguments: arguments)
+    time = step_time("scmnet", (64, 96), batch_size=3, precision="float32", steps=5)
+    assert time.rounds == (0.2, 0.6, 0.4)
+    assert (time.seconds, time.first) == (0.4, 40.0)
+    key, recipe, classes = seen["network"]
+    assert (key, classes) == ("scmnet", CAMVID.classes)
+    assert recipe is seen["recipe"]
+    assert (recipe.size, recipe.augmentation.crop, recipe.batch_size) == ((64, 96), (64, 96), 3)
+    assert (recipe.epochs, recipe.precision) == (ROUNDS + 1, "float32")
+    assert len(seen["source"].dataset.samples) == 15  # five steps of three
+
+
+@pytest.mark.long
+def test_a_real_step():
+    time = step_time("contextnet", (64, 96), batch_size=2, precision="float32", steps=2)
+    assert len(time.rounds) == ROUNDS
+    assert 0 < time.seconds < time.first
+    assert " on " in time.where
