@@ -3,7 +3,7 @@
 import pytest
 import scenes
 from testing_tools import toy
-from training_tools import RECIPE
+from training_tools import RECIPE, RUN, trained
 
 from scmnet_zoo.data import camvid
 from scmnet_zoo.data.loader import source_of
@@ -26,8 +26,22 @@ def val_frames(folder):
     return source_of(camvid(folder, "val"), RECIPE.size)
 
 
+def _use_toys(monkeypatch):
+    for module in (start, trainer):
+        monkeypatch.setattr(module, "factory_of", lambda network: toy)
+
+
 @pytest.fixture
 def toys(monkeypatch):
     """The toy stands for every network."""
-    for module in (start, trainer):
-        monkeypatch.setattr(module, "factory_of", lambda network: toy)
+    _use_toys(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def finished(folder, tmp_path_factory):
+    """The folder of an undisturbed run; not to be changed."""
+    output = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _use_toys(monkeypatch)
+        trained(folder, output, RUN)
+    return output

@@ -41,7 +41,6 @@ def test_weight_decay_spares_biases_and_batch_norm(kind, head_factor):
 def test_what_decays_in_every_network(key):
     network = NETWORKS[key](num_classes=3)
     optimiser = optimiser_of(_settings(weight_decay=0.1), network, 10, "float32")
-    optimiser.build(network.trainable_variables)
     for variable in network.trainable_variables:
         kernel = len(variable.shape) == 4
         assert optimiser._use_weight_decay(variable) == kernel, variable.path

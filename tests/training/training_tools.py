@@ -10,7 +10,6 @@ from testing_tools import toy
 
 from scmnet_zoo.data.augment import Augmentation
 from scmnet_zoo.training import LossSettings, OptimiserSettings, Recipe, fit, train
-from scmnet_zoo.training.loop import InMemory
 from scmnet_zoo.training.run_folder import TIMING
 
 BACKEND = keras.backend.backend()
@@ -40,6 +39,20 @@ def changed(recipe=RECIPE, **values):
             recipe, **{table: dataclasses.replace(getattr(recipe, table), **inner)}
         )
     return dataclasses.replace(recipe, **values)
+
+
+# A run in a folder: six steps an epoch, the backbone frozen in the first, validation after the
+# first, the second and the last.
+RUN = changed(
+    epochs=4,
+    batch_size=1,
+    validations=2,
+    freeze_epochs=1,
+    loss_auxiliary=0.4,
+    loss_class_weights="log",
+    optimiser_head_factor=2.0,
+    arguments={"dropout": 0.2, "width": 6},
+)
 
 
 def logits(seed=0, **arguments):
@@ -84,24 +97,6 @@ def assert_same_run(output, other):
     assert untimed(metrics(output)) == untimed(metrics(other))
     for name in ("last.safetensors", "best.safetensors"):
         assert hashes(output)[name] == hashes(other)[name], name
-
-
-class CrashError(Exception):
-    """What breaks a run off in a test."""
-
-
-class Crashing(InMemory):
-    """Records that break off once they have been saved so many times."""
-
-    def __init__(self, saves):
-        super().__init__()
-        self.saves = saves
-
-    def save_state(self, variables, standing):
-        super().save_state(variables, standing)
-        self.saves -= 1
-        if not self.saves:
-            raise CrashError
 
 
 def at_step(step, action):

@@ -7,7 +7,7 @@ from scmnet_zoo.training.schedule import schedule_of
 from scmnet_zoo.weights.checkpoint import is_classifier
 
 
-class _HeadRate:
+class HeadRate:
     """Moves the classifier at a learning rate of its own; goes before a Keras optimiser."""
 
     head_factor = 1.0
@@ -23,11 +23,11 @@ class _HeadRate:
         super().update_step(gradient, variable, learning_rate * factor)  # type: ignore[misc]
 
 
-class _HeadRateAdamW(_HeadRate, keras.optimizers.AdamW):
+class HeadRateAdamW(HeadRate, keras.optimizers.AdamW):
     pass
 
 
-class _HeadRateSGD(_HeadRate, keras.optimizers.SGD):
+class HeadRateSGD(HeadRate, keras.optimizers.SGD):
     pass
 
 
@@ -51,9 +51,9 @@ def optimiser_of(
         "ema_momentum": settings.ema,
     }
     if settings.kind == "adamw":
-        chosen = (keras.optimizers.AdamW if plain else _HeadRateAdamW)(**arguments)
+        chosen = (keras.optimizers.AdamW if plain else HeadRateAdamW)(**arguments)
     else:
-        chosen = (keras.optimizers.SGD if plain else _HeadRateSGD)(
+        chosen = (keras.optimizers.SGD if plain else HeadRateSGD)(
             momentum=settings.momentum, **arguments
         )
     if not plain:
