@@ -165,7 +165,7 @@ class RunFolder:
     def save_state(self, variables: list[keras.Variable], standing: Standing) -> None:
         """Write all that it takes to go on."""
         tensors = {
-            name: np.ascontiguousarray(keras.ops.convert_to_numpy(v.value))
+            name: np.asarray(keras.ops.convert_to_numpy(v.value), order="C")  # keeps shape ()
             for name, v in _names(variables).items()
         }
         text = json.dumps(dataclasses.asdict(standing))
