@@ -1,0 +1,204 @@
+"""What a run starts from: weights for the same classes, for others, and none."""
+
+import dataclasses
+import logging
+
+import keras
+import numpy as np
+import pytest
+from testing_tools import arrays, assert_same_weights, randomise, toy
+from training_tools import RECIPE, changed
+
+from scmnet_zoo.data import CAMVID, CITYSCAPES
+from scmnet_zoo.training import final_network, freeze, training_network
+from scmnet_zoo.training.start import (
+    check_arguments,
+    dtype_policy,
+    metadata_of,
+    normalisation_of,
+    transfer,
+    with_arguments_of,
+)
+from scmnet_zoo.weights.checkpoint import write_checkpoint
+
+GIVEN = ("road", "person", "car", "traffic sign")
+WITH_HEADS = changed(loss_auxiliary=0.4)
+
+
+@pytest.fixture
+def written(tmp_path, toys):
+    """A toy with random weights for some classes, and its file."""
+    network = randomise(toy(num_classes=len(GIVEN), auxiliary=True), seed=5)
+    path = tmp_path / "given.safetensors"
+    write_checkpoint(path, network, metadata_of("toy", RECIPE, GIVEN, network))
+    return network, path
+
+
+def _kept(written, classes, caplog, recipe=WITH_HEADS):
+    """The weights of a network for some classes, those given, and the line of the log."""
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "scmnet_zoo.training"):
+        keras.utils.set_random_seed(1)
+        network = training_network("toy", recipe, classes, written[1])
+    assert caplog.records[-1].name == "scmnet_zoo.training.start"
+    return arrays(network), arrays(written[0]), caplog.records[-1].getMessage()
+
+
+@pytest.mark.parametrize(
+    ("classes", "places", "line"),
+    [
+        (GIVEN, (0, 1, 2, 3), "kept: road, person, car, traffic sign; fresh: none"),
+        (
+            ("car", "road", "traffic sign", "person"),
+            (2, 0, 3, 1),
+            "kept: car, road, traffic sign, person; fresh: none",
+        ),
+        (("Road", "sign"), (0, 3), "kept: Road, sign; fresh: none"),
+        (
+            ("sky", "pedestrian", "tree", "road", "cat", "dog"),
+            (None, 1, None, 0, None, None),
+            "kept: pedestrian, road; fresh: sky, tree, cat, dog",
+        ),
+        (("a", "b", "c", "d"), (None,) * 4, "kept: none; fresh: a, b, c, d"),
+    ],
+    ids=["same", "permuted", "fewer", "more", "none"],
+)
+def test_rows_of_the_classifiers(written, caplog, classes, places, line):
+    values, given, logged = _kept(written, classes, caplog)
+    assert logged.endswith(line)
+    assert str(written[1]) in logged
+    for path, value in values.items():
+        if "classifier" not in path:
+            np.testing.assert_array_equal(value, given[path], err_msg=path)
+            continue
+        for new, old in enumerate(places):
+            row = value[..., new]
+            if old is not None:
+                np.testing.assert_array_equal(row, given[path][..., old], err_msg=path)
+            elif path.endswith("bias"):
+                assert row == 0
+            else:
+                assert row.std() > 0.05
+                assert not any(np.array_equal(row, given[path][..., k]) for k in range(4))
+
+
+def test_heads_that_the_weights_lack_start_fresh(tmp_path, toys, caplog):
+    network = randomise(toy(num_classes=4))
+    path = tmp_path / "given.safetensors"
+    write_checkpoint(path, network, metadata_of("toy", RECIPE, GIVEN, network))
+    values, given, _ = _kept((network, path), GIVEN, caplog)
+    assert set(values) - set(given) == {"aux_stem_classifier/kernel", "aux_stem_classifier/bias"}
+    assert np.abs(values["aux_stem_classifier/kernel"]).max() > 0
+    for name, value in given.items():
+        np.testing.assert_array_equal(values[name], value, err_msg=name)
+
+
+def test_without_weights(toys):
+    network = training_network("toy", RECIPE, CAMVID.classes)
+    assert network.output_shape[-1] == 11
+    assert network.get_layer("out").activation is keras.activations.linear
+    assert isinstance(training_network("toy", WITH_HEADS, CAMVID.classes).output, dict)
+    final = final_network("toy", WITH_HEADS, CITYSCAPES.classes)
+    assert final.output_shape[-1] == 19
+    assert final.get_layer("out").activation is keras.activations.softmax
+
+
+def test_what_is_trained_is_transferred(toys):
+    recipe = dataclasses.replace(WITH_HEADS, precision="mixed_bfloat16", arguments={"width": 5})
+    network = randomise(training_network("toy", recipe, CAMVID.classes))
+    assert network.get_layer("stem_conv").compute_dtype == "bfloat16"
+    final = final_network("toy", recipe, CAMVID.classes)
+    assert final.get_layer("stem_conv").compute_dtype == "float32"
+    transfer(network, final)
+    values = arrays(network)
+    for path, value in arrays(final).items():
+        np.testing.assert_array_equal(value, values[path], err_msg=path)
+
+
+def test_facts_of_weights(toys):
+    recipe = dataclasses.replace(RECIPE, arguments={"width": 5})
+    facts = metadata_of("toy", recipe, GIVEN, toy(width=5))
+    assert (facts.network, facts.arguments, facts.classes) == ("toy", {"width": 5}, GIVEN)
+    assert facts.training_size == RECIPE.size
+    assert normalisation_of(toy()) == facts.normalisation
+
+
+# Arguments.
+
+
+def test_arguments_of_the_weights_are_taken_over(tmp_path, toys):
+    network = toy(width=5)
+    path = tmp_path / "narrow.safetensors"
+    recipe = dataclasses.replace(RECIPE, arguments={"width": 5})
+    write_checkpoint(path, network, metadata_of("toy", recipe, CAMVID.classes, network))
+    assert with_arguments_of(RECIPE, "toy", path) == recipe
+    assert with_arguments_of(RECIPE, "toy", None) == RECIPE
+    both = with_arguments_of(dataclasses.replace(RECIPE, arguments={"dropout": 0.1}), "toy", path)
+    assert both.arguments == {"width": 5, "dropout": 0.1}
+    assert_same_weights(training_network("toy", recipe, CAMVID.classes, path), network)
+
+    contrary = dataclasses.replace(RECIPE, arguments={"width": 8})
+    assert with_arguments_of(contrary, "toy", path) == contrary
+    with pytest.raises(ValueError, match=r"Expected width=5, as the weights.*Received: width=8"):
+        training_network("toy", contrary, CAMVID.classes, path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".weights.h5", ".keras"])
+def test_weights_that_do_not_name_their_classes(tmp_path, toys, suffix):
+    path = tmp_path / f"nameless{suffix}"
+    if suffix == ".safetensors":
+        import safetensors.numpy
+
+        safetensors.numpy.save_file(dict(arrays(toy())), path)
+    elif suffix == ".keras":
+        toy().save(path)
+    else:
+        toy().save_weights(path)
+    with pytest.raises(ValueError, match=r"weights that name their classes.*nameless"):
+        with_arguments_of(RECIPE, "toy", path)
+
+
+def test_weights_that_are_not_there(tmp_path, toys):
+    with pytest.raises(ValueError, match=r"existing weight file.*gone\.safetensors"):
+        with_arguments_of(RECIPE, "toy", tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize("key", ["residuals", "num_classes", "weights", "input_shape", "auxiliary"])
+def test_an_unknown_argument_of_the_network(key):
+    recipe = dataclasses.replace(RECIPE, arguments={key: 1})
+    with pytest.raises(ValueError, match=rf"scmnet among dropout, residual\. Received: {key}"):
+        check_arguments("scmnet", recipe)
+    check_arguments("scmnet", dataclasses.replace(RECIPE, arguments={"residual": True}))
+
+
+def test_a_network_without_auxiliary_heads():
+    check_arguments("fastscnn", WITH_HEADS)
+    with pytest.raises(ValueError, match=r"loss\.auxiliary=0\.4. Received: scmnet"):
+        check_arguments("scmnet", WITH_HEADS)
+
+
+# What is set for a while.
+
+
+def test_the_dtype_policy_is_restored():
+    before = keras.config.dtype_policy()
+    with dtype_policy("mixed_bfloat16"):
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    assert keras.config.dtype_policy() == before
+    with pytest.raises(RuntimeError, match="inside"), dtype_policy("mixed_bfloat16"):
+        raise RuntimeError("inside")
+    assert keras.config.dtype_policy() == before
+
+
+def test_frozen_batch_norms_stand_still(toys):
+    network = toy(classifier_activation=None)
+    x = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype("float32")
+    freeze(network, True)
+    before = {path: np.array(value) for path, value in arrays(network).items()}
+    network(x, training=True)
+    after = arrays(network)
+    for path, value in before.items():
+        np.testing.assert_array_equal(after[path], value, err_msg=path)
+    freeze(network, False)
+    network(x, training=True)
+    assert not np.array_equal(arrays(network)["stem_bn/moving_mean"], before["stem_bn/moving_mean"])
