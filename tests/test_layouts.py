@@ -123,7 +123,17 @@ def _recipe(folder, size, epochs):
     return path
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+# One of each kind of label by default: ids, colours of its own, and a table of the user's.
+QUICK = ("cityscapes", "camvid_original", "folder")
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        layout if layout in QUICK else pytest.param(layout, marks=pytest.mark.long)
+        for layout in LAYOUTS
+    ],
+)
 def test_from_the_files_to_the_scores(tmp_path, layout):
     dataset, draw, size, names, truth = LAYOUTS[layout]
     data = draw(tmp_path / "data")
