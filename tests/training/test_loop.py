@@ -76,14 +76,12 @@ def test_the_loss_falls(train_frames, val_frames, caplog):
 
 @long_on_jax
 def test_the_averaged_weights_are_kept(train_frames):
-    """With a momentum of almost 1 the average stays what the weights are after the first step,
-    which with a warm-up does not move them."""
-    before = arrays(logits())
-    recipe = changed(epochs=4, optimiser_ema=0.999999, optimiser_warmup=0.5)
-    network, rows = fitted(train_frames, recipe)
-    kernel = "head_classifier/kernel"
-    np.testing.assert_allclose(arrays(network)[kernel], before[kernel], atol=1e-4)
-    assert rows[-1]["loss"] < 0.95 * rows[0]["loss"]  # although the weights in use moved
+    """The averages take no part in the training, and are what is left after it."""
+    plain, rows = fitted(train_frames, changed(epochs=4, optimiser_ema=0.0))
+    averaged, same = fitted(train_frames, changed(epochs=4, optimiser_ema=0.9))
+    assert [row["loss"] for row in rows] == [row["loss"] for row in same]
+    for path, value in arrays(plain).items():
+        assert np.abs(arrays(averaged)[path] - value).max() > 1e-4, path  # moving statistics too
 
 
 class Snapshots(InMemory):

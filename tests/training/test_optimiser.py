@@ -85,11 +85,9 @@ def test_float16_gradients_are_scaled(precision, kind):
 
 def test_what_settings_of_0_turn_off():
     optimiser = optimiser_of(_settings(), toy(), 10, "float32")
-    assert not optimiser.use_ema
     assert optimiser.weight_decay == 0
     assert optimiser.global_clipnorm is None
-    on = optimiser_of(_settings(ema=0.9, weight_decay=0.1, clip_norm=3.0), toy(), 10, "float32")
-    assert (on.use_ema, on.ema_momentum) == (True, 0.9)
+    on = optimiser_of(_settings(weight_decay=0.1, clip_norm=3.0), toy(), 10, "float32")
     assert (on.weight_decay, on.global_clipnorm) == (0.1, 3.0)
 
 

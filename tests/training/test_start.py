@@ -192,7 +192,7 @@ def test_the_dtype_policy_is_restored():
 
 def test_frozen_batch_norms_stand_still(toys):
     network = toy(classifier_activation=None)
-    x = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype("float32")
+    x = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
     freeze(network, True)
     before = {path: np.array(value) for path, value in arrays(network).items()}
     network(x, training=True)

@@ -135,10 +135,15 @@ class _Run:
         last = self.recipe.freeze_epochs if frozen else self.recipe.epochs
         steps = (last - first) * self.order.steps
         freeze(self.network, frozen)
-        self.model = TrainingModel(
-            self.train.layer, self.network, self.augment, self.loss, first * self.order.steps
-        )
         settings = self.recipe.optimiser
+        self.model = TrainingModel(
+            self.train.layer,
+            self.network,
+            self.augment,
+            self.loss,
+            settings.ema,
+            first * self.order.steps,
+        )
         optimiser = optimiser_of(settings, self.network, steps, self.recipe.precision)
         self.model.compile(optimizer=optimiser, jit_compile=keras.backend.backend() == "jax")
         optimiser.build(self.model.trainable_variables)
@@ -149,6 +154,8 @@ class _Run:
                 self.records.load_state(self.state(optimiser))
             elif first:  # what the phase before has left
                 self.records.load_state(self.model.state())
+                if self.model.averages is not None:
+                    self.model.averages.restart(self.network)
             self._stretch(optimiser, schedule, first, last)
 
     def state(self, optimiser) -> list[keras.Variable]:
@@ -168,10 +175,20 @@ class _Run:
                 steps_per_epoch=self.order.steps - standing.step,
                 initial_epoch=standing.epoch,
                 epochs=standing.epoch + 1 if standing.step else last,
-                callbacks=[_EpochEnd(self, optimiser, schedule, first, last)],
+                callbacks=[_EpochEnd(self, optimiser, schedule, first, last), *self._seeding()],
                 shuffle=False,
                 verbose=0,
             )
+
+    def _seeding(self) -> list[keras.callbacks.Callback]:
+        if keras.backend.backend() != "torch":
+            return []
+        from scmnet_zoo.training._torch import SeedDropout
+
+        def begun():
+            return self.standing.epoch * self.order.steps + self.standing.step
+
+        return [SeedDropout(self.order.seed, begun)]
 
 
 class _EpochEnd(keras.callbacks.Callback):
@@ -215,11 +232,10 @@ class _EpochEnd(keras.callbacks.Callback):
     def _measure(self, row) -> None:
         """Validate the averaged weights, keep them and the state."""
         run = self.run
-        variables = self.model.trainable_variables
+        variables = run.network.weights
         raw = [_copy(v) for v in variables]
-        self.optimiser.finalize_variable_values(variables)
-        for variable in variables:  # on JAX it now shares its buffer, which validation gives up
-            variable.assign(_copy(variable))
+        if self.model.averages is not None:
+            self.model.averages.copy_to(run.network)
         best = False
         if run.validation is not None:
             row.update(run.validation())

@@ -21,7 +21,6 @@ import hashlib
 import io
 import json
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ import tomli_w
 from scmnet_zoo.data.dataset import Dataset
 from scmnet_zoo.environment import session
 from scmnet_zoo.files import whole_file, write_text
-from scmnet_zoo.training.recipe import Recipe, recipe_from, tables_of
+from scmnet_zoo.training.recipe import Recipe, read_recipe, tables_of
 from scmnet_zoo.training.standing import Standing
 
 STATE = "state.safetensors"
@@ -117,7 +116,7 @@ class RunFolder:
                     f"Expected the folder of the same run, or a new one. Received: {self.path}, "
                     f"whose {key} is {before[key]!r}, not {getattr(identity, key)!r}"
                 )
-        old = tables_of(read_run_recipe(self.path))
+        old = tables_of(read_recipe(self.path / "recipe.toml"))
         new = tables_of(identity.recipe)
         changed = [_difference(old, new, key) for key in sorted({*old, *new})]
         if any(changed):
@@ -180,15 +179,6 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path / "metrics.csv", text.getvalue())
-
-
-def read_run_recipe(path: Path) -> Recipe:
-    """The recipe of a run's folder."""
-    file = path / "recipe.toml"
-    try:
-        return recipe_from(tomllib.loads(file.read_text(encoding="utf-8")), str(file))
-    except OSError as error:
-        raise ValueError(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def frames_hash(dataset: Dataset) -> str:
