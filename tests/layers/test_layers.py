@@ -6,7 +6,7 @@ import importlib
 import keras
 import numpy as np
 import pytest
-from testing_tools import assert_same_weights, gradients, randomise, run
+from testing_tools import assert_same_weights, gradients, randomise, relative_error, run
 
 from scmnet_zoo import layers
 from scmnet_zoo.layers.pyramid_pooling import adaptive_average_pool
@@ -246,6 +246,35 @@ def _input_gradient(model, x):
         tape.watch(x)
         loss = tf.reduce_sum(tf.square(model(x)))
     return tape.gradient(loss, x).numpy()
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="other backends compute as Keras does")
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(
+    "arguments",
+    [{"padding": "same"}, {"strides": 2, "padding": "same"}, {"dilation_rate": 2}],
+    ids=str,
+)
+def test_depthwise_in_half_precision_on_the_cpu(arguments, data_format):
+    """PyTorch's CPU computes in float32 what it would compute slowly or wrongly in bfloat16."""
+    shape = (17, 20, 4) if data_format == "channels_last" else (4, 17, 20)
+    x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+    arguments = {**arguments, "data_format": data_format, "bias_initializer": "random_normal"}
+    models = []
+    for policy in ("float32", "mixed_bfloat16"):
+        layer = layers.DepthwiseConv2D(3, activation="relu", dtype=policy, **arguments)
+        inputs = keras.Input(shape)
+        models.append(keras.Model(inputs, layer(inputs)))
+    exact, half = models
+    half.set_weights(exact.get_weights())
+    y = half(x)
+    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+    expected = run(exact, x)
+    actual = keras.ops.convert_to_numpy(keras.ops.cast(y, "float32"))
+    assert relative_error(actual, expected) < 2**-7
+    for a, b in zip(gradients(half, x), gradients(exact, x), strict=True):
+        assert a.dtype == "float32"
+        assert relative_error(a, b) < 2**-6
 
 
 def test_depthwise_refuses_unknown_forms():

@@ -5,18 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import scenes
 from PIL import Image
-from training_tools import RECIPE, RUN, hashes, metrics, trained
+from training_tools import BACKEND, RECIPE, RUN, hashes, long_but_on_torch, metrics, trained
 
 from scmnet_zoo.files import write_text
 from scmnet_zoo.training import trainer
 from scmnet_zoo.weights import read_checkpoint
 
-LONG_ON_JAX = [pytest.mark.long] if keras.backend.backend() == "jax" else []
+long_on_jax = [pytest.mark.long] if BACKEND == "jax" else []
 
 # Writes what a small file may not hold, under a limit that stands for a full disk.
 FULL = """
@@ -39,14 +38,9 @@ def test_a_file_that_finds_no_room(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["metrics.csv"]
 
 
+@long_but_on_torch
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("last.safetensors", marks=pytest.mark.long),
-        pytest.param("curves.png", marks=pytest.mark.long),
-        pytest.param("events.out", marks=LONG_ON_JAX),
-        pytest.param("state.safetensors", marks=pytest.mark.long),
-    ],
+    "name", ["last.safetensors", "curves.png", "events.out", "state.safetensors"]
 )
 def test_a_full_disk(folder, finished, tmp_path, toys, monkeypatch, name):
     """What was there can still be read, and with room the run goes on to the same result."""
@@ -127,7 +121,7 @@ def test_data_that_cannot_be_read(spoilt, tmp_path, toys, monkeypatch, split, sp
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("split", ["train", pytest.param("val", marks=LONG_ON_JAX)])
+@pytest.mark.parametrize("split", ["train", pytest.param("val", marks=long_on_jax)])
 def test_files_that_turn_out_bad_while_training(spoilt, tmp_path, toys, split):
     _unknown_id(spoilt, split)
     with pytest.raises(ValueError, match=rf"{split}_001\.png.*Received: 77$"):

@@ -5,21 +5,20 @@ import math
 import shutil
 import tomllib
 
-import keras
 import numpy as np
 import pytest
 import scenes
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
 from testing_tools import assert_same_weights, run, toy
-from training_tools import RUN, changed, hashes, metrics, trained
+from training_tools import BACKEND, RUN, changed, hashes, metrics, trained
 
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.training import read_recipe, trainer
 from scmnet_zoo.training.recipe import tables_of
 from scmnet_zoo.weights import read_checkpoint
 
-pytestmark = pytest.mark.long if keras.backend.backend() == "jax" else []
+pytestmark = pytest.mark.long if BACKEND == "jax" else []
 
 
 @pytest.fixture

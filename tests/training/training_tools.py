@@ -31,6 +31,11 @@ RECIPE = Recipe(
 )
 
 
+def long_but_on_torch(test):
+    """Marks what fits several times, which only PyTorch does without compiling."""
+    return test if BACKEND == "torch" else pytest.mark.long(test)
+
+
 def changed(recipe=RECIPE, **values):
     """A recipe with other values; `optimiser_...` and `loss_...` go into its tables."""
     for table in ("optimiser", "loss"):

@@ -1,0 +1,126 @@
+"""`scmnet-zoo train`: what it hands to `train`, and how it ends."""
+
+from pathlib import Path
+
+import pytest
+import scenes
+import tomli_w
+from testing_tools import toy
+from typer.testing import CliRunner
+
+from scmnet_zoo import cli, training
+from scmnet_zoo.data.augment import Augmentation
+from scmnet_zoo.training import Recipe, read_recipe, shipped_recipe, start, trainer
+from scmnet_zoo.training.recipe import tables_of
+
+runner = CliRunner()
+SMALL = Recipe((36, 48), 2, 1, Augmentation(crop=(32, 32)))
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(tomli_w.dumps(tables_of(SMALL)))
+    return path
+
+
+@pytest.fixture
+def handed(monkeypatch):
+    """What `train` is called with, in place of training."""
+    calls = []
+    monkeypatch.setattr(training, "train", lambda *arguments: calls.append(arguments))
+    return calls
+
+
+def _train(*arguments):
+    return runner.invoke(cli.app, ["train", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+def _error(result, status=1):
+    """The last line of stderr without its prefix; there is no traceback."""
+    assert result.exit_code == status
+    assert "Traceback" not in result.stderr
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("scmnet-zoo: error: ")
+    return line.removeprefix("scmnet-zoo: error: ")
+
+
+def test_defaults(handed):
+    result = _train("--data", "somewhere")
+    assert result.exit_code == 0, result.stderr
+    network, dataset, data, output, recipe, weights, seed, keep, workers, progress = handed[0]
+    assert (network, dataset, data) == ("scmnet", "camvid", Path("somewhere"))
+    assert output == Path("runs/scmnet_camvid")
+    assert recipe == shipped_recipe("scmnet", "camvid")
+    assert (weights, seed, keep, workers) == (None, 0, None, None)
+    progress(1, 2)
+
+
+def test_options(handed, recipe):
+    result = _train(
+        *("--data", "d", "--network", "contextnet", "--dataset", "cityscapes", "--output", "o"),
+        *("--recipe", recipe, "--weights", "w.safetensors", "--epochs", 5, "--size", "72x96"),
+        *("--batch-size", 3, "--learning-rate", 0.01, "--freeze-epochs", 2, "--seed", 4),
+        *("--set", "loss.dice=0.5", "--set", 'optimiser.kind="sgd"'),
+        *("--keep", "memory", "--workers", 2),
+    )
+    assert result.exit_code == 0, result.stderr
+    network, dataset, data, output, chosen, weights, seed, keep, workers, _ = handed[0]
+    assert (network, dataset, data, output) == ("contextnet", "cityscapes", Path("d"), Path("o"))
+    assert (weights, seed, keep, workers) == ("w.safetensors", 4, "memory", 2)
+    assert (chosen.size, chosen.augmentation.crop) == ((72, 96), (64, 64))
+    assert (chosen.epochs, chosen.batch_size, chosen.freeze_epochs) == (5, 3, 2)
+    assert (chosen.optimiser.learning_rate, chosen.optimiser.kind) == (0.01, "sgd")
+    assert (chosen.loss.dice, chosen.loss.cross_entropy) == (0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--recipe", "gone.toml"], "gone.toml. Received: no such file"),
+        (["--network", "unet"], "unet"),
+        (["--learning-rate", "-1"], "'learning_rate' to be above 0"),
+        (["--freeze-epochs", "1000"], "freeze_epochs below"),
+        (["--set", "stepz=1"], "unknown key 'stepz'"),
+        (["--set", "epochs"], "Expected KEY=VALUE"),
+        (["--keep", "disk"], "one of device, memory, files"),
+    ],
+)
+def test_bad_arguments(tmp_path, arguments, expected):
+    data = scenes.draw(tmp_path / "camvid")
+    result = _train("--data", data, "--output", tmp_path / "run", *arguments)
+    assert expected in _error(result)
+
+
+def test_an_interrupt(monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", interrupted)
+    assert _error(_train("--data", "d"), 130) == "interrupted"
+
+
+def test_a_full_disk(monkeypatch):
+    def full(*arguments):
+        raise OSError("run/metrics.csv: cannot be written: No space left on device")
+
+    monkeypatch.setattr(training, "train", full)
+    message = _error(_train("--data", "d"))
+    assert message == "run/metrics.csv: cannot be written: No space left on device"
+
+
+def test_a_run(tmp_path, recipe, monkeypatch):
+    for module in (start, trainer):
+        monkeypatch.setattr(module, "factory_of", lambda network: toy)
+    data, output = scenes.draw(tmp_path / "camvid"), tmp_path / "run"
+    result = _train("--data", data, "--output", output, "--recipe", recipe)
+    assert result.exit_code == 0, result.stderr
+    assert "6 frames, 2 for validation, 1 epochs" in result.stderr
+    assert "epoch 1/1 loss" in result.stderr
+    assert read_recipe(output / "recipe.toml") == SMALL
+    assert (output / "last.safetensors").is_file()
+    again = _train("--data", data, "--output", output, "--recipe", recipe)
+    assert again.exit_code == 0
+    assert "is complete" in again.stderr
+    other = _train("--data", data, "--output", output, "--recipe", recipe, "--seed", 1)
+    assert "whose seed is 0, not 1" in _error(other)
