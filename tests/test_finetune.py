@@ -49,13 +49,18 @@ def _processor_seconds():
     return used.ru_utime + used.ru_stime
 
 
+def _draw(folder):
+    """The data and its check."""
+    (_, script), (_, commands) = _blocks("The data")
+    (folder / "draw_yard.py").write_text(script)
+    assert "80 frames: 0 errors" in _shell(commands, folder)
+
+
 def test_the_tutorial(tmp_path):
     """Processor time is what is limited: that on the clock depends on what else runs here, and on
     two cores of one's own it is no more than this."""
     started = _processor_seconds()
-    (_, script), (_, commands) = _blocks("The data")
-    (tmp_path / "draw_yard.py").write_text(script)
-    assert "80 frames: 0 errors" in _shell(commands, tmp_path)
+    _draw(tmp_path)
     ((_, recipe),) = _blocks("The recipe")
     (tmp_path / "yard.toml").write_text(recipe)
     ((_, command),) = _blocks("Training")
@@ -72,6 +77,9 @@ def test_the_tutorial(tmp_path):
     for name in re.findall(r"`([\w.]+/?)`", PAGE.read_text().split("| file |")[1].split("##")[0]):
         assert (tmp_path / "runs" / "yard" / name).exists(), name
 
+
+def test_plain_keras(tmp_path):
+    _draw(tmp_path)
     (_, plain), (_, batches) = _blocks("Plain Keras")
     printed = _python(plain, tmp_path)
     assert float(re.search(r"mIoU ([\d.]+)$", printed)[1]) > 80, printed

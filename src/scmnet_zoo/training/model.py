@@ -9,6 +9,7 @@ from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.metrics import SegmentationScores
+from scmnet_zoo.training.averages import Averages
 
 
 class TrainingModel(keras.Model):
@@ -20,9 +21,11 @@ class TrainingModel(keras.Model):
         network: from images 0..255 to logits at the images' size, or a dict of those.
         augment: what is done to the frames.
         loss_function: of labels and logits.
+        momentum: of the averages of the weights, 0 for none.
         first_step: how many steps of the run came before.
 
     Attributes:
+        averages: of the weights; None for none.
         steps_seen: int32, how many steps of the run are done.
         loss_sum: float32, sum of the losses of the epoch's steps; set back by whoever reads it.
         first_bad: int32, the first step whose loss was not finite, counted from 1; 0 for none.
@@ -34,6 +37,7 @@ class TrainingModel(keras.Model):
         network: keras.Model,
         augment: Augment,
         loss_function: keras.losses.Loss,
+        momentum: float = 0.0,
         first_step: int = 0,
     ):
         super().__init__(name="training")
@@ -41,6 +45,7 @@ class TrainingModel(keras.Model):
         self.network = network
         self.augment = augment
         self.loss_function = loss_function
+        self.averages = Averages(network, momentum) if momentum else None
         self.steps_seen = self._counter("steps_seen", first_step)
         self.loss_sum = self._counter("loss_sum", 0, "float32")
         self.first_bad = self._counter("first_bad", 0)
@@ -50,6 +55,8 @@ class TrainingModel(keras.Model):
         return self.add_weight(shape=(), dtype=dtype, initializer=start, trainable=False, name=name)
 
     def call(self, inputs, training=None):
+        if training and self.averages is not None:
+            self.averages.update(self.network)  # what the step before has left
         images, labels = self.augment(*self.source(inputs))
         return {"logits": self.network(images, training=training), "label": labels}
 

@@ -47,8 +47,6 @@ def optimiser_of(
         "learning_rate": schedule_of(settings, steps),
         "weight_decay": settings.weight_decay,
         "global_clipnorm": settings.clip_norm or None,
-        "use_ema": settings.ema > 0,
-        "ema_momentum": settings.ema,
     }
     if settings.kind == "adamw":
         chosen = (keras.optimizers.AdamW if plain else HeadRateAdamW)(**arguments)

@@ -51,7 +51,7 @@ class OptimiserSettings:
         weight_decay: decoupled, on convolution kernels only; biases and batch norms are spared.
         clip_norm: largest global norm of the gradient, 0 for no limit.
         ema: momentum of the moving average of the weights, which is what is measured and kept;
-            0 for none.
+            0 for none; see `scmnet_zoo.training.averages`.
         head_factor: learning rate of the classifier, relative to the others'.
     """
 

@@ -18,6 +18,7 @@ from scmnet_zoo.weights.checkpoint import Checkpoint, Metadata, Normalisation, i
 from scmnet_zoo.weights.registry import find_checkpoint
 
 logger = logging.getLogger(__name__)
+checkpoint_logger = logging.getLogger("scmnet_zoo.weights.checkpoint")
 
 # Arguments of the factories that training sets itself.
 NOT_OF_A_RECIPE = {
@@ -41,6 +42,17 @@ def dtype_policy(name: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def _quiet_loading() -> Iterator[None]:
+    """No word of a classifier that starts fresh: its rows are matched by name afterwards."""
+    level = checkpoint_logger.level
+    checkpoint_logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        checkpoint_logger.setLevel(level)
 
 
 def check_arguments(network: str, recipe: Recipe) -> None:
@@ -104,7 +116,7 @@ def training_network(
         ValueError: weights that do not exist or do not fit.
     """
     auxiliary = {"auxiliary": True} if recipe.loss.auxiliary else {}
-    with dtype_policy(recipe.precision):
+    with dtype_policy(recipe.precision), _quiet_loading():
         model = factory_of(network)(
             weights=weights,
             num_classes=len(classes),
@@ -125,7 +137,7 @@ def final_network(
     weights: str | os.PathLike | None = None,
 ) -> keras.Model:
     """The like of `training_network` for use: float32, probabilities, no auxiliary heads."""
-    with dtype_policy("float32"):
+    with dtype_policy("float32"), _quiet_loading():
         return factory_of(network)(
             weights=weights, num_classes=len(classes), **_lasting_arguments(recipe)
         )
