@@ -10,7 +10,7 @@ from testing_tools import arrays, assert_same_weights, randomise, toy
 from training_tools import RECIPE, changed
 
 from scmnet_zoo.data import CAMVID, CITYSCAPES
-from scmnet_zoo.training import final_network, freeze, training_network
+from scmnet_zoo.training import final_network, freeze, start, training_network
 from scmnet_zoo.training.start import (
     check_arguments,
     dtype_policy,
@@ -124,6 +124,31 @@ def test_facts_of_weights(toys):
 
 
 # Arguments.
+
+
+def test_what_a_backbone_starts_from_is_no_fact_of_the_result(monkeypatch):
+    """It goes to the network that is trained, not to that which is written nor into its file."""
+    calls = []
+
+    def factory(backbone_weights=None, **arguments):
+        calls.append(backbone_weights)
+        return toy(**arguments)
+
+    monkeypatch.setattr(start, "factory_of", lambda network: factory)
+    recipe = dataclasses.replace(RECIPE, arguments={"backbone_weights": "imagenet", "width": 5})
+    check_arguments("deeplabv3plus", dataclasses.replace(recipe, arguments={}))
+    network = training_network("toy", recipe, GIVEN)
+    final = final_network("toy", recipe, GIVEN)
+    assert calls == ["imagenet", None]
+    assert metadata_of("toy", recipe, GIVEN, final).arguments == {"width": 5}
+    transfer(network, final)
+
+
+def test_no_word_of_a_fresh_classifier(written, caplog):
+    """What the reading of weights says of it is not so once rows are matched by name."""
+    with caplog.at_level(logging.INFO, "scmnet_zoo"):
+        training_network("toy", WITH_HEADS, ("car", "sky"), written[1])
+    assert [record.name for record in caplog.records] == ["scmnet_zoo.training.start"]
 
 
 def test_arguments_of_the_weights_are_taken_over(tmp_path, toys):
