@@ -65,7 +65,7 @@ def test_command(data, weights):
     assert "nIoU" not in result.stdout
     assert "protocol A" in " ".join(result.stdout.split())
     assert "(64, 96)" in result.stdout
-    assert "[/bold]" in result.stdout
+    assert "[/bold]" in "".join(result.stdout.split())  # the title may be broken anywhere
 
 
 def test_exported_at_the_size_of_the_image(data, weights, tmp_path):

@@ -19,7 +19,7 @@ from testing_tools import (
 
 from scmnet_zoo import NETWORKS
 from scmnet_zoo.layers.image_input import ImageInput
-from scmnet_zoo.training.trainer import dtype_policy
+from scmnet_zoo.training.start import dtype_policy
 from scmnet_zoo.weights import manifest, read_checkpoint
 from scmnet_zoo.weights.checkpoint import Metadata, load_checkpoint, write_checkpoint
 
