@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers: each holds a deep-learning framework, and CI has two cores.
 PYTEST ?= -n 2 --disable-warnings
 # What other backends than TensorFlow run; JAX compiles for minutes what is marked long there.
-PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metrics tests/training \
+PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metrics \
 	tests/data/test_augment.py tests/data/test_frames.py tests/data/test_loader.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
@@ -28,7 +28,8 @@ docs: $(VENV)/.lint
 	$(BIN)/mkdocs build --quiet --site-dir site
 
 # The references that need PyTorch, the agreement of backends, then the suite, on JAX and PyTorch.
-# Compiling is most of the time on JAX: little is optimised, and nothing is compiled twice.
+# Compiling is most of the time on JAX: little is optimised, and nothing is compiled twice; of
+# training only the runs that are killed, which are among the agreements, are run there.
 check-backends: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/$(VENV)/jax-cache
 check-backends: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0.1
 check-backends: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
@@ -37,7 +38,7 @@ check-backends: $(VENV)/.backends
 	$(BIN)/python -m pytest $(PYTEST) tests/models/test_fast_scnn.py tests/models/test_contextnet.py
 	$(BIN)/python -m pytest $(PYTEST) -m backends
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PYTEST) $(PORTABLE)
-	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) tests/training
 
 long: $(VENV)/.backends
 	$(BIN)/python -m pytest $(PYTEST) -m long
