@@ -50,6 +50,7 @@ class Augment(keras.layers.Layer):
         super().__init__(dtype="float32", **kwargs)
         self.settings = settings
         self.seeds = keras.random.SeedGenerator(seed)
+        self.built = True
 
     def call(self, images, labels):
         images, labels = self._window(ops.cast(images, "float32"), ops.cast(labels, "int32"))

@@ -74,6 +74,7 @@ class DeviceFrames(keras.layers.Layer):
             )
             variable.assign(array)
             setattr(self, name, variable)
+        self.built = True
 
     def call(self, numbers):
         void = (numbers < 0)[:, None, None]

@@ -89,6 +89,10 @@ class OnDevice:
 class HostFrames(keras.layers.Layer):
     """Passes on images (batch, height, width, 3) and labels (batch, height, width)."""
 
+    def __init__(self):
+        super().__init__(dtype="uint8", autocast=False)
+        self.built = True
+
     def call(self, inputs):
         images, labels = inputs
         return images, labels
@@ -99,7 +103,7 @@ class InMemory:
 
     def __init__(self, frames: Frames):
         self.frames, self.dataset = frames, frames.dataset
-        self.layer = HostFrames(dtype="uint8", autocast=False)
+        self.layer = HostFrames()
 
     def get(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = self.frames.labels[numbers]
@@ -118,7 +122,7 @@ class FromFiles:
 
     def __init__(self, dataset: Dataset, size: tuple[int, int], workers: int | None = None):
         self.dataset, self.size = dataset, size
-        self.layer = HostFrames(dtype="uint8", autocast=False)
+        self.layer = HostFrames()
         self._pool = ThreadPoolExecutor(workers or os.cpu_count())
 
     def get(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,6 +32,7 @@ class Averages(keras.layers.Layer):
         self.values = self.add_weight(shape=(count,), dtype="float32", name="values", **start)
         self.steps = self.add_weight(shape=(), dtype="int32", name="steps", **start)
         self.restart(network)
+        self.built = True
 
     def restart(self, network: keras.Model) -> None:
         """Begin anew with the weights as they are."""
