@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 import scenes
 from PIL import Image
-from training_tools import BACKEND, RECIPE, RUN, hashes, long_but_on_torch, metrics, trained
+from training_tools import RECIPE, RUN, hashes, long_but_on_torch, metrics, trained
 
 from scmnet_zoo.files import write_text
 from scmnet_zoo.training import trainer
 from scmnet_zoo.weights import read_checkpoint
-
-long_on_jax = [pytest.mark.long] if BACKEND == "jax" else []
 
 # Writes what a small file may not hold, under a limit that stands for a full disk.
 FULL = """
@@ -121,7 +119,8 @@ def test_data_that_cannot_be_read(spoilt, tmp_path, toys, monkeypatch, split, sp
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("split", ["train", pytest.param("val", marks=long_on_jax)])
+@long_but_on_torch
+@pytest.mark.parametrize("split", ["train", "val"])
 def test_files_that_turn_out_bad_while_training(spoilt, tmp_path, toys, split):
     _unknown_id(spoilt, split)
     with pytest.raises(ValueError, match=rf"{split}_001\.png.*Received: 77$"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 from testing_tools import arrays, assert_same_weights, toy
-from training_tools import RECIPE, changed, fitted, logits, long_on_jax, untimed
+from training_tools import RECIPE, changed, fitted, logits, long_but_on_torch, long_on_jax, untimed
 
 from scmnet_zoo.data import camvid
 from scmnet_zoo.data.augment import Augment, Augmentation
@@ -51,7 +51,7 @@ def test_where_frames_are_kept_does_not_matter(plain, folder, keep):
     assert_same_weights(network, plain[0])
 
 
-@long_on_jax
+@long_but_on_torch
 def test_another_seed_gives_another_result(plain, train_frames):
     network, rows = fitted(train_frames, seed=1)
     assert rows[-1]["loss"] != plain[1][-1]["loss"]
@@ -74,7 +74,7 @@ def test_the_loss_falls(train_frames, val_frames, caplog):
     assert len(lines) == 4
 
 
-@long_on_jax
+@long_but_on_torch
 def test_the_averaged_weights_are_kept(train_frames):
     """The averages take no part in the training, and are what is left after it."""
     plain, rows = fitted(train_frames, changed(epochs=4, optimiser_ema=0.0))
