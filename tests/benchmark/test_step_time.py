@@ -1,5 +1,3 @@
-import pytest
-
 from scmnet_zoo.benchmark import training
 from scmnet_zoo.benchmark.training import ROUNDS, step_time
 from scmnet_zoo.data import CAMVID
@@ -24,11 +22,3 @@ def test_the_rounds_of_a_run(monkeypatch):
     assert (recipe.size, recipe.augmentation.crop, recipe.batch_size) == ((64, 96), (64, 96), 3)
     assert (recipe.epochs, recipe.precision) == (ROUNDS + 1, "float32")
     assert len(seen["source"].dataset.samples) == 15  # five steps of three
-
-
-@pytest.mark.long
-def test_a_real_step():
-    time = step_time("contextnet", (64, 96), batch_size=2, precision="float32", steps=2)
-    assert len(time.rounds) == ROUNDS
-    assert 0 < time.seconds < time.first
-    assert " on " in time.where
