@@ -41,9 +41,10 @@ check-backends: $(VENV)/.backends
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) -k 'not deeplabv3plus'
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) tests/training
 
-# The longest first. What is long of training on other backends has been run on PyTorch.
+# The longest first; of training on PyTorch, where it starts soonest.
 long: $(VENV)/.backends
 	$(BIN)/python -m pytest $(PYTEST) -m long tests/test_finetune.py tests --ignore tests/training
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) -m long tests/training
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Expected Python 3.11 or newer. Received: " + sys.version.split()[0])'
