@@ -37,6 +37,7 @@ def test_rows_and_progress(plain):
     assert rows[0]["learning_rate"] == pytest.approx(0.025)
     assert rows[1]["learning_rate"] == pytest.approx(0, abs=1e-8)
     assert all(row["seconds"] > 0 and math.isfinite(row["loss"]) for row in rows)
+    assert 0 < rows[1]["loss"] < rows[0]["loss"]
     assert list(rows[0]) == ["epoch", "step", "learning_rate", "loss", "seconds"]
     assert [done for done, _ in seen][:6] == [1, 2, 3, 4, 5, 6]
     assert {total for _, total in seen} == {6}
