@@ -7,7 +7,8 @@ import scenes
 from PIL import Image
 
 from scmnet_zoo.data import camvid
-from scmnet_zoo.data.frames import DeviceFrames, Frames
+from scmnet_zoo.data.frames import Frames
+from scmnet_zoo.data.loader import DeviceFrames
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail, one_line
 from scmnet_zoo.cli._sizes import parse_size
 
@@ -97,7 +96,6 @@ def pack(
     reader_of(dataset)
     splits = split or [each for each in splits_of(dataset, data) if is_there(dataset, data, each)]
     opened = [open_dataset(dataset, data, each) for each in splits or SPLITS[:1]]
-    start_keras()
     with _bar("Packing") as progress:
         write_pack(opened, sides, output, progress)
     frames = sum(len(each.samples) for each in opened)

@@ -1,15 +1,12 @@
-"""A dataset decoded into memory at one size, and its frames on the accelerator."""
+"""Frames brought to one size: one by one, or a whole dataset in memory."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
-from keras import ops
 from PIL import Image
 
 from scmnet_zoo.data.dataset import Dataset, Pair, Sample
-from scmnet_zoo.data.labels import VOID
 
 SAME_ASPECT = 0.01  # by how much the aspect ratios of image and label may differ
 
@@ -46,42 +43,6 @@ class Frames:
 
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             list(pool.map(fill, enumerate(dataset.samples)))
-
-
-class DeviceFrames(keras.layers.Layer):
-    """Frames kept in the accelerator's memory, given out by number.
-
-    A step then needs a few numbers from the host instead of megabytes of pixels, which copying
-    and sending can take longer than the step itself. For datasets that fit: CamVid's 367 training
-    frames at 960x720 take 1.0 GB.
-
-    Input: int32 frame numbers (batch,); one below 0 stands for a frame whose pixels are all void.
-
-    Output: uint8 images (batch, height, width, 3) and labels (batch, height, width).
-    """
-
-    def __init__(self, frames: Frames, **kwargs):
-        super().__init__(**kwargs)
-        for name in ("images", "labels"):
-            array = getattr(frames, name)
-            variable = self.add_weight(
-                shape=array.shape,
-                dtype="uint8",
-                initializer="zeros",
-                trainable=False,
-                autocast=False,
-                name=name,
-            )
-            variable.assign(array)
-            setattr(self, name, variable)
-        self.built = True
-
-    def call(self, numbers):
-        void = (numbers < 0)[:, None, None]
-        numbers = ops.maximum(numbers, 0)
-        labels = ops.take(self.labels, numbers, axis=0)
-        labels = ops.where(void, ops.cast(VOID, "uint8"), labels)
-        return ops.take(self.images, numbers, axis=0), labels
 
 
 def read_frame(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Pair:

@@ -24,6 +24,7 @@ import numpy as np
 
 from scmnet_zoo.data._threads import in_threads
 from scmnet_zoo.data.dataset import Dataset, Pair, Sample
+from scmnet_zoo.data.frames import read_frame
 from scmnet_zoo.data.labels import VOID, Label, LabelSpace
 from scmnet_zoo.files import whole_file
 
@@ -81,9 +82,6 @@ def _write(
     workers: int | None,
     stop: threading.Event,
 ) -> None:
-    # Here, as it imports Keras, which reading a pack can do without.
-    from scmnet_zoo.data.frames import read_frame
-
     total = sum(len(dataset.samples) for dataset in datasets)
     with _new_hdf5(part) as (file, sink):
         file.attrs["format"] = FORMAT
