@@ -1,9 +1,8 @@
 """`scmnet-zoo train`: train or fine-tune a network on a dataset by a recipe."""
 
-import dataclasses
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,9 +18,6 @@ from rich.progress import (
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._sizes import parse_size
-
-if TYPE_CHECKING:
-    from scmnet_zoo.training.recipe import Recipe
 
 
 def command(
@@ -76,8 +72,14 @@ def command(
     chosen = shipped_recipe(network, dataset) if recipe is None else find_recipe(recipe)
     if size is not None:
         chosen = with_size(chosen, parse_size(size))
-    chosen = _changed(chosen, epochs, batch_size, learning_rate, freeze_epochs)
-    chosen = with_overrides(chosen, change or [])
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "freeze_epochs": freeze_epochs,
+        "optimiser.learning_rate": learning_rate,
+    }
+    lines = [f"{key}={value}" for key, value in given.items() if value is not None]
+    chosen = with_overrides(chosen, [*lines, *(change or [])])
     console = Console(stderr=True)
     logger = logging.getLogger("scmnet_zoo")
     handler = RichHandler(console=console, show_path=False, show_level=False)
@@ -100,26 +102,6 @@ def command(
             )
     finally:
         logger.removeHandler(handler)
-
-
-def _changed(
-    recipe: "Recipe",
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    freeze_epochs: int | None,
-) -> "Recipe":
-    """A recipe with what was given in place of its own."""
-    optimiser = recipe.optimiser
-    if learning_rate is not None:
-        optimiser = dataclasses.replace(optimiser, learning_rate=learning_rate)
-    return dataclasses.replace(
-        recipe,
-        epochs=recipe.epochs if epochs is None else epochs,
-        batch_size=recipe.batch_size if batch_size is None else batch_size,
-        freeze_epochs=recipe.freeze_epochs if freeze_epochs is None else freeze_epochs,
-        optimiser=optimiser,
-    )
 
 
 def _progress(console: Console) -> Progress:

@@ -42,9 +42,8 @@ def train(
 ) -> keras.Model:
     """Train a network on a dataset's train split, validating on its val split.
 
-    A run that was broken off, however, goes on from its last saved epoch when it is started again
-    with the same arguments, and ends with the result of an undisturbed one on the same backend
-    and machine.
+    A run that was broken off goes on from its last saved state when it is started again with the
+    same arguments, and ends with the result of an undisturbed one on the same backend and machine.
 
     Args:
         network: key of the network, e.g. `"scmnet"`.
@@ -65,8 +64,8 @@ def train(
 
     Raises:
         ValueError: an unknown network or dataset, arguments that the network does not take,
-            weights that do not fit, data that cannot be read, a folder of another run, or a loss
-            that is not finite.
+            weights that do not fit, data that cannot be read, a folder of another run or of one
+            that is going on, or a loss that is not finite.
         OSError: the folder cannot be written to.
         KeyboardInterrupt: after Ctrl-C, with the state saved.
     """
