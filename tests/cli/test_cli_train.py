@@ -1,5 +1,6 @@
 """`scmnet-zoo train`: what it hands to `train`, and how it ends."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,16 @@ def test_options(handed, recipe):
     assert (chosen.epochs, chosen.batch_size, chosen.freeze_epochs) == (5, 3, 2)
     assert (chosen.optimiser.learning_rate, chosen.optimiser.kind) == (0.01, "sgd")
     assert (chosen.loss.dice, chosen.loss.cross_entropy) == (0.5, 1.0)
+
+
+def test_options_are_checked_together(handed, tmp_path):
+    """Fewer epochs than the recipe freezes, and none frozen."""
+    path = tmp_path / "frozen.toml"
+    path.write_text(tomli_w.dumps(tables_of(replace(SMALL, epochs=4, freeze_epochs=2))))
+    assert "freeze_epochs below" in _error(_train("--data", "d", "--recipe", path, "--epochs", 2))
+    result = _train(*("--data", "d", "--recipe", path, "--epochs", 2, "--set", "freeze_epochs=0"))
+    assert result.exit_code == 0, result.stderr
+    assert (handed[0][4].epochs, handed[0][4].freeze_epochs) == (2, 0)
 
 
 @pytest.mark.parametrize(

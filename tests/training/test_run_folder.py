@@ -3,7 +3,10 @@
 import json
 import math
 import shutil
+import subprocess
+import sys
 import tomllib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from training_tools import BACKEND, RUN, changed, hashes, metrics, trained
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.training import read_recipe, trainer
 from scmnet_zoo.training.recipe import tables_of
+from scmnet_zoo.training.results import Results
 from scmnet_zoo.weights import read_checkpoint
 
 pytestmark = pytest.mark.long if BACKEND == "jax" else []
@@ -46,6 +50,7 @@ def test_all_files_are_there(finished):
     events = {name for name in names if name.startswith("tensorboard/")}
     assert len(events) == 3
     assert names - events == {
+        ".lock",
         "recipe.toml",
         "run.json",
         "metrics.csv",
@@ -215,8 +220,53 @@ def test_a_run_broken_off_before_it_said_what_it_is(folder, tmp_path, toys, monk
         (tmp_path / name).write_text("half of")
     with pytest.raises(ZeroDivisionError):
         trained(folder, tmp_path, RUN)
-    assert {path.name for path in tmp_path.iterdir()} == {"samples", "recipe.toml", "run.json"}
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {".lock", "samples", "recipe.toml", "run.json"}
     assert read_recipe(tmp_path / "recipe.toml") == RUN
+
+
+def test_a_start_without_a_result_binds_to_nothing(folder, tmp_path, toys, monkeypatch):
+    """Such as one that failed on a label: the mended data are other data."""
+    data = shutil.copytree(folder, tmp_path / "data")
+    label = next((data / "labels").glob("train_*.png"))
+    content = label.read_bytes()
+    label.write_bytes(content[:50])
+    with pytest.raises(ValueError, match=rf"{label.name}: cannot be read"):
+        trained(data, tmp_path / "run", RUN)
+    label.write_bytes(content)
+    monkeypatch.setattr(trainer, "fit", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trained(data, tmp_path / "run", changed(RUN, epochs=5), seed=3)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["seed"] == 3
+    assert read_recipe(tmp_path / "run" / "recipe.toml").epochs == 5
+
+
+HOLD = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_folder_that_another_process_writes_to(copy, folder, toys):
+    arguments = [sys.executable, "-c", HOLD, copy / ".lock"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        before = hashes(copy)
+        with pytest.raises(ValueError, match=rf"no run is writing to\. Received: {copy}$"):
+            trained(folder, copy, RUN)
+        assert hashes(copy) == before
+        other.kill()
+    trained(folder, copy, RUN)  # what a process held that was killed is free
+
+
+def test_frames_of_a_loss_that_is_not_finite(copy):
+    results = Results(SimpleNamespace(path=copy), None, None, None)
+    assert results.not_finite(7, ["a", "b/c"]) == f"its frames are listed in {copy}/not_finite.txt"
+    assert (copy / "not_finite.txt").read_text() == "step 7\na\nb/c\n"
 
 
 def test_unfinished_files_are_removed(copy, folder, toys):

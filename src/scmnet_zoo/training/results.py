@@ -12,7 +12,7 @@ from scmnet_zoo.data.frames import read_frame
 from scmnet_zoo.data.loader import Source
 from scmnet_zoo.files import whole_file, write_text
 from scmnet_zoo.training import pictures
-from scmnet_zoo.training.run_folder import RunFolder
+from scmnet_zoo.training.run_folder import LAST, RunFolder
 from scmnet_zoo.training.standing import Standing
 from scmnet_zoo.training.start import transfer
 from scmnet_zoo.training.validation import Validation
@@ -48,7 +48,7 @@ class Results:
     def keep(self, standing: Standing, best: bool, validation: Validation | None) -> None:
         path = self.folder.path
         transfer(self.network, self.final)
-        write_checkpoint(path / "last.safetensors", self.final, self.metadata)
+        write_checkpoint(path / LAST, self.final, self.metadata)
         if best:
             write_checkpoint(path / "best.safetensors", self.final, self.metadata)
         self.folder.write_metrics(standing.rows)

@@ -10,6 +10,7 @@
     last.safetensors     weights of the last validated epoch (averaged, where the recipe says so)
     best.safetensors     weights of the best one by validation mIoU
     state.safetensors    all that it takes to go on
+    .lock                held while a run writes here
 
 Every file is written whole or not at all, so that whatever interrupts a run leaves the state
 before.
@@ -30,6 +31,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 import tomli_w
+from filelock import FileLock, Timeout
 
 from scmnet_zoo.data.dataset import Dataset
 from scmnet_zoo.environment import session
@@ -37,9 +39,10 @@ from scmnet_zoo.files import whole_file, write_text
 from scmnet_zoo.training.recipe import Recipe, read_recipe, tables_of
 from scmnet_zoo.training.standing import Standing
 
-STATE = "state.safetensors"
+STATE, LAST, LOCK = "state.safetensors", "last.safetensors", ".lock"
 STATE_KEY = "scmnet_zoo_state"
 PARTS = ".*.part*"  # files that `whole_file` has not finished
+BEGUN = (LOCK, "samples", "recipe.toml", "run.json", "not_finite.txt")
 TIMING = ("seconds",)  # columns that differ between runs that are otherwise alike
 
 
@@ -65,14 +68,17 @@ class Identity:
 
 
 class RunFolder:
-    """Opens a run's folder, a new one or that of the same run.
+    """Opens a run's folder, a new one or that of the same run, and holds it until closed.
+
+    What a start has left that came to no result is written anew.
 
     Args:
         path: the folder; it is made where it is missing.
         identity: what the run is.
 
     Raises:
-        ValueError: the folder holds another run, with what differs, or other files.
+        ValueError: the folder holds another run, with what differs, or other files, or a run is
+            writing to it.
         OSError: it cannot be written to.
     """
 
@@ -80,7 +86,8 @@ class RunFolder:
         self.path = Path(path)
         self.identity = identity
         sessions = []
-        if (self.path / "run.json").is_file():
+        results = any((self.path / name).is_file() for name in (STATE, LAST))
+        if (self.path / "run.json").is_file() and results:
             sessions = self._check_same(identity)
         elif self.path.exists() and not self.path.is_dir():
             raise ValueError(f"Expected a folder for the run. Received: {self.path}, a file")
@@ -93,12 +100,26 @@ class RunFolder:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"{self.path}: cannot be made: {error.strerror}") from error
+        self._hold()
         for part in (*self.path.glob(PARTS), *self.path.glob(f"*/{PARTS}")):  # after SIGKILL
             part.unlink()
         write_text(self.path / "recipe.toml", tomli_w.dumps(tables_of(identity.recipe)))
         facts = {key: getattr(identity, key) for key in _fields()}
         text = json.dumps({**facts, "sessions": [*sessions, session()]}, indent=2)
         write_text(self.path / "run.json", f"{text}\n")
+
+    def _hold(self) -> None:
+        self._lock = FileLock(self.path / LOCK, timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise ValueError(
+                f"Expected a folder that no run is writing to. Received: {self.path}"
+            ) from error
+
+    def close(self) -> None:
+        """Let others write to the folder."""
+        self._lock.release()
 
     def _check_same(self, identity: Identity) -> list[dict]:
         """The sessions so far of a folder that holds the same run."""
@@ -191,8 +212,8 @@ def frames_hash(dataset: Dataset) -> str:
 
 
 def _begun(path: Path) -> bool:
-    """Whether a file is one that a run writes before the one that says what it is."""
-    return path.name in ("samples", "recipe.toml") or path.match(PARTS)
+    """Whether a file is one that a run writes before its first result."""
+    return path.name in BEGUN or path.match(PARTS)
 
 
 def _fields() -> list[str]:

@@ -1,5 +1,6 @@
 """A training run: a network, a dataset, a recipe, and a folder for what comes out."""
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -15,7 +16,7 @@ from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.loop import fit
 from scmnet_zoo.training.recipe import Recipe, shipped_recipe
 from scmnet_zoo.training.results import Results
-from scmnet_zoo.training.run_folder import Identity, RunFolder, frames_hash
+from scmnet_zoo.training.run_folder import LAST, Identity, RunFolder, frames_hash
 from scmnet_zoo.training.start import (
     check_arguments,
     final_network,
@@ -76,26 +77,24 @@ def train(
     splits = {split: open_dataset(dataset, data, split) for split in ("train", "val")}
     classes = splits["train"].space.classes
     final = final_network(network, recipe, classes, weights)
-    folder = RunFolder(output, _identity(network, weights, splits, seed, recipe))
-    if folder.standing().epoch < recipe.epochs:
-        sources = {
-            split: source_of(frames, recipe.size, keep, workers) for split, frames in splits.items()
-        }
-        keras.utils.set_random_seed(seed)
-        model = training_network(network, recipe, classes, weights)
-        results = Results(folder, model, final, metadata_of(network, recipe, classes, final))
-        logger.info(
-            "%s on %s: %d frames, %d for validation, %d epochs into %s",
-            network,
-            dataset,
-            len(splits["train"].samples),
-            len(splits["val"].samples),
-            recipe.epochs,
-            folder.path,
-        )
-        fit(model, sources["train"], recipe, seed, sources["val"], results, progress)
-    logger.info("the run in %s is complete", folder.path)
-    trained = read_checkpoint(folder.path / "last.safetensors", network)
+    identity = _identity(network, weights, splits, seed, recipe)
+    with contextlib.closing(RunFolder(output, identity)) as folder:
+        if folder.standing().epoch < recipe.epochs:
+            sources = {
+                split: source_of(frames, recipe.size, keep, workers)
+                for split, frames in splits.items()
+            }
+            keras.utils.set_random_seed(seed)
+            model = training_network(network, recipe, classes, weights)
+            results = Results(folder, model, final, metadata_of(network, recipe, classes, final))
+            counts = [len(frames.samples) for frames in splits.values()]
+            logger.info(
+                "%s on %s: %d frames, %d for validation, %d epochs into %s",
+                *(network, dataset, *counts, recipe.epochs, folder.path),
+            )
+            fit(model, sources["train"], recipe, seed, sources["val"], results, progress)
+        logger.info("the run in %s is complete", folder.path)
+        trained = read_checkpoint(folder.path / LAST, network)
     load_checkpoint(final, trained, lambda classes: final)
     return final
 
