@@ -6,6 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+class NotWritten(OSError):  # noqa: N818
+    """A file could not be written; the message is a line that names it."""
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """A name to write to; it becomes `path` once that is done, and is gone after an error.
@@ -13,7 +17,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     What was at `path` stays until then. The content is on the disk before the name changes.
 
     Raises:
-        OSError: it cannot be written; one line that names the file.
+        NotWritten: it, or a file within the block, cannot be written; one line that names it.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -22,9 +26,11 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
+    except NotWritten:
+        raise
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OSError(f"{path}: cannot be written: {reason}") from error
+        raise NotWritten(f"{path}: cannot be written: {reason}") from error
     finally:
         part.unlink(missing_ok=True)
 

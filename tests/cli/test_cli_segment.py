@@ -191,7 +191,7 @@ def test_a_full_disk_ends_the_run(tmp_path, network, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full)
     line = _assert_one_line(_segment(*photos, "--output", tmp_path / "out"))
-    assert line == f"{tmp_path / 'out'}: cannot be written to: No space left on device"
+    assert line == f"{tmp_path / 'out' / 'a_mask.png'}: cannot be written: No space left on device"
     assert _files(tmp_path / "out") == []
 
 
