@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class NotWritten(OSError):  # noqa: N818
+class WriteError(OSError):
     """A file could not be written; the message is a line that names it."""
 
 
@@ -17,7 +17,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     What was at `path` stays until then. The content is on the disk before the name changes.
 
     Raises:
-        NotWritten: it, or a file within the block, cannot be written; one line that names it.
+        WriteError: it, or a file within the block, cannot be written; one line that names it.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -26,11 +26,11 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
-    except NotWritten:
+    except WriteError:
         raise
     except OSError as error:
         reason = error.strerror or str(error)
-        raise NotWritten(f"{path}: cannot be written: {reason}") from error
+        raise WriteError(f"{path}: cannot be written: {reason}") from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -7,16 +7,9 @@ import scenes
 from PIL import Image
 
 from scmnet_zoo.data import BDD100K, VOID, open_dataset, write_pack
-from scmnet_zoo.data.check import (
-    KINDS,
-    LEAST_BORDERS,
-    SOFT_SHARE,
-    Problem,
-    Report,
-    check,
-    plot_shares,
-    soft_borders,
-)
+from scmnet_zoo.data.blur import LEAST_BORDERS, SOFT_SHARE, soft_borders
+from scmnet_zoo.data.check import check
+from scmnet_zoo.data.report import KINDS, Problem, Report, plot_shares
 
 BILINEAR, NEAREST = Image.Resampling.BILINEAR, Image.Resampling.NEAREST
 

@@ -44,7 +44,7 @@ def check(
     Errors are faults of the data, and end with status 1; notes may be as they should be.
     """
     from scmnet_zoo.data.check import check as look_through
-    from scmnet_zoo.data.check import plot_shares
+    from scmnet_zoo.data.report import plot_shares
 
     with _quiet(), _bar("Reading") as progress:
         report = look_through(dataset, data, split or None, progress)

@@ -4,21 +4,20 @@ import contextlib
 import hashlib
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from scmnet_zoo.data import open_dataset, reader_of
 from scmnet_zoo.data._threads import in_threads
+from scmnet_zoo.data.blur import blurred
 from scmnet_zoo.data.dataset import Dataset, FileReader, Sample, open_image
-from scmnet_zoo.data.labels import LABEL_SPACES, VOID, LabelSpace, match_classes
+from scmnet_zoo.data.frames import same_aspect
+from scmnet_zoo.data.labels import LABEL_SPACES, VOID, match_classes
 from scmnet_zoo.data.masks import (
-    ColourMasks,
     IndexMasks,
     Masks,
     MixedMasks,
@@ -26,105 +25,13 @@ from scmnet_zoo.data.masks import (
     training_ids,
 )
 from scmnet_zoo.data.pairs import SPLITS, Listing, is_there, listing, splits_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-# What is wrong, in the order of the report, and what the line says that counts the rest.
-ERRORS = {
-    "split": "splits that cannot be opened",
-    "encoding": "splits with ids of another kind",
-    "pair": "images or labels without the other",
-    "unreadable": "files that cannot be read",
-    "ids": "labels with unknown ids",
-    "blurred": "labels that are blurred",
-    "size": "labels of another aspect ratio than their image",
-    "leak": "images that are in two splits",
-}
-NOTES = {
-    "no split": "splits that are not there",
-    "scale": "labels of another size than their image, in the same aspect ratio",
-    "void": "labels that are void throughout",
-    "absent": "splits without a class",
-    "repeat": "images that are in a split twice",
-    "similar": "images that are nearly the same in two splits",
-}
-KINDS = ERRORS | NOTES
-
-# A border between two classes is soft where it passes through values in between. Of hand-drawn
-# labels few borders are: of CamVid's 701 less than 0.08. After a bilinear resize most are.
-SOFT_SHARE = 0.25
-LEAST_BORDERS = 20  # of which there have to be so many before their share says something
-WIDEST_BORDER = 4  # pixels in between
-LINES = 200  # of a label, rows and columns, that are searched for borders
-MANY_COLOURS = 32  # unknown ones: so many are no slip of a pen
+from scmnet_zoo.data.report import KINDS, Problem, Report
 
 # What reading a damaged file may raise.
 FAULTS = (ValueError, OSError, MemoryError)
 
 THUMBNAIL = 16  # pixels, the side of the grey square by which similar images are found
 SIMILAR = 0.5  # grey levels by which squares of similar images differ on average
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One finding.
-
-    Attributes:
-        kind: one of `ERRORS` or of `NOTES`.
-        file: what it is about; a folder where it is about a split.
-        message: a line that names the file.
-    """
-
-    kind: str
-    file: Path
-    message: str
-
-    @property
-    def is_error(self) -> bool:
-        return self.kind in ERRORS
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `check` found.
-
-    Attributes:
-        dataset: the name of the dataset.
-        space: its classes; None where no split could be opened.
-        frames: how many frames each split has.
-        shares: by split the share of each class among the pixels that are not void, float64
-            (classes,); zeros where no label could be read.
-        void: by split the share of void among all pixels.
-        problems: the findings, errors first, in the order of `KINDS`.
-    """
-
-    dataset: str
-    space: LabelSpace | None
-    frames: Mapping[str, int]
-    shares: Mapping[str, np.ndarray]
-    void: Mapping[str, float]
-    problems: tuple[Problem, ...]
-
-    @property
-    def errors(self) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if problem.is_error)
-
-    @property
-    def notes(self) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if not problem.is_error)
-
-    def lines(self, most: int) -> Iterator[str]:
-        """The findings in words, of each kind at most so many and then a count of the others."""
-        counts = Counter(problem.kind for problem in self.problems)
-        told: Counter[str] = Counter()
-        for problem in self.problems:
-            level = "error" if problem.is_error else "note"
-            told[problem.kind] += 1
-            if told[problem.kind] <= most:
-                yield f"{level}: {problem.message}"
-            elif told[problem.kind] == counts[problem.kind]:
-                yield f"{level}: and {counts[problem.kind] - most} more {KINDS[problem.kind]}"
 
 
 def check(
@@ -186,74 +93,6 @@ def check(
         void,
         tuple(sorted(problems, key=lambda problem: order.index(problem.kind))),
     )
-
-
-def plot_shares(report: Report) -> "Figure":
-    """A picture of the classes' shares in each split, on a logarithmic axis.
-
-    Raises:
-        ValueError: the report is of a dataset of which no split could be opened.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    if report.space is None:
-        raise ValueError(f"Expected a report with shares. Received: none of {report.dataset}")
-    classes, splits = report.space.classes, list(report.shares)
-    figure = Figure(figsize=(8, 1.5 + 0.35 * len(classes)), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    height = 0.8 / len(splits)
-    for number, split in enumerate(splits):
-        shares = 100 * report.shares[split]
-        places = np.arange(len(classes)) + (number - (len(splits) - 1) / 2) * height
-        axes.barh(places[shares > 0], shares[shares > 0], height, label=split)
-    axes.set_xscale("log")
-    found = [share for shares in report.shares.values() for share in shares if share > 0]
-    axes.set_xlim(50 * min(found, default=0.01), 100)  # from half of the smallest
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_yticks(np.arange(len(classes)), classes)
-    axes.invert_yaxis()
-    axes.set_xlabel("share of the pixels that are not void, %")
-    axes.set_title(f"{report.dataset}: classes")
-    axes.legend()
-    return figure
-
-
-def soft_borders(values: np.ndarray) -> tuple[int, int]:
-    """Count the borders in a label that pass through values in between, and all borders.
-
-    A border lies in a row or a column between two pairs of equal pixels. It counts where the two
-    sides differ by at least 2, so that there could be something in between, and where it is at
-    most `WIDEST_BORDER` pixels wide; it is soft where these rise or fall from one side to the
-    other. In large labels some rows and columns stand for all.
-
-    Args:
-        values: what the file holds, uint8 (height, width) or (height, width, channels).
-    """
-    values = values.reshape(*values.shape[:2], -1)
-    soft = total = 0
-    for lines in (values, values.swapaxes(0, 1)):
-        lines = lines[:: max(1, len(lines) // LINES)].astype(np.int16)
-        same = (lines[:, 1:] == lines[:, :-1]).all(-1)
-        all_rows, all_ends = np.nonzero(same[:, :-1] & ~same[:, 1:])  # of pairs of equal pixels
-        all_ends += 1
-        for width in range(WIDEST_BORDER + 1):
-            within = all_ends + width + 2 < lines.shape[1]
-            rows, ends = all_rows[within], all_ends[within]
-            left, right = lines[rows, ends], lines[rows, ends + width + 1]
-            low, high = np.minimum(left, right), np.maximum(left, right)
-            found = (lines[rows, ends + width + 2] == right).all(-1) & (high - low >= 2).any(-1)
-            before, rising = left, right >= left
-            for offset in range(1, width + 1):
-                between = lines[rows, ends + offset]
-                found &= ((low <= between) & (between <= high)).all(-1)
-                found &= (between != left).any(-1) & (between != right).any(-1)
-                found &= np.where(rising, between >= before, between <= before).all(-1)
-                before = between
-            total += int(found.sum())
-            soft += int(found.sum()) if width else 0
-    return soft, total
 
 
 @dataclass(frozen=True)
@@ -357,8 +196,8 @@ def _look(dataset: Dataset, sample: Sample) -> _Frame:
             problems = faults + more or problems
         else:
             values = _values(open_image(sample.label))
-        if values is not None and (blurred := _blurred(values, masks, ids is None, sample.label)):
-            problems = [each for each in problems if each.kind != "ids"] + [blurred]
+        if values is not None and (found := blurred(values, masks, ids is None, sample.label)):
+            problems = [each for each in problems if each.kind != "ids"] + [found]
     if image is not None and values is not None:
         problems += _sizes(sample, image, values)
     counts = np.zeros(VOID + 1, np.int64)
@@ -403,31 +242,6 @@ def _values(mask: Image.Image) -> np.ndarray:
     return np.asarray(mask if mask.mode in ("L", "P") else mask.convert("RGB"))
 
 
-def _blurred(values: np.ndarray, masks: Masks, faulty: bool, path: Path) -> Problem | None:
-    """Whether a label was resized bilinearly, or as a JPEG."""
-    colours = masks.colours if isinstance(masks, MixedMasks) else masks
-    if values.ndim == 3 and not isinstance(colours, ColourMasks):  # no label of this dataset
-        return None
-    soft, total = soft_borders(values)
-    if total >= LEAST_BORDERS and soft >= SOFT_SHARE * total:
-        message = (
-            f"{path}: blurred, as by a bilinear resize ({soft / total:.0%} of its borders pass "
-            "through values in between). Expected nearest neighbour"
-        )
-        return Problem("blurred", path, message)
-    if faulty and values.ndim == 3 and isinstance(colours, ColourMasks):
-        codes = np.unique(values.reshape(-1, 3).astype(np.int32) @ (1 << 16, 1 << 8, 1))
-        known = {(red << 16) + (green << 8) + blue for red, green, blue in colours.ids}
-        unknown = len(set(codes.tolist()) - known)
-        if unknown >= MANY_COLOURS:
-            message = (
-                f"{path}: {unknown} colours of no class, as after a smooth resize or from a JPEG. "
-                "Expected nearest neighbour and PNG"
-            )
-            return Problem("blurred", path, message)
-    return None
-
-
 def _message(path: Path, error: BaseException) -> str:
     """An error as a line that names the file."""
     text = " ".join((str(error) or type(error).__name__).split())
@@ -435,18 +249,12 @@ def _message(path: Path, error: BaseException) -> str:
 
 
 def _sizes(sample: Sample, image: np.ndarray, label: np.ndarray) -> list[Problem]:
-    """Whether an image and its label have one size, or at least one aspect ratio.
-
-    The sides of one aspect ratio differ by less than a pixel from what they should be.
-    """
+    """Whether an image and its label have one size, or at least one aspect ratio."""
     if image.shape[:2] == label.shape[:2]:
         return []
-    (height, width), (tall, wide) = image.shape[:2], label.shape[:2]
-    difference = abs(height * wide - width * tall)
-    same = difference < min(max(height, tall), max(width, wide))
     words = f"{label.shape[1]}x{label.shape[0]}", f"{image.shape[1]}x{image.shape[0]}"
     message = f"{sample.label}: a label of {words[0]} for the image {sample.image} of {words[1]}"
-    if same:
+    if same_aspect(image.shape[:2], label.shape[:2]):
         return [Problem("scale", sample.label, message)]
     return [Problem("size", sample.label, f"{message}: another aspect ratio")]
 

@@ -8,8 +8,6 @@ from PIL import Image
 
 from scmnet_zoo.data.dataset import Dataset, Pair, Sample
 
-SAME_ASPECT = 0.01  # by how much the aspect ratios of image and label may differ
-
 
 class Frames:
     """All frames of a dataset in memory, brought to one size.
@@ -45,6 +43,12 @@ class Frames:
             list(pool.map(fill, enumerate(dataset.samples)))
 
 
+def same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether one (height, width) is the other enlarged, up to the rounding of a side to pixels."""
+    difference = abs(size[0] * other[1] - size[1] * other[0])
+    return difference < min(max(size[0], other[0]), max(size[1], other[1]))
+
+
 def read_frame(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Pair:
     """An image, resized bilinearly, and its label, by nearest neighbour, at one size.
 
@@ -52,8 +56,8 @@ def read_frame(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Pair:
         ValueError: a file cannot be read or holds unknown ids, or the two are of different shape.
     """
     image, label = dataset.read(sample)
-    (height, width), (label_height, label_width) = image.shape[:2], label.shape
-    if abs(height * label_width - width * label_height) > SAME_ASPECT * width * label_height:
+    if not same_aspect(image.shape[:2], label.shape):
+        (height, width), (label_height, label_width) = image.shape[:2], label.shape
         raise ValueError(
             f"{sample.label}: expected a label of its image's shape, {height}x{width} or the same "
             f"enlarged or reduced. Received: {label_height}x{label_width}"

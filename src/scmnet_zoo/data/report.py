@@ -1,0 +1,128 @@
+"""What a look through a dataset found, in words, numbers and a picture."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scmnet_zoo.data.labels import LabelSpace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# What is wrong, in the order of the report, and what the line says that counts the rest.
+ERRORS = {
+    "split": "splits that cannot be opened",
+    "encoding": "splits with ids of another kind",
+    "pair": "images or labels without the other",
+    "unreadable": "files that cannot be read",
+    "ids": "labels with unknown ids",
+    "blurred": "labels that are blurred",
+    "size": "labels of another aspect ratio than their image",
+    "leak": "images that are in two splits",
+}
+NOTES = {
+    "no split": "splits that are not there",
+    "scale": "labels of another size than their image, in the same aspect ratio",
+    "void": "labels that are void throughout",
+    "absent": "splits without a class",
+    "repeat": "images that are in a split twice",
+    "similar": "images that are nearly the same in two splits",
+}
+KINDS = ERRORS | NOTES
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding.
+
+    Attributes:
+        kind: one of `ERRORS` or of `NOTES`.
+        file: what it is about; a folder where it is about a split.
+        message: a line that names the file.
+    """
+
+    kind: str
+    file: Path
+    message: str
+
+    @property
+    def is_error(self) -> bool:
+        return self.kind in ERRORS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found.
+
+    Attributes:
+        dataset: the name of the dataset.
+        space: its classes; None where no split could be opened.
+        frames: how many frames each split has.
+        shares: by split the share of each class among the pixels that are not void, float64
+            (classes,); zeros where no label could be read.
+        void: by split the share of void among all pixels.
+        problems: the findings, errors first, in the order of `KINDS`.
+    """
+
+    dataset: str
+    space: LabelSpace | None
+    frames: Mapping[str, int]
+    shares: Mapping[str, np.ndarray]
+    void: Mapping[str, float]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.is_error)
+
+    @property
+    def notes(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if not problem.is_error)
+
+    def lines(self, most: int) -> Iterator[str]:
+        """The findings in words, of each kind at most so many and then a count of the others."""
+        counts = Counter(problem.kind for problem in self.problems)
+        told: Counter[str] = Counter()
+        for problem in self.problems:
+            level = "error" if problem.is_error else "note"
+            told[problem.kind] += 1
+            if told[problem.kind] <= most:
+                yield f"{level}: {problem.message}"
+            elif told[problem.kind] == counts[problem.kind]:
+                yield f"{level}: and {counts[problem.kind] - most} more {KINDS[problem.kind]}"
+
+
+def plot_shares(report: Report) -> "Figure":
+    """A picture of the classes' shares in each split, on a logarithmic axis.
+
+    Raises:
+        ValueError: the report is of a dataset of which no split could be opened.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if report.space is None:
+        raise ValueError(f"Expected a report with shares. Received: none of {report.dataset}")
+    classes, splits = report.space.classes, list(report.shares)
+    figure = Figure(figsize=(8, 1.5 + 0.35 * len(classes)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    height = 0.8 / len(splits)
+    for number, split in enumerate(splits):
+        shares = 100 * report.shares[split]
+        places = np.arange(len(classes)) + (number - (len(splits) - 1) / 2) * height
+        axes.barh(places[shares > 0], shares[shares > 0], height, label=split)
+    axes.set_xscale("log")
+    found = [share for shares in report.shares.values() for share in shares if share > 0]
+    axes.set_xlim(50 * min(found, default=0.01), 100)  # from half of the smallest
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_yticks(np.arange(len(classes)), classes)
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the pixels that are not void, %")
+    axes.set_title(f"{report.dataset}: classes")
+    axes.legend()
+    return figure
