@@ -8,9 +8,10 @@ from testing_tools import arrays, assert_same_weights, randomise, relative_error
 
 from scmnet_zoo import DeepLabV3Plus
 from scmnet_zoo.layers import DilatedMaxPooling2D
-from scmnet_zoo.models.backbones import _imagenet, mobilenet_v2, xception
+from scmnet_zoo.models.backbones import _pretrained, mobilenet_v2, xception
 from scmnet_zoo.models.backbones._blocks import trade_strides
 from scmnet_zoo.models.backbones._pretrained import assign_pretrained, read_pretrained
+from scmnet_zoo.weights import manifest
 
 BUILDERS = {"mobilenet_v2": mobilenet_v2, "xception": xception}
 APPLICATIONS = {
@@ -234,7 +235,7 @@ def test_file_that_is_none(content, tmp_path):
         h5py.File(path, "w").close()
     else:
         path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"weights\.h5 is not a weight file of keras.applications"):
+    with pytest.raises(ValueError, match=r"weights\.h5 is not a (whole HDF5|weight) file"):
         DeepLabV3Plus(backbone="xception", backbone_weights=path)
 
 
@@ -258,18 +259,20 @@ def test_xception65_has_no_imagenet_weights():
 
 
 @both
-def test_imagenet_weights_come_from_keras_applications(applications, backbone, monkeypatch):
+def test_imagenet_weights_come_from_the_manifests_file(applications, backbone, monkeypatch):
     _, path = applications(backbone)
-    asked = {}
+    asked = []
 
-    def get_file(origin, file_hash, cache_subdir):
-        asked.update(origin=origin, file_hash=file_hash)
-        return str(path)
+    def fetch(file):
+        asked.append(file)
+        return path.read_bytes()
 
-    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    monkeypatch.setattr(_pretrained, "fetch", fetch)
     network = DeepLabV3Plus(backbone=backbone, backbone_weights="imagenet")
-    assert asked["origin"].startswith("https://storage.googleapis.com/tensorflow/keras-appl")
-    assert asked["file_hash"] == _imagenet.FILES[backbone][1]
+    (file,) = asked
+    assert file == manifest.find(backbone, "imagenet").file
+    (source,) = file.sources
+    assert source.url.startswith("https://storage.googleapis.com/tensorflow/keras-appl")
     tensors = read_pretrained(backbone, path)
     for variable, value in arrays(network).items():
         if variable in tensors:
@@ -277,11 +280,15 @@ def test_imagenet_weights_come_from_keras_applications(applications, backbone, m
 
 
 @both
-def test_failed_download_is_one_line(backbone, monkeypatch):
-    def get_file(**_):
-        raise Exception("URL fetch failure on\nhttps://...: 503 -- Unavailable")
-
-    monkeypatch.setattr(keras.utils, "get_file", get_file)
-    with pytest.raises(OSError, match=r"https://\S+\.h5: URL fetch failure .* 503") as caught:
+def test_a_failed_download_is_one_line(backbone, monkeypatch, tmp_path):
+    monkeypatch.setenv("SCMNET_ZOO_HOME", str(tmp_path))
+    monkeypatch.setenv("SCMNET_ZOO_OFFLINE", "1")
+    with pytest.raises(OSError, match=r"\.h5 cannot be had: .* SCMNET_ZOO_OFFLINE") as caught:
         DeepLabV3Plus(backbone=backbone, backbone_weights="imagenet")
     assert "\n" not in str(caught.value)
+
+
+@both
+def test_the_manifest_states_the_backbones_parameters(applications, backbone):
+    model, _ = applications(backbone)
+    assert manifest.find(backbone, "imagenet").parameters == model.count_params()

@@ -148,9 +148,9 @@ def linked_often(file):
 
 
 def long_texts(file):
-    """Each of 4,000 names can be as long as the longest text in the file."""
+    """Each of 10,000 names can be as long as the longest text in the file."""
     file.attrs["x"] = "x" * 50_000
-    file.attrs["names"] = np.array([f"{i}" for i in range(4000)], dtype=h5py.string_dtype())
+    file.attrs["names"] = np.array([f"{i}" for i in range(10_000)], dtype=h5py.string_dtype())
 
 
 def doubled_groups(file):
@@ -180,7 +180,7 @@ def doubled_groups(file):
         (very_large_dataset, "(in its datasets), which declares"),
         (large_chunk, "(in its datasets), which declares"),
         (linked_often, "(in its datasets), which declares"),
-        (long_texts, "(in its attributes), which declares"),
+        (long_texts, "its attributes may take"),
         (doubled_groups, "over 20000 objects"),
     ],
 )

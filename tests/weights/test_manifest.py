@@ -1,10 +1,12 @@
 """The parser of the manifest, and the shipped entries held against their files."""
 
 import copy
-import dataclasses
 import hashlib
+import itertools
 import json
 import os
+import shlex
+import shutil
 from importlib import resources
 from pathlib import Path
 
@@ -13,30 +15,56 @@ import pytest
 from testing_tools import arrays
 
 from scmnet_zoo import NETWORKS
-from scmnet_zoo.data import palette_for
-from scmnet_zoo.weights import manifest, read_checkpoint
-from scmnet_zoo.weights.registry import find_checkpoint
+from scmnet_zoo.training import shipped_recipe, with_overrides
+from scmnet_zoo.weights import State, download, manifest, read_checkpoint, state_of
+from scmnet_zoo.weights.download import packaged_path
+from scmnet_zoo.weights.places import own_path
+from scmnet_zoo.weights.registry import find_checkpoint, metadata_of
 
 TEXT = manifest.manifest_path().read_text(encoding="utf-8")
-ENTRIES = manifest.entries()
+ENTRIES = manifest.parse(TEXT)
+SHIPPED = [
+    entry for entry in ENTRIES if entry.file is not None and manifest.Wheel() in entry.file.sources
+]
 MAXIMUM_BYTES = 6_000_000
+# What the factories take where neither recipe nor weights say otherwise.
+DEFAULTS = {
+    "scmnet": {"residual": True},
+    "fastscnn": {},
+    "contextnet": {},
+    "deeplabv3plus": {
+        "backbone": "xception65",
+        "output_stride": 16,
+        "aspp_rates": [6, 12, 18],
+        "decoder": True,
+    },
+}
 
 GOOD = {
-    "name": "tiny",
     "network": "scmnet",
+    "name": "tiny",
+    "state": "published",
     "arguments": {},
     "dataset": "drawn",
     "classes": ["road", "sky"],
-    "palette": [[1, 2, 3], [4, 5, 6]],
     "normalisation": {"mean": [1.0, 2.0, 3.0], "std": [1.0, 2.0, 3.0]},
     "training_size": [64, 96],
     "parameters": 10,
-    "file": "tiny.safetensors",
-    "size": 100,
-    "sha256": "0" * 64,
     "licence": "Apache-2.0",
     "data_licence": "none",
+    "recipe": "scmnet_camvid",
     "training_command": "none",
+    "file": {
+        "name": "tiny.safetensors",
+        "format": "safetensors",
+        "size": 100,
+        "hash": {"sha256": "0" * 64},
+        "sources": [
+            {"kind": "wheel"},
+            {"kind": "hub", "repository": "user/name", "revision": "a" * 40},
+            {"kind": "https", "url": "https://host/tiny.safetensors"},
+        ],
+    },
     "results": [
         {
             "dataset": "drawn",
@@ -48,156 +76,386 @@ GOOD = {
         }
     ],
 }
+FOREIGN = {
+    **GOOD["file"],
+    "name": "tiny.npz",
+    "format": "chainercv2",
+    "size": None,
+    "maximum_size": 200,
+    "hash": {"sha1": "0" * 40},
+    "sources": [{"kind": "https", "url": "https://host/tiny.npz.zip", "unzip": True}],
+}
+UNPUBLISHED = {
+    key: value for key, value in GOOD.items() if key not in ("state", "file", "results")
+} | {"state": "unpublished"}
 
 
-def _error(*entries, version=1):
+def _text(*entries, version=2):
+    return json.dumps({"version": version, "entries": entries})
+
+
+def _error(*entries, version=2):
     """The message of the error; one line."""
     with pytest.raises(ValueError, match="manifest") as caught:
-        manifest.parse(json.dumps({"version": version, "entries": entries}))
+        manifest.parse(_text(*entries, version=version))
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
     return str(caught.value)
 
 
-def test_a_good_entry():
-    (entry,) = manifest.parse(json.dumps({"version": 1, "entries": [GOOD]}))
-    assert (entry.name, entry.classes, entry.training_size) == ("tiny", ("road", "sky"), (64, 96))
-    assert entry.palette == ((1, 2, 3), (4, 5, 6))
-    assert entry.results[0].miou == 50.0
-    assert {field.name for field in dataclasses.fields(entry)} == set(GOOD)
-
-
-@pytest.mark.parametrize("field", GOOD)
-def test_a_missing_field(field):
-    entry = {key: value for key, value in GOOD.items() if key != field}
-    message = _error(entry)
-    assert f"field '{field}' is missing" in message
-    assert ("entry 0" if field in ("name", "network") else "scmnet/tiny") in message
-
-
-@pytest.mark.parametrize("field", GOOD["results"][0])
-def test_a_missing_field_of_a_result(field):
+def _changed(path, value):
+    """The good entry with another value at a path of keys, or without it."""
     entry = copy.deepcopy(GOOD)
-    del entry["results"][0][field]
-    assert f"scmnet/tiny: results: field '{field}' is missing" in _error(entry)
+    *parents, last = path
+    inner = entry
+    for key in parents:
+        inner = inner[key]
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    return entry
 
 
-def test_an_unknown_field():
-    assert "scmnet/tiny: unknown field 'url'" in _error({**GOOD, "url": "x"})
-    result = {**GOOD["results"][0], "note": "x"}
-    assert "results: unknown field 'note'" in _error({**GOOD, "results": [result]})
+# The parser
+
+
+def test_a_good_entry():
+    (entry,) = manifest.parse(_text(GOOD))
+    assert (entry.key, entry.classes, entry.training_size) == (
+        "scmnet/tiny",
+        ("road", "sky"),
+        (64, 96),
+    )
+    assert entry.results[0].miou == 50.0
+    assert entry.file.hash == manifest.Hash("sha256", "0" * 64)
+    assert entry.file.sources == (
+        manifest.Wheel(),
+        manifest.Hub("user/name", "a" * 40),
+        manifest.Https("https://host/tiny.safetensors"),
+    )
+
+
+def test_an_entry_of_a_file_of_others():
+    (entry,) = manifest.parse(_text({**GOOD, "file": FOREIGN}))
+    assert (entry.file.size, entry.file.maximum_size) == (None, 200)
+    assert entry.file.sources == (manifest.Https("https://host/tiny.npz.zip", unzip=True),)
+
+
+@pytest.mark.parametrize("raw", [GOOD, {**GOOD, "file": FOREIGN}, UNPUBLISHED])
+def test_as_json_is_the_inverse_of_parse(raw):
+    (entry,) = manifest.parse(_text(raw))
+    assert manifest.as_json(entry) == raw
+
+
+def test_an_unpublished_entry_has_no_file():
+    (entry,) = manifest.parse(_text(UNPUBLISHED))
+    assert (entry.file, entry.results) == (None, ())
+    for field in ("file", "results"):
+        assert f"field '{field}'" in _error({**UNPUBLISHED, field: GOOD[field]})
+    for field in ("recipe", "training_command"):
+        assert f"field '{field}'" in _error({**UNPUBLISHED, field: None})
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    "path",
     [
-        ("name", 3),
-        ("parameters", "10"),
-        ("parameters", True),
-        ("parameters", 1.5),
-        ("classes", "road"),
-        ("classes", ["road", 3]),
-        ("classes", ["road", ["sky"]]),
-        ("classes", ["road", "road"]),
-        ("palette", [[1, 2, 3]]),
-        ("palette", [1, 2]),
-        ("palette", [[1, 2], [3, 4]]),
-        ("palette", [[1, 2, 3], [4, 5, 256]]),
-        ("training_size", [64]),
-        ("training_size", ["64", "96"]),
-        ("training_size", [0, 96]),
-        ("normalisation", {"mean": [1.0, 2.0, 3.0]}),
-        ("normalisation", {"mean": [1.0], "std": [1.0]}),
-        ("arguments", []),
-        ("results", {}),
-        ("sha256", "0" * 63),
-        ("sha256", "0" * 65),
-        ("sha256", "G" * 64),
-        ("sha256", "A" * 64),
-        ("sha256", "0" * 64 + "\n"),
-        ("file", "../tiny.safetensors"),
-        ("file", "folder/tiny.safetensors"),
-        ("file", "folder\\tiny.safetensors"),
-        ("file", "/etc/tiny.safetensors"),
-        ("file", ".safetensors"),
-        ("file", "tiny.h5"),
-        ("file", "tiny.safetensors\n"),
+        *((field,) for field in GOOD),
+        *(("file", field) for field in GOOD["file"]),
+        *(("results", 0, field) for field in GOOD["results"][0]),
+        ("file", "sources", 1, "repository"),
+        ("file", "sources", 1, "revision"),
+        ("file", "sources", 2, "url"),
+        ("normalisation", "mean"),
     ],
+    ids=lambda path: ".".join(map(str, path)),
 )
-def test_a_bad_value(field, value):
-    message = _error({**GOOD, field: value})
-    assert f"field '{field}'" in message
-    assert ("scmnet/3" if field == "name" else "scmnet/tiny") in message
+def test_a_missing_field(path):
+    message = _error(_changed(path, None))
+    assert f"field {path[-1]!r} is missing" in message
+    assert ("entry 0" if path in (("name",), ("network",)) else "entry scmnet/tiny") in message
+    if len(path) > 1:
+        assert f"field {'.'.join(map(str, path[:-1]))!r}" in message
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    "path",
     [
-        ("miou", "50"),
-        ("miou", 101.0),
-        ("miou", float("nan")),
-        ("iou", {"road": 40.0}),
-        ("iou", {"road": 40.0, "sky": 60.0, "car": 1.0}),
-        ("iou", {"road": "40", "sky": 60.0}),
-        ("iou", [40.0, 60.0]),
+        ("note",),
+        ("file", "sha1"),
+        ("file", "hash", "sha512"),
+        ("file", "sources", 0, "path"),
+        ("file", "sources", 1, "path"),
+        ("file", "sources", 2, "sha256"),
+        ("results", 0, "niou"),
+        ("normalisation", "scale"),
+    ],
+    ids=lambda path: ".".join(map(str, path)),
+)
+def test_an_unknown_field(path):
+    message = _error(_changed(path, "x"))
+    assert f"unknown field {path[-1]!r}" in message
+    assert "entry scmnet/tiny" in message
+
+
+HOSTILE_NAMES = [
+    "../tiny.safetensors",
+    "folder/tiny.safetensors",
+    "folder\\tiny.safetensors",
+    "/etc/tiny.safetensors",
+    ".safetensors",
+    ".tiny.safetensors",
+    "tiny.h5",
+    "tiny.exe",
+    "tiny.safetensors\n",
+    "t\u0131ny.safetensors",
+    "tiny safetensors",
+    "x" * 130 + ".safetensors",
+    "con.safetensors",
+    "NUL.safetensors",
+    "lpt1.x.safetensors",
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("name",), 3),
+        (("name",), "../tiny"),
+        (("name",), "Tiny"),
+        (("network",), "resnet"),
+        (("state",), "soon"),
+        (("parameters",), "10"),
+        (("parameters",), True),
+        (("parameters",), 1.5),
+        (("parameters",), 0),
+        (("classes",), "road"),
+        (("classes",), ["road", 3]),
+        (("classes",), ["road", ["sky"]]),
+        (("classes",), ["road", "road"]),
+        (("classes",), ["road", "two\nlines"]),
+        (("training_size",), [64]),
+        (("training_size",), ["64", "96"]),
+        (("training_size",), [0, 96]),
+        (("normalisation", "mean"), [1.0]),
+        (("normalisation", "std"), [1.0, 2.0, 0.0]),
+        (("arguments",), []),
+        (("licence",), ""),
+        (("training_command",), "two\nlines"),
+        (("results",), {}),
+        (("results", 0), 1),
+        (("results", 0, "miou"), "50"),
+        (("results", 0, "miou"), 101.0),
+        (("results", 0, "iou"), {"road": 40.0}),
+        (("results", 0, "iou"), {"road": 40.0, "sky": 60.0, "car": 1.0}),
+        (("results", 0, "iou"), {"road": "40", "sky": 60.0}),
+        (("results", 0, "iou"), [40.0, 60.0]),
+        (("file", "size"), 0),
+        (("file", "size"), -1),
+        (("file", "size"), 10**15),
+        (("file", "maximum_size"), 100),
+        (("file", "format"), "pickle"),
+        (("file", "hash"), {}),
+        (("file", "hash"), "0" * 64),
+        (("file", "hash"), {"sha1": "0" * 40}),
+        (("file", "hash"), {"md5": "0" * 32}),
+        (("file", "hash"), {"sha256": "0" * 64, "md5": "0" * 32}),
+        *((("file", "hash", "sha256"), x) for x in ("0" * 63, "0" * 65, "G" * 64, "A" * 64)),
+        (("file", "hash", "sha256"), "0" * 64 + "\n"),
+        (("file", "sources"), []),
+        (("file", "sources", 0, "kind"), "ftp"),
+        (("file", "sources", 1, "revision"), "main"),
+        (("file", "sources", 1, "revision"), "A" * 40),
+        (("file", "sources", 1, "repository"), "name"),
+        (("file", "sources", 1, "repository"), "../name"),
+        (("file", "sources", 1, "repository"), "user/name/more"),
+        *(
+            (("file", "sources", 2, "url"), url)
+            for url in (
+                "http://host/x",
+                "HTTPS://host/x",
+                "file:///etc/passwd",
+                "https://user:secret@host/x",
+                "https://host/x#y",
+                "https://ho st/x",
+                "https:///x",
+                "https://[host/x",
+            )
+        ),
+        *((("file", "name"), name) for name in HOSTILE_NAMES),
     ],
 )
-def test_a_bad_value_of_a_result(field, value):
-    result = {**GOOD["results"][0], field: value}
-    message = _error({**GOOD, "results": [result]})
-    assert "scmnet/tiny: results" in message
-    assert f"field '{field}'" in message
+def test_a_bad_value(path, value):
+    message = _error(_changed(path, value))
+    assert f"entry scmnet/{value if path == ('name',) else 'tiny'}" in message or path[0] in (
+        "network",
+    )
+    top = next(key for key in reversed(path) if isinstance(key, str))
+    assert top in message or path[0] in message
 
 
-def test_an_entry_or_result_that_is_no_object():
-    assert "entry 1: expected an object. Received: list" in _error(GOOD, [])
-    assert "results: expected an object. Received: int" in _error({**GOOD, "results": [1]})
+def test_a_hash_of_nothing_is_for_files_of_others_only():
+    (entry,) = manifest.parse(_text({**GOOD, "file": {**FOREIGN, "hash": None}}))
+    assert entry.file.hash is None
+    assert "hash" in _error({**GOOD, "file": {**GOOD["file"], "hash": None}})
+    shipped = {**FOREIGN, "hash": None, "sources": [{"kind": "wheel"}]}
+    assert "expected a hash" in _error({**GOOD, "file": shipped})
+    unlimited = {key: value for key, value in FOREIGN.items() if key != "maximum_size"}
+    assert "'maximum_size' is missing" in _error({**GOOD, "file": unlimited})
+
+
+def test_an_entry_that_is_no_object():
+    assert "entry 1" in _error(GOOD, [])
 
 
 def test_the_same_name_twice():
     assert "scmnet/tiny is there twice" in _error(GOOD, GOOD)
-    again = manifest.parse(
-        json.dumps({"version": 1, "entries": [GOOD, {**GOOD, "network": "contextnet"}]})
-    )
-    assert len(again) == 2
+    assert len(manifest.parse(_text(GOOD, {**GOOD, "network": "contextnet"}))) == 2
 
 
 def test_a_key_twice():
-    text = json.dumps({"version": 1, "entries": [GOOD]})
-    text = text.replace('"size": 100', '"size": 100, "size": 200')
-    with pytest.raises(ValueError, match="manifest: the key 'size' is there twice"):
+    text = _text(GOOD).replace('"size": 100', '"size": 100, "size": 200')
+    with pytest.raises(ValueError, match=r"manifest: .*the key 'size' is there twice"):
         manifest.parse(text)
 
 
 def test_another_version():
-    assert "expected version 1. Received: 2" in _error(GOOD, version=2)
+    assert "expected 2. Received: 1" in _error(GOOD, version=1)
     assert "field 'version'" in _error(GOOD, version=True)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"version": 1}', '{"entries": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"version": 2}',
+        '{"entries": []}',
+        "[" * 100_000,
+        '{"version": 2, "entries": NaN}',
+        '{"version": 2, "entries": [], "x": 1}',
+    ],
+)
 def test_no_manifest(text):
     with pytest.raises(ValueError, match=r"^manifest: "):
         manifest.parse(text)
+
+
+# Names
 
 
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(ValueError, match=r"scmnet \('camvid'\).*Received: weights='cityscape'"):
         manifest.find("scmnet", "cityscape")
     with pytest.raises(ValueError, match="none yet"):
-        manifest.find("deeplabv3plus", "camvid")
+        manifest.find("deeplabv3plus", "coco")
+    with pytest.raises(ValueError, match=r"one of .*scmnet/camvid.*Received: camvid"):
+        manifest.find_key("camvid")
+
+
+def test_unpublished_weights_say_how_to_make_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCMNET_ZOO_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match="No weights 'cityscapes' of scmnet") as caught:
+        find_checkpoint("scmnet", "cityscapes")
+    message = str(caught.value)
+    command = "`scmnet-zoo train --network scmnet --dataset cityscapes --data CITYSCAPES "
+    assert f"{command}--output runs/scmnet_cityscapes`" in message
+    assert "weights='runs/scmnet_cityscapes/best.safetensors'" in message
+    assert f"{tmp_path}/own/scmnet_cityscapes.safetensors" in message
+    assert "scmnet/camvid" in message
+    assert "\n" not in message
+
+
+def test_own_weights_go_by_the_name_of_an_unpublished_entry(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCMNET_ZOO_HOME", str(tmp_path))
+    entry = manifest.find("scmnet", "cityscapes")
+    assert state_of(entry) is State.UNPUBLISHED
+    own = own_path("scmnet", "cityscapes")
+    own.parent.mkdir()
+    shutil.copy(packaged_path(manifest.find("scmnet", "camvid").file), own)
+    assert state_of(entry) is State.OWN
+    assert find_checkpoint("scmnet", "cityscapes").source == str(own)
+
+
+def test_every_unpublished_command_is_one_that_train_takes():
+    for entry in ENTRIES:
+        if entry.file is not None:
+            continue
+        words = shlex.split(entry.training_command)
+        options = dict(zip(words[2::2], words[3::2], strict=True))
+        assert words[:2] == ["scmnet-zoo", "train"]
+        assert options["--output"] == f"runs/{entry.network}_{entry.name}"
+        recipe = shipped_recipe(options["--network"], options["--dataset"])
+        sets = [b for a, b in itertools.pairwise(words) if a == "--set"]
+        recipe = with_overrides(recipe, sets)
+        arguments = {**DEFAULTS[entry.network], **recipe.arguments}
+        arguments.pop("backbone_weights", None)
+        assert arguments == entry.arguments, entry.key
+        assert recipe.size == entry.training_size
+        assert (entry.network, entry.dataset) == (options["--network"], options["--dataset"])
+
+
+# The user's manifest
+
+
+def test_the_users_entries_go_over_the_shipped_ones(tmp_path, monkeypatch):
+    file = {**GOOD["file"], "sources": GOOD["file"]["sources"][1:]}
+    path = tmp_path / "mine.json"
+    path.write_text(_text({**GOOD, "file": file}, {**GOOD, "name": "camvid", "file": file}))
+    monkeypatch.setenv("SCMNET_ZOO_MANIFEST", str(path))
+    assert manifest.find("scmnet", "tiny").parameters == 10
+    assert manifest.find("scmnet", "camvid").parameters == 10
+    assert len(manifest.entries()) == len(ENTRIES) + 1
+    monkeypatch.delenv("SCMNET_ZOO_MANIFEST")
+    assert manifest.entries() == ENTRIES
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        ("{", "is not a manifest"),
+        (_text(GOOD), "only the shipped manifest has files in the wheel"),
+        (b"\xff\xfe", "is not a manifest"),
+    ],
+)
+def test_a_wrong_manifest_of_the_users(tmp_path, monkeypatch, content, message):
+    path = tmp_path / "mine.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.setenv("SCMNET_ZOO_MANIFEST", str(path))
+    with pytest.raises(ValueError, match=f"SCMNET_ZOO_MANIFEST={path}: .*{message}"):
+        manifest.entries()
+
+
+@pytest.mark.parametrize(
+    "place", ["http://host/m.json#sha256=" + "0" * 64, "https://host/m.json", "ftp://host/m.json"]
+)
+def test_a_url_of_the_users_needs_https_and_a_hash(monkeypatch, place):
+    monkeypatch.setenv("SCMNET_ZOO_MANIFEST", place)
+    with pytest.raises(ValueError, match="Expected SCMNET_ZOO_MANIFEST to be a path, or a URL"):
+        manifest.entries()
+
+
+# The shipped files
 
 
 def test_a_changed_file_is_refused(tmp_path, monkeypatch):
-    (entry,) = (e for e in ENTRIES if e.name == "camvid" and e.network == "scmnet")
-    content = bytearray(manifest.local_file(entry).read_bytes())
+    file = manifest.find("scmnet", "camvid").file
+    content = bytearray(packaged_path(file).read_bytes())
     content[-1] ^= 1
-    (tmp_path / "files").mkdir()
-    (tmp_path / "files" / entry.file).write_bytes(content)
-    monkeypatch.setattr(manifest.resources, "files", lambda package: tmp_path)
-    with pytest.raises(ValueError, match=rf"{entry.file}: expected {entry.size} bytes with sha256"):
-        manifest.local_file(entry)
-    (tmp_path / "files" / entry.file).unlink()
-    with pytest.raises(ValueError, match=r"Expected the shipped file .* for scmnet/camvid"):
-        manifest.local_file(entry)
+    changed = tmp_path / file.name
+    monkeypatch.setattr(download, "packaged_path", lambda _: changed)
+    with pytest.raises(download.DownloadError, match=r"No such file.*reinstall scmnet-zoo"):
+        download.fetch(file)
+    changed.write_bytes(content)
+    with pytest.raises(download.DownloadError, match=f"expected sha256 {file.hash.value}"):
+        download.fetch(file)
+    changed.write_bytes(content[:-1])
+    with pytest.raises(download.DownloadError, match=f"expected {file.size} bytes"):
+        download.fetch(file)
 
 
 def test_a_name_wins_over_a_folder_of_that_name(tmp_path, monkeypatch):
@@ -205,7 +463,7 @@ def test_a_name_wins_over_a_folder_of_that_name(tmp_path, monkeypatch):
     (tmp_path / "camvid").mkdir()
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert find_checkpoint("scmnet", "camvid").path.name == "scmnet_camvid.safetensors"
+    assert find_checkpoint("scmnet", "camvid").source == "scmnet_camvid.safetensors"
     with pytest.raises(ValueError, match="weight file that ends in one of"):
         find_checkpoint("scmnet", "other")
     with pytest.raises(ValueError, match="weight file that ends in one of"):
@@ -214,30 +472,38 @@ def test_a_name_wins_over_a_folder_of_that_name(tmp_path, monkeypatch):
 
 def test_every_shipped_file_has_its_entry():
     folder = Path(str(resources.files("scmnet_zoo.weights"))) / "files"
-    assert {path.name for path in folder.iterdir()} == {entry.file for entry in ENTRIES}
+    assert {path.name for path in folder.iterdir()} == {entry.file.name for entry in SHIPPED}
     assert manifest.parse(TEXT) == ENTRIES
+    assert [manifest.as_json(entry) for entry in ENTRIES] == json.loads(TEXT)["entries"]
 
 
-@pytest.fixture(params=ENTRIES, ids=lambda entry: f"{entry.network}-{entry.name}")
+def test_there_is_an_entry_for_every_network_and_dataset():
+    keys = {entry.key for entry in ENTRIES}
+    for network, dataset in itertools.product(NETWORKS, ("cityscapes", "bdd100k", "camvid")):
+        assert f"{network}/{dataset}" in keys
+    assert {"xception/imagenet", "mobilenet_v2/imagenet"} <= keys
+
+
+@pytest.fixture(params=SHIPPED, ids=lambda entry: entry.key)
 def entry(request):
     return request.param
 
 
 def test_file(entry):
-    content = manifest.local_file(entry).read_bytes()
-    assert len(content) == entry.size < MAXIMUM_BYTES
-    assert hashlib.sha256(content).hexdigest() == entry.sha256
+    content = packaged_path(entry.file).read_bytes()
+    assert len(content) == entry.file.size < MAXIMUM_BYTES
+    assert hashlib.sha256(content).hexdigest() == entry.file.hash.value
 
 
 def test_metadata(entry):
-    metadata = read_checkpoint(manifest.local_file(entry), entry.network).metadata
+    metadata = read_checkpoint(packaged_path(entry.file), entry.network).metadata
+    assert metadata == metadata_of(entry)
     assert metadata.network == entry.network
     assert metadata.arguments == entry.arguments
     assert metadata.classes == entry.classes
     assert list(metadata.normalisation.mean) == entry.normalisation["mean"]
     assert list(metadata.normalisation.std) == entry.normalisation["std"]
     assert metadata.training_size == entry.training_size
-    assert entry.palette == palette_for(entry.classes)
 
 
 def test_results(entry):
@@ -252,7 +518,7 @@ def test_tensors_and_model(entry):
     factory = NETWORKS[entry.network]
     model = factory(weights=entry.name)
     assert model.count_params() == entry.parameters
-    tensors = read_checkpoint(manifest.local_file(entry), entry.network).tensors
+    tensors = read_checkpoint(packaged_path(entry.file), entry.network).tensors
     loaded = arrays(model)
     assert tensors.keys() == loaded.keys()
     for name, tensor in tensors.items():

@@ -39,7 +39,7 @@ app.command("train")(train.command)
 app.add_typer(data.app, name="data")
 app.add_typer(benchmark.app, name="benchmark")
 app.command("models")(models.command)
-app.command("weights")(weights.command)
+app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:

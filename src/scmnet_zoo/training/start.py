@@ -14,7 +14,13 @@ import numpy as np
 from scmnet_zoo.data.labels import match_classes
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.recipe import Recipe
-from scmnet_zoo.weights.checkpoint import Checkpoint, Metadata, Normalisation, is_classifier
+from scmnet_zoo.weights.checkpoint import (
+    Checkpoint,
+    H5Weights,
+    Metadata,
+    Normalisation,
+    is_classifier,
+)
 from scmnet_zoo.weights.registry import find_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -186,7 +192,7 @@ def _match_classifiers(
     places = match_classes(classes, given)
     kept = [(new, old) for new, old in enumerate(places) if old is not None]
     fresh = [name for name, old in zip(classes, places, strict=True) if old is None]
-    tensors = checkpoint.tensors or {}
+    tensors = {} if isinstance(checkpoint.tensors, H5Weights) else checkpoint.tensors
     for variable in model.weights:
         if not is_classifier(variable.path) or variable.path not in tensors:
             continue

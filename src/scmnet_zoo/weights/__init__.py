@@ -16,22 +16,43 @@ if TYPE_CHECKING:
         read_checkpoint,
         write_checkpoint,
     )
+    from scmnet_zoo.weights.download import DownloadError
+    from scmnet_zoo.weights.importers import import_checkpoint
+    from scmnet_zoo.weights.inventory import State, state_of, verify
+
+LAZY = {
+    "Checkpoint": "checkpoint",
+    "Metadata": "checkpoint",
+    "Normalisation": "checkpoint",
+    "read_checkpoint": "checkpoint",
+    "write_checkpoint": "checkpoint",
+    "DownloadError": "download",
+    "import_checkpoint": "importers",
+    "State": "inventory",
+    "state_of": "inventory",
+    "verify": "inventory",
+}
 
 __all__ = [
     "Checkpoint",
+    "DownloadError",
     "Entry",
     "Metadata",
     "Normalisation",
     "Result",
+    "State",
     "entries",
     "find",
+    "import_checkpoint",
     "names",
     "read_checkpoint",
+    "state_of",
+    "verify",
     "write_checkpoint",
 ]
 
 
 def __getattr__(name):
-    if name not in __all__:
+    if name not in LAZY:
         raise AttributeError(f"module 'scmnet_zoo.weights' has no attribute {name!r}")
-    return getattr(importlib.import_module("scmnet_zoo.weights.checkpoint"), name)
+    return getattr(importlib.import_module(f"scmnet_zoo.weights.{LAZY[name]}"), name)

@@ -16,6 +16,7 @@ import safetensors
 import safetensors.numpy
 
 from scmnet_zoo.files import whole_file
+from scmnet_zoo.weights.hdf5 import check_hdf5, check_keras
 
 logger = logging.getLogger(__name__)
 
@@ -66,22 +67,28 @@ class Metadata:
 
 
 @dataclass(frozen=True)
+class H5Weights:
+    """A `.weights.h5` file, which only a model can read, and its classifier's classes."""
+
+    path: Path
+    num_classes: int | None
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by variable path; None for a `.weights.h5`, which only a model can read."""
+    """Tensors by variable path, and where they are from."""
 
     source: str
-    path: Path
-    tensors: Mapping[str, np.ndarray] | None
+    tensors: Mapping[str, np.ndarray] | H5Weights
     metadata: Metadata | None = field(default=None)
-    h5_classes: int | None = None  # of a `.weights.h5`
 
     @property
     def num_classes(self) -> int | None:
-        if self.tensors is None:
-            return self.h5_classes
+        if isinstance(self.tensors, H5Weights):
+            return self.tensors.num_classes
         if self.metadata is not None:
             return len(self.metadata.classes)
-        bias = (self.tensors or {}).get(f"{CLASSIFIER}/bias")
+        bias = self.tensors.get(f"{CLASSIFIER}/bias")
         return None if bias is None else len(bias)
 
 
@@ -97,29 +104,39 @@ def read_checkpoint(path: str | os.PathLike, network: str) -> Checkpoint:
     if not path.is_file():
         raise ValueError(f"Expected an existing weight file. Received: {path}")
     if path.name.endswith(".safetensors"):
-        return _read_safetensors(path, network)
+        try:
+            return read_safetensors(path.read_bytes(), str(path), network)
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     if path.name.endswith(".keras"):
-        return Checkpoint(str(path), path, _read_keras(path))
-    return Checkpoint(str(path), path, None, h5_classes=_h5_layout(path)[1])
+        return Checkpoint(str(path), _read_keras(path))
+    check_hdf5(path, str(path))
+    return Checkpoint(str(path), H5Weights(path, _h5_layout(path)[1]))
 
 
-def _read_safetensors(path: Path, network: str) -> Checkpoint:
+def read_safetensors(content: bytes, source: str, network: str) -> Checkpoint:
+    """The checkpoint that the bytes of a `.safetensors` file are.
+
+    Raises:
+        ValueError: they are damaged, or those of another network.
+    """
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY)
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError, TypeError) as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
-    metadata = None if text is None else Metadata.from_json(text, str(path))
+        tensors = safetensors.numpy.load(content)
+        end = 8 + int.from_bytes(content[:8], "little")
+        text = json.loads(content[8:end]).get("__metadata__", {}).get(METADATA_KEY)
+    except (safetensors.SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"{source} is not a whole safetensors file: {error}") from error
+    metadata = None if text is None else Metadata.from_json(text, source)
     if metadata is not None and metadata.network != network:
         raise ValueError(
             f"Expected weights of the network {network!r}. "
-            f"Received: {path}, which holds weights of {metadata.network!r}"
+            f"Received: {source}, which holds weights of {metadata.network!r}"
         )
-    return Checkpoint(str(path), path, tensors, metadata)
+    return Checkpoint(source, tensors, metadata)
 
 
 def _read_keras(path: Path) -> dict[str, np.ndarray]:
+    check_keras(path)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its zip, JSON and HDF5 readers raise
@@ -152,8 +169,8 @@ def load_checkpoint(
         ValueError: a tensor that is missing, unknown, of another shape or not finite.
     """
     tensors = checkpoint.tensors
-    if tensors is None:
-        tensors = _read_h5(model, checkpoint, build)
+    if isinstance(tensors, H5Weights):
+        tensors = _read_h5(model, tensors, build)
     variables = {v.path: v for v in model.weights}
     kernel = f"{CLASSIFIER}/kernel"
     skipped: set[str] = set()
@@ -217,11 +234,11 @@ def _h5_layout(path: Path) -> tuple[collections.Counter, int | None]:
 
 
 def _read_h5(
-    model: keras.Model, checkpoint: Checkpoint, build: Callable[[int], keras.Model]
+    model: keras.Model, file: H5Weights, build: Callable[[int], keras.Model]
 ) -> dict[str, np.ndarray]:
     """Read a `.weights.h5` through a twin of the model with the file's number of classes."""
-    path = checkpoint.path
-    twin = build(checkpoint.num_classes or model.get_layer(CLASSIFIER).filters)
+    path = file.path
+    twin = build(file.num_classes or model.get_layer(CLASSIFIER).filters)
     if _h5_layout(path)[0] != collections.Counter(tuple(v.shape) for v in twin.weights):
         raise ValueError(f"{path} does not fit {model.name}: it holds tensors of other shapes")
     try:

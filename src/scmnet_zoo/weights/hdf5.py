@@ -14,6 +14,7 @@ from scmnet_zoo.weights.zip_file import open_zip, read_member
 
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 NUMBERS = "biuf"
+MAXIMUM_ATTRIBUTES = 1 << 28  # bytes; each text is counted as long as the longest can be
 MAXIMUM_OBJECTS = 20_000  # and attributes
 HEAP = b"GCOL\x01\x00\x00\x00"  # starts a heap of strings of varying length; its size follows
 KERAS_WEIGHTS = "model.weights.h5"
@@ -45,7 +46,8 @@ def check_hdf5(file: WeightFile, source: str) -> None:
             f"Expected an HDF5 file of plain arrays of numbers. Received: {source}, {refusal}"
         )
     check_declared(data, size, f"{source} (in its datasets)")
-    check_declared(attributes, size, f"{source} (in its attributes)")
+    if attributes > max(size, MAXIMUM_ATTRIBUTES):
+        raise ValueError(f"{source}: its attributes may take {attributes} bytes")
 
 
 def check_keras(path: WeightFile) -> None:

@@ -1,77 +1,118 @@
-"""The manifest of weights: `weights_manifest.json`, parsed strictly."""
+"""The manifest of weights: `weights_manifest.json`, and what a user adds to it."""
 
 import functools
-import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
-FILE_NAME = "weights_manifest.json"
+from scmnet_zoo.weights import schema
+from scmnet_zoo.weights.places import own_path
 
-ENTRY_FIELDS = {
-    "name": str,
-    "network": str,
-    "arguments": dict,
-    "dataset": str,
-    "classes": list,
-    "palette": list,
-    "normalisation": dict,
-    "training_size": list,
-    "parameters": int,
-    "file": str,
-    "size": int,
-    "sha256": str,
-    "licence": str,
-    "data_licence": str,
-    "training_command": str,
-    "results": list,
-}
-RESULT_FIELDS = {
-    "dataset": str,
-    "split": str,
-    "protocol": str,
-    "miou": float,
-    "iou": dict,
-    "command": str,
-}
+FILE_NAME = "weights_manifest.json"
+VERSION = 2
+USERS = "SCMNET_ZOO_MANIFEST"
+USERS_LIMIT = 4_000_000  # bytes of a manifest from a URL
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """In the package."""
+
+
+@dataclass(frozen=True)
+class Hub:
+    """In a Hugging Face model repository, at a commit."""
+
+    repository: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Https:
+    """At a URL; `unzip` where it is one file of a zip archive there."""
+
+    url: str
+    unzip: bool = False
+
+
+Source = Wheel | Hub | Https
+
+
+@dataclass(frozen=True)
+class Hash:
+    """`algorithm` is sha256, sha1 or md5; `value` in hexadecimal digits."""
+
+    algorithm: str
+    value: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to be had.
+
+    Attributes:
+        name: without folders.
+        format: `"safetensors"`, `"chainercv2"`, `"keras_applications"` or `"json"`.
+        size: in bytes; None where only `maximum_size` is known.
+        maximum_size: the most bytes it may have.
+        hash: None where its publisher states none.
+        sources: where it is, in the order in which they are asked.
+    """
+
+    name: str
+    format: str
+    size: int | None
+    maximum_size: int
+    hash: Hash | None
+    sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True)
 class Result:
-    """One measurement: mIoU and IoU per class in percent, and the command that reproduces it."""
+    """One measurement: mIoU and IoU by class in percent.
+
+    A class that does not occur has no IoU. `command` measures it again; it is None, and `iou` may
+    be, for a number that the author states.
+    """
 
     dataset: str
     split: str
     protocol: str
     miou: float
-    iou: dict[str, float]
-    command: str
+    iou: dict[str, float | None] | None
+    command: str | None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One checkpoint. Sizes are (height, width) in pixels and bytes, palette colours RGB 0..255."""
+    """One set of weights; docs/weights.md says what the fields are.
 
-    name: str
+    `training_size` is (height, width) in pixels. An unpublished entry has no file.
+    """
+
     network: str
+    name: str
     arguments: dict[str, Any]
     dataset: str
     classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
     normalisation: dict[str, list[float]]
     training_size: tuple[int, int]
     parameters: int
-    file: str
-    size: int
-    sha256: str
     licence: str
     data_licence: str
-    training_command: str
+    recipe: str | None
+    training_command: str | None
+    file: File | None
     results: tuple[Result, ...]
+
+    @property
+    def key(self) -> str:
+        """Network and name, e.g. `scmnet/camvid`."""
+        return f"{self.network}/{self.name}"
 
 
 def manifest_path() -> Path:
@@ -80,15 +121,66 @@ def manifest_path() -> Path:
     return packaged if packaged.is_file() else Path(__file__).resolve().parents[3] / FILE_NAME
 
 
-@functools.cache
 def entries() -> tuple[Entry, ...]:
-    """All entries of the shipped manifest."""
+    """All entries: the shipped ones, over which those of `SCMNET_ZOO_MANIFEST` go.
+
+    Raises:
+        ValueError: a manifest is not as it must be, or the variable names none.
+        OSError: the user's manifest cannot be downloaded.
+    """
+    users = os.environ.get(USERS, "").strip()
+    merged = {entry.key: entry for entry in _shipped()}
+    if users:
+        merged.update({entry.key: entry for entry in _users(users)})
+    return tuple(merged.values())
+
+
+@functools.cache
+def _shipped() -> tuple[Entry, ...]:
     return parse(manifest_path().read_text(encoding="utf-8"))
 
 
-def names(network: str) -> list[str]:
-    """The names of the weights there are for a network."""
-    return [entry.name for entry in entries() if entry.network == network]
+def _users(place: str) -> tuple[Entry, ...]:
+    """The user's entries, from a path or from `https://...#sha256=...`."""
+    where = f"{USERS}={place}"
+    if "://" in place:
+        content = _users_download(place)
+    else:
+        try:
+            content = Path(place).expanduser().read_bytes()
+        except OSError as error:
+            raise ValueError(f"{where}: cannot be read: {error.strerror}") from error
+    try:
+        parsed = parse(content.decode("utf-8"), where)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{where}: is not a manifest: {error}") from error
+    for entry in parsed:
+        if entry.file is not None and Wheel() in entry.file.sources:
+            raise ValueError(
+                f"{where}: entry {entry.key}: field 'file.sources': "
+                "only the shipped manifest has files in the wheel"
+            )
+    return parsed
+
+
+@functools.lru_cache(maxsize=4)
+def _users_download(place: str) -> bytes:
+    match = re.fullmatch(r"(https://[^\s@#]+)#sha256=([0-9a-f]{64})", place)
+    if match is None:
+        raise ValueError(
+            f"Expected {USERS} to be a path, or a URL with a hash, "
+            f"https://...#sha256=(64 hexadecimal digits). Received: {place}"
+        )
+    from scmnet_zoo.weights.download import fetch
+
+    file_hash = Hash("sha256", match[2])
+    return fetch(File("manifest.json", "json", None, USERS_LIMIT, file_hash, (Https(match[1]),)))
+
+
+def names(network: str, published_only: bool = True) -> list[str]:
+    """The names of the weights there are for a network, on request with those not published."""
+    found = [entry for entry in entries() if entry.network == network]
+    return [entry.name for entry in found if entry.file is not None or not published_only]
 
 
 def find(network: str, name: str) -> Entry:
@@ -107,117 +199,93 @@ def find(network: str, name: str) -> Entry:
     )
 
 
-def local_file(entry: Entry) -> Path:
-    """The entry's file in the package, its size and hash checked.
+def find_key(key: str) -> Entry:
+    """The entry of a key such as `scmnet/camvid`.
 
     Raises:
-        ValueError: the file is missing or is not the one the manifest states.
+        ValueError: there is none; the message lists what there is.
     """
-    path = Path(str(resources.files("scmnet_zoo.weights"))) / "files" / entry.file
-    if not path.is_file():
-        raise ValueError(f"Expected the shipped file {path} for {entry.network}/{entry.name}.")
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if len(content) != entry.size or digest != entry.sha256:
-        raise ValueError(
-            f"{path}: expected {entry.size} bytes with sha256 {entry.sha256}. "
-            f"Received: {len(content)} bytes with sha256 {digest}; reinstall scmnet-zoo"
-        )
-    return path
+    for entry in entries():
+        if entry.key == key:
+            return entry
+    known = ", ".join(entry.key for entry in entries())
+    raise ValueError(f"Expected NETWORK/NAME, one of {known}. Received: {key}")
 
 
-def parse(text: str) -> tuple[Entry, ...]:
-    """Parse a manifest.
+def published_file(entry: Entry) -> File:
+    """The file of an entry.
 
     Raises:
-        ValueError: what is wrong, with the entry and the field.
+        ValueError: it has none yet; the message says how to make one.
     """
-    try:
-        content = json.loads(text, object_pairs_hook=_unique)
-    except ValueError as error:
-        raise ValueError(f"manifest: {error}") from error
-    _check_fields(content, {"version": int, "entries": list}, "manifest")
-    if content["version"] != VERSION:
-        raise ValueError(f"manifest: expected version {VERSION}. Received: {content['version']}")
-    parsed = []
-    for position, raw in enumerate(content["entries"]):
-        where = f"manifest entry {position}"
-        if isinstance(raw, dict) and "network" in raw and "name" in raw:
-            where = f"manifest entry {raw['network']}/{raw['name']}"
-        parsed.append(_entry(raw, where))
-    keys = [(entry.network, entry.name) for entry in parsed]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise ValueError(f"manifest: {'/'.join(key)} is there twice")
-    return tuple(parsed)
+    if entry.file is not None:
+        return entry.file
+    there = ", ".join(other.key for other in entries() if other.file and other.classes)
+    command = entry.training_command or ""
+    run = command.rpartition("--output ")[2] or "RUN"
+    own = own_path(entry.network, entry.name)
+    raise ValueError(
+        f"No weights {entry.name!r} of {entry.network} are published yet. To make them: "
+        f"`{command}`. Then pass weights='{run}/best.safetensors', or copy that file to {own}, "
+        f"where this name finds it. There are: {there}"
+    )
 
 
-def _unique(pairs):
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {max(keys, key=keys.count)!r} is there twice")
-    return result
+def parse(text: str, source: str = "manifest") -> tuple[Entry, ...]:
+    """The entries of a manifest's text.
+
+    Raises:
+        ValueError: what is wrong, in one line with the source, the entry and the field.
+    """
+    return tuple(_entry(raw) for raw in schema.checked(text, source))
 
 
-def _check_fields(raw, fields, where):
-    if not isinstance(raw, dict):
-        raise ValueError(f"{where}: expected an object. Received: {type(raw).__name__}")
-    for key in raw:
-        if key not in fields:
-            raise ValueError(f"{where}: unknown field {key!r}")
-    for key, kind in fields.items():
-        if key not in raw:
-            raise ValueError(f"{where}: field {key!r} is missing")
-        if not isinstance(raw[key], kind) or isinstance(raw[key], bool):
-            raise ValueError(
-                f"{where}: field {key!r}: expected {kind.__name__}. "
-                f"Received: {type(raw[key]).__name__}"
-            )
-
-
-def _entry(raw, where) -> Entry:
-    _check_fields(raw, ENTRY_FIELDS, where)
-    if not re.fullmatch(r"[0-9a-f]{64}", raw["sha256"]):
-        raise ValueError(f"{where}: field 'sha256': expected 64 hexadecimal digits")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_\-]*\.safetensors", raw["file"]):
-        raise ValueError(f"{where}: field 'file': expected a plain name ending in .safetensors")
-    classes = raw["classes"]
-    if not all(isinstance(name, str) for name in classes) or len(set(classes)) != len(classes):
-        raise ValueError(f"{where}: field 'classes': expected names, each once")
-    if len(raw["palette"]) != len(classes) or not all(map(_is_colour, raw["palette"])):
-        raise ValueError(f"{where}: field 'palette': expected one RGB colour for each class")
-    if not _are_numbers(raw["training_size"], 2, int) or min(raw["training_size"]) < 1:
-        raise ValueError(f"{where}: field 'training_size': expected height and width")
-    if set(raw["normalisation"]) != {"mean", "std"} or not all(
-        _are_numbers(values, 3, float) for values in raw["normalisation"].values()
-    ):
-        raise ValueError(
-            f"{where}: field 'normalisation': expected mean and std, three numbers each"
-        )
-    results = []
-    for result in raw["results"]:
-        _check_fields(result, RESULT_FIELDS, f"{where}: results")
-        if set(result["iou"]) != set(raw["classes"]):
-            raise ValueError(f"{where}: results: field 'iou': expected the entry's classes")
-        for field, values in (("iou", list(result["iou"].values())), ("miou", [result["miou"]])):
-            if not all(isinstance(v, int | float) and 0 <= v <= 100 for v in values):
-                raise ValueError(f"{where}: results: field {field!r}: expected percentages")
-        results.append(Result(**result))
+def _entry(raw: dict[str, Any]) -> Entry:
+    rest = {key: value for key, value in raw.items() if key not in ("state", "file", "results")}
     return Entry(
         **{
-            **raw,
+            **rest,
             "classes": tuple(raw["classes"]),
-            "palette": tuple(tuple(colour) for colour in raw["palette"]),
             "training_size": tuple(raw["training_size"]),
-            "results": tuple(results),
+            "file": _file(raw["file"]) if "file" in raw else None,
+            "results": tuple(Result(**result) for result in raw.get("results", ())),
         }
     )
 
 
-def _is_colour(raw) -> bool:
-    return _are_numbers(raw, 3, int) and all(0 <= value <= 255 for value in raw)
+def _file(raw: dict[str, Any]) -> File:
+    found = None if raw["hash"] is None else Hash(*next(iter(raw["hash"].items())))
+    sources = tuple(map(_source, raw["sources"]))
+    limit = raw.get("maximum_size", raw["size"])
+    return File(raw["name"], raw["format"], raw["size"], limit, found, sources)
 
 
-def _are_numbers(raw, count: int, kind: type) -> bool:
-    return isinstance(raw, list) and len(raw) == count and all(type(v) is kind for v in raw)
+def _source(raw: dict[str, Any]) -> Source:
+    fields = {key: value for key, value in raw.items() if key != "kind"}
+    return {"wheel": Wheel, "hub": Hub, "https": Https}[raw["kind"]](**fields)
+
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """An entry as the manifest holds it; `parse` gives it back."""
+    raw: dict[str, Any] = {"network": entry.network, "name": entry.name}
+    raw["state"] = "unpublished" if entry.file is None else "published"
+    for field in ("arguments", "dataset", "classes", "normalisation", "training_size"):
+        raw[field] = getattr(entry, field)
+    for field in ("parameters", "licence", "data_licence", "recipe", "training_command"):
+        raw[field] = getattr(entry, field)
+    if entry.file is not None:
+        raw["file"] = _file_as_json(entry.file)
+        raw["results"] = [vars(result) for result in entry.results]
+    return json.loads(json.dumps(raw))
+
+
+def _file_as_json(file: File) -> dict[str, Any]:
+    raw: dict[str, Any] = {"name": file.name, "format": file.format, "size": file.size}
+    if file.size is None:
+        raw["maximum_size"] = file.maximum_size
+    raw["hash"] = None if file.hash is None else {file.hash.algorithm: file.hash.value}
+    raw["sources"] = []
+    for source in file.sources:
+        fields = {key: value for key, value in vars(source).items() if value is not False}
+        raw["sources"].append({"kind": type(source).__name__.lower(), **fields})
+    return raw

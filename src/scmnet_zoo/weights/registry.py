@@ -1,16 +1,30 @@
 """From the `weights` argument of a factory to a checkpoint."""
 
+import io
 import os
 
 from scmnet_zoo.weights import manifest
-from scmnet_zoo.weights.checkpoint import SUFFIXES, Checkpoint, read_checkpoint
+from scmnet_zoo.weights.checkpoint import (
+    SUFFIXES,
+    Checkpoint,
+    Metadata,
+    Normalisation,
+    read_checkpoint,
+    read_safetensors,
+)
+from scmnet_zoo.weights.download import fetch
+from scmnet_zoo.weights.importers import read_foreign
+from scmnet_zoo.weights.manifest import Entry, published_file
+from scmnet_zoo.weights.places import own_path
 
 
 def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoint | None:
-    """The checkpoint that None, a name or a path stands for.
+    """The checkpoint that None, a name or a path stands for; downloaded if need be.
 
     Raises:
-        ValueError: an unknown name (with those there are), or a file that cannot be read.
+        ValueError: an unknown or unpublished name (with what there is), or a file that cannot be
+            read.
+        OSError: the weights cannot be downloaded.
     """
     if weights is None:
         return None
@@ -22,6 +36,51 @@ def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoi
     if text.endswith(SUFFIXES) or os.sep in text:
         return read_checkpoint(text, network)
     # A name wins over, say, a folder `camvid` in the working directory.
-    if os.path.exists(text) and text not in manifest.names(network):
+    if os.path.exists(text) and text not in manifest.names(network, published_only=False):
         return read_checkpoint(text, network)
-    return read_checkpoint(manifest.local_file(manifest.find(network, text)), network)
+    return named_checkpoint(manifest.find(network, text))
+
+
+def named_checkpoint(entry: Entry) -> Checkpoint:
+    """The checkpoint of an entry; of an unpublished one what the user has put in its place.
+
+    Raises:
+        ValueError: it is not published, or the file is not as the entry says.
+        OSError: it cannot be downloaded.
+    """
+    if entry.file is None:
+        own = own_path(entry.network, entry.name)
+        if own.is_file():
+            return read_checkpoint(own, entry.network)
+    file = published_file(entry)
+    content = fetch(file)
+    if file.format != "safetensors":
+        return _converted(content, file.name, entry)
+    found = read_safetensors(content, file.name, entry.network)
+    if found.metadata != metadata_of(entry):
+        raise ValueError(
+            f"{file.name}: what it says of itself is not what the manifest says of {entry.key}"
+        )
+    return found
+
+
+def metadata_of(entry: Entry) -> Metadata:
+    """What the manifest says that a file of weights says too."""
+    statistics = entry.normalisation
+    return Metadata(
+        network=entry.network,
+        arguments=entry.arguments,
+        classes=entry.classes,
+        normalisation=Normalisation(tuple(statistics["mean"]), tuple(statistics["std"])),
+        training_size=entry.training_size,
+    )
+
+
+def _converted(content: bytes, source: str, entry: Entry) -> Checkpoint:
+    """A file of others, in the zoo's own terms."""
+    imported = read_foreign(io.BytesIO(content), source)
+    if imported.network != entry.network:
+        raise ValueError(
+            f"{source}: expected weights of {entry.network}. Received: those of {imported.network}"
+        )
+    return Checkpoint(source, imported.tensors, metadata_of(entry))

@@ -1,21 +1,25 @@
 """From a weight file of keras.applications into a backbone."""
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 import keras
 import numpy as np
 
-from scmnet_zoo.models.backbones._imagenet import FILES, imagenet_file
 from scmnet_zoo.models.backbones.mobilenet_v2 import applications_paths as mobilenet_v2_paths
 from scmnet_zoo.models.backbones.xception import applications_paths as xception_paths
+from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.download import fetch
+from scmnet_zoo.weights.hdf5 import check_hdf5
 
 IMAGENET = "imagenet"
 PATHS = {
-    "mobilenet_v2": mobilenet_v2_paths,
     "xception": xception_paths,
+    "mobilenet_v2": mobilenet_v2_paths,
 }
 # Layers of the files that a network may do without: MobileNetV2's last convolution.
 OPTIONAL = "last_conv"
@@ -42,7 +46,7 @@ def read_pretrained(backbone: str, weights: str | os.PathLike) -> dict[str, np.n
     """
     if backbone not in PATHS:
         raise ValueError(
-            f"Expected backbone_weights=None or one of the backbones {tuple(FILES)}, which have "
+            f"Expected backbone_weights=None or one of the backbones {tuple(PATHS)}, which have "
             f"ImageNet weights. Received: backbone_weights={weights!r}, backbone={backbone!r}"
         )
     if not isinstance(weights, str | os.PathLike):
@@ -50,19 +54,23 @@ def read_pretrained(backbone: str, weights: str | os.PathLike) -> dict[str, np.n
             f"Expected backbone_weights to be None, {IMAGENET!r} or the path of a .h5 file. "
             f"Received: backbone_weights={weights!r}"
         )
-    path = imagenet_file(backbone) if weights == IMAGENET else Path(weights)
-    if not path.is_file():
+    if weights == IMAGENET:
+        stored = manifest.published_file(manifest.find(backbone, IMAGENET))
+        source, file = stored.name, io.BytesIO(fetch(stored))
+    elif Path(weights).is_file():
+        source, file = str(weights), io.BytesIO(Path(weights).read_bytes())
+    else:
         raise ValueError(
             f"Expected backbone_weights to be None, {IMAGENET!r} or the path of a .h5 file. "
             f"Received: backbone_weights={os.fspath(weights)!r}, which is no file"
         )
-    layers = _read_layers(path)
+    layers = _read_layers(file, source)
     paths = PATHS[backbone](layers)
     tensors = {}
     for layer, arrays in layers.items():
         if layer not in paths or len(arrays) not in LEAVES:
             raise ValueError(
-                f"{path} does not fit the backbone {backbone!r}: it holds a layer {layer!r} of "
+                f"{source} does not fit the backbone {backbone!r}: it holds a layer {layer!r} of "
                 f"{len(arrays)} arrays, which the backbone has not"
             )
         for leaf, array in zip(LEAVES[len(arrays)], arrays, strict=True):
@@ -70,10 +78,11 @@ def read_pretrained(backbone: str, weights: str | os.PathLike) -> dict[str, np.n
     return tensors
 
 
-def _read_layers(path: Path) -> dict[str, list[np.ndarray]]:
+def _read_layers(content: BinaryIO, source: str) -> dict[str, list[np.ndarray]]:
     """The arrays of each layer that has any, in the file's order."""
+    check_hdf5(content, source)
     try:
-        with h5py.File(path) as file:
+        with h5py.File(content) as file:
             root = file.get("model_weights", file)
             names = {_text(layer): root[_text(layer)] for layer in root.attrs["layer_names"]}
             layers = {
@@ -82,7 +91,9 @@ def _read_layers(path: Path) -> dict[str, list[np.ndarray]]:
             }
     except (OSError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{path} is not a weight file of keras.applications: {reason}") from error
+        raise ValueError(
+            f"{source} is not a weight file of keras.applications: {reason}"
+        ) from error
     return {layer: arrays for layer, arrays in layers.items() if arrays}
 
 

@@ -1,0 +1,23 @@
+"""`scmnet-zoo weights`: the trained weights, their files, and files of others."""
+
+import typer
+
+from scmnet_zoo.cli.weights import files, importing, listing, publishing
+
+app = typer.Typer(invoke_without_command=True, help="List, fetch, check, import, publish weights.")
+
+
+@app.callback()
+def _listed(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        listing.command()
+
+
+app.command("list")(listing.command)
+app.command("show")(listing.show)
+app.command("download")(files.download)
+app.command("verify")(files.verify)
+app.command("remove")(files.remove)
+app.command("path")(files.path)
+app.command("import")(importing.command)
+app.command("publish")(publishing.command)

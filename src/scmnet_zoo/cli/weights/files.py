@@ -1,0 +1,58 @@
+"""`scmnet-zoo weights download`, `verify`, `remove` and `path`."""
+
+from typing import Annotated
+
+import typer
+
+from scmnet_zoo.cli._errors import fail
+from scmnet_zoo.weights import cache, inventory, manifest
+from scmnet_zoo.weights.download import fetch
+from scmnet_zoo.weights.inventory import State, state_of
+
+Keys = Annotated[
+    list[str], typer.Argument(metavar="NETWORK/NAME...", help="As `weights list` has them.")
+]
+KeysOrAll = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NETWORK/NAME...]", help="By default all that are on this machine."),
+]
+
+
+def download(keys: Keys) -> None:
+    """Bring weights to this machine; those that are here are checked."""
+    for entry in [manifest.find_key(key) for key in keys]:
+        fetch(manifest.published_file(entry))
+        typer.echo(f"{entry.key}: {inventory.stored_path(entry)}")
+
+
+def verify(keys: KeysOrAll = None) -> None:
+    """Check the files that are on this machine against the manifest."""
+    found = [manifest.find_key(key) for key in keys or []]
+    if not keys:
+        found = [entry for entry in manifest.entries() if inventory.stored_path(entry)]
+    damaged = []
+    for entry in found:
+        problem = inventory.verify(entry)
+        typer.echo(f"{entry.key}: {problem or 'whole'}")
+        damaged += [entry.key] if problem else []
+    if damaged:
+        fail(f"damaged: {', '.join(damaged)}")
+
+
+def remove(keys: Keys) -> None:
+    """Delete downloaded weights from the cache."""
+    for entry in [manifest.find_key(key) for key in keys]:
+        path = None if entry.file is None else cache.remove(entry.file)
+        typer.echo(f"{entry.key}: {f'{path} is deleted' if path else 'not in the cache'}")
+
+
+def path(key: Annotated[str, typer.Argument(metavar="NETWORK/NAME")]) -> None:
+    """Print where the file of weights lies on this machine."""
+    entry = manifest.find_key(key)
+    found = inventory.stored_path(entry)
+    if found is None:
+        hint = (
+            "" if state_of(entry) is State.UNPUBLISHED else f"; `scmnet-zoo weights download {key}`"
+        )
+        fail(f"{key} is not on this machine: {state_of(entry).value}{hint}")
+    typer.echo(found)

@@ -1,0 +1,55 @@
+"""`scmnet-zoo weights import`: files of other implementations into the zoo's format."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scmnet_zoo.cli._backend import start_keras
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="The file: .h5, .npz or .pth; see docs/weights.md.")],
+    name: Annotated[str, typer.Option("--as", help="Name of the new file, without its suffix.")],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the new file.")] = Path(),
+    classes: Annotated[
+        str, typer.Option(help="cityscapes, bdd100k, camvid, or a text file with a name a line.")
+    ] = "cityscapes",
+) -> None:
+    """Write NAME.safetensors, which `weights=` takes, from a file of another implementation."""
+    if not name or Path(name).name != name or name.startswith("."):
+        raise typer.BadParameter(f"expected a name without folders. Received: {name!r}")
+    names = _class_names(classes)
+    start_keras()
+    from scmnet_zoo.predict import make_directory
+    from scmnet_zoo.weights.importers import import_checkpoint, write_imported
+
+    checkpoint = import_checkpoint(file, names)
+    make_directory(output)
+    path = output / f"{name}.safetensors"
+    write_imported(path, checkpoint)
+    network = checkpoint.metadata.network if checkpoint.metadata else ""
+    typer.echo(f"{path}: {network} for {len(names)} classes")
+
+
+def _class_names(text: str) -> tuple[str, ...]:
+    """The classes of a dataset, or those of a file.
+
+    Raises:
+        ValueError: neither.
+    """
+    from scmnet_zoo.data.labels import LABEL_SPACES
+
+    if text in LABEL_SPACES:
+        return LABEL_SPACES[text].classes
+    try:
+        lines = Path(text).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"Expected --classes to be one of {', '.join(LABEL_SPACES)}, or a text file. "
+            f"Received: {text}: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"{text}: expected a class name a line, each once")
+    return names

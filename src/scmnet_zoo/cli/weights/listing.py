@@ -1,0 +1,95 @@
+"""`scmnet-zoo weights list` and `show`."""
+
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.inventory import state_of, stored_path
+from scmnet_zoo.weights.manifest import Entry, File, Https, Hub
+
+Key = Annotated[str, typer.Argument(metavar="NETWORK/NAME", help="As `weights list` has it.")]
+
+
+def command() -> None:
+    """List the weights: state, number of classes, mIoU by protocol."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("weights", no_wrap=True)
+    for title in ("state", "classes", "mIoU"):
+        table.add_column(title)
+    for entry in manifest.entries():
+        results = "\n".join(f"{r.miou:.2f}, {r.protocol}" for r in entry.results)
+        state, classes = state_of(entry), str(len(entry.classes) or "-")
+        table.add_row(Text(entry.key), state.value, classes, Text(results or "-"))
+    console = Console()
+    console.print(table)
+    console.print("`scmnet-zoo weights show NETWORK/NAME` tells more.", highlight=False)
+
+
+def show(key: Key) -> None:
+    """Show all that is known of one set of weights."""
+    entry = manifest.find_key(key)
+    path = stored_path(entry)
+    facts = {
+        "state": f"{state_of(entry).value}{f', {path}' if path else ''}",
+        "arguments": ", ".join(f"{k}={v!r}" for k, v in entry.arguments.items()) or "none",
+        "classes": ", ".join(entry.classes) or "none: a backbone",
+        "dataset": entry.dataset,
+        "training size": "{} x {} pixels, height x width".format(*entry.training_size),
+        "normalisation": "mean {mean}, std {std}".format(**entry.normalisation),
+        "parameters": f"{entry.parameters:,}",
+        "licence": entry.licence,
+        "data licence": entry.data_licence,
+        "recipe": entry.recipe or "not the zoo's",
+        "training command": entry.training_command or "not the zoo's",
+    }
+    if entry.file is not None:
+        facts |= _file_facts(entry.file)
+    table = Table(title=entry.key, show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, Text(value))
+    console = Console()
+    console.print(table)
+    if entry.results:
+        console.print(_results(entry))
+
+
+def _file_facts(file: File) -> dict[str, str]:
+    places = []
+    for source in file.sources:
+        if isinstance(source, Hub):
+            places.append(f"Hugging Face {source.repository} at {source.revision}")
+        else:
+            places.append(source.url if isinstance(source, Https) else "the package")
+    stated = f"{file.hash.algorithm} {file.hash.value}" if file.hash else "none published"
+    return {
+        "file": f"{file.name}, {_size(file)}",
+        "hash": stated,
+        "sources": "\n".join(places),
+    }
+
+
+def _results(entry: Entry) -> Table:
+    """IoU in percent, a column for each measurement."""
+    table = Table(title="IoU %")
+    table.add_column("class")
+    for result in entry.results:
+        stated = "" if result.command else "\nas its author states"
+        title = f"{result.dataset} {result.split}\nprotocol {result.protocol}{stated}"
+        table.add_column(Text(title), justify="right")
+    for name in entry.classes:
+        values = [result.iou[name] if result.iou else None for result in entry.results]
+        table.add_row(Text(name), *("-" if value is None else f"{value:.2f}" for value in values))
+    table.add_section()
+    table.add_row("mean", *(f"{result.miou:.2f}" for result in entry.results))
+    return table
+
+
+def _size(file: File | None) -> str:
+    if file is None:
+        return "-"
+    return f"{file.size / 1e6:.1f} MB" if file.size else "size not stated"

@@ -1,0 +1,54 @@
+"""`scmnet-zoo weights publish`: a run's weights on the Hugging Face Hub."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from scmnet_zoo.cli._backend import start_keras
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Folder of the training run.")],
+    repo: Annotated[str, typer.Option(metavar="USER/NAME", help="Repository on the Hub.")],
+    data: Annotated[Path, typer.Option(help="Folder of the dataset it learned from.")],
+    split: Annotated[str, typer.Option(help="Which part of it to measure on.")] = "test",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the weights, by default the dataset's.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
+    data_licence: Annotated[
+        str | None, typer.Option(help="Of the data, by default what is known of the dataset.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="New folder, by default published/NAME.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write everything to the folder, upload nothing.")
+    ] = False,
+) -> None:
+    """Measure weights again, write their manifest entry and model card, and upload them."""
+    start_keras()
+    from scmnet_zoo.publishing import prepare, publish
+
+    output = output or Path("published") / repo.rpartition("/")[2]
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, int] = {}
+
+        def show(protocol: str, done: int, total: int) -> None:
+            if protocol not in tasks:
+                tasks[protocol] = bar.add_task(f"protocol {protocol}", total=total)
+            bar.update(tasks[protocol], completed=done)  # type: ignore[arg-type]
+
+        act = prepare if dry_run else publish
+        entry = act(run, repo, data, split, output, name, licence, data_licence, show)
+    for result in entry.results:
+        typer.echo(
+            f"{result.dataset} {result.split}, protocol {result.protocol}: {result.miou:.2f} mIoU"
+        )
+    if dry_run:
+        typer.echo(f"{output}: nothing was uploaded; the entry's revision is zeros until it is")
+    else:
+        typer.echo(f"{entry.key} is on the Hub; its entry is in {output / 'weights_manifest.json'}")

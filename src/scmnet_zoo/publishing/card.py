@@ -1,0 +1,152 @@
+"""The model card: what a person reads who finds the weights on the Hugging Face Hub."""
+
+import math
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from scmnet_zoo.publishing.run import Run
+from scmnet_zoo.weights.manifest import Entry, File, Result
+
+FACTORIES = {
+    "scmnet": "SCMNet",
+    "fastscnn": "FastSCNN",
+    "contextnet": "ContextNet",
+    "deeplabv3plus": "DeepLabV3Plus",
+}
+PAPERS = {
+    "scmnet": "Singha, Bergemann, Pham, Krishna, DICTA 2021, doi 10.1109/DICTA52665.2021.9647401",
+    "fastscnn": "Poudel, Liwicki, Cipolla, BMVC 2019, arXiv 1902.04502",
+    "contextnet": "Poudel, Bonde, Liwicki, Zach, BMVC 2018, arXiv 1805.04554",
+    "deeplabv3plus": "Chen, Zhu, Papandreou, Schroff, Adam, ECCV 2018, arXiv 1802.02611",
+}
+HUB_LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0")
+
+
+def model_card(entry: Entry, file: File, run: Run, repository: str, picture: str) -> str:
+    """The text of a model card: a header for the Hub, then Markdown.
+
+    Args:
+        entry: the weights and what was measured.
+        file: their file in the repository.
+        run: where they come from.
+        repository: `USER/NAME` on the Hub.
+        picture: name of the sample picture's file.
+    """
+    return (
+        f"---\n{_header(entry, repository)}\n---\n\n{_body(entry, file, run, repository, picture)}"
+    )
+
+
+def _header(entry: Entry, repository: str) -> str:
+    results = [
+        EvalResult(
+            task_type="image-segmentation",
+            dataset_type=result.dataset,
+            dataset_name=result.dataset,
+            dataset_split=result.split,
+            metric_type="mean_iou",
+            metric_name=f"mIoU, protocol {result.protocol}",
+            metric_value=result.miou,
+        )
+        for result in entry.results
+    ]
+    known = entry.licence.lower() in HUB_LICENCES
+    data = ModelCardData(
+        model_name=repository.split("/")[1],
+        license=entry.licence.lower() if known else "other",
+        license_name=None if known else entry.licence,
+        library_name="keras",
+        pipeline_tag="image-segmentation",
+        tags=["semantic-segmentation", "real-time", "road-scenes", "scmnet-zoo", entry.network],
+        eval_results=results,
+    )
+    return data.to_yaml().strip()
+
+
+def _body(entry: Entry, file: File, run: Run, repository: str, picture: str) -> str:
+    factory = FACTORIES[entry.network]
+    height, width = entry.training_size
+    return f"""# {factory} trained on {entry.dataset}
+
+{factory} ({PAPERS[entry.network]}) for the {len(entry.classes)} classes of {entry.dataset}:
+{entry.parameters:,} parameters, trained on frames of {width}x{height} pixels with
+[scmnet-zoo](https://pypi.org/project/scmnet-zoo/), Keras and {run.session["backend"]}.
+
+![A street, and the classes that the network sees in it]({picture})
+
+## Use
+
+```python
+from huggingface_hub import hf_hub_download
+from scmnet_zoo import {factory}
+
+path = hf_hub_download("{repository}", "{file.name}")
+model = {factory}(weights=path)  # RGB 0..255 in, {len(entry.classes)} probabilities a pixel out
+```
+
+On the command line: `scmnet-zoo segment photo.jpg --network {entry.network} --weights {file.name}`.
+
+## Results
+
+{_summary(entry)}
+
+IoU by class in percent:
+
+{_table(entry)}
+
+## Intended use and limits
+
+Road scenes seen from a car, in daylight, like those of {entry.dataset}: research, teaching, a start
+for training on your own data. Other cameras, weather, night and countries were not measured. Not
+for decisions on which a person's safety depends.
+
+## Training
+
+```
+{entry.training_command}
+```
+
+{_started(run)}{run.recipe.epochs} epochs, batches of {run.recipe.batch_size}, seed {run.seed},
+{run.recipe.precision}, on {run.session["devices"]} with {_versions(run)}.
+`recipe.toml` is the whole recipe, `metrics.csv` the course of the run, `curves.png` its picture.
+
+## Licences
+
+Weights: {entry.licence}. Data that they learned from: {entry.data_licence}. The photograph of
+`{picture}` is under the MIT licence ({picture}.NOTICE); no frame of the dataset is published here.
+"""
+
+
+def _summary(entry: Entry) -> str:
+    rows = ["| dataset | split | protocol | mIoU % | command |", "|---|---|---|---:|---|"]
+    rows += [
+        f"| {r.dataset} | {r.split} | {r.protocol} | {r.miou:.2f} | `{r.command}` |"
+        for r in entry.results
+    ]
+    return "\n".join(rows)
+
+
+def _table(entry: Entry) -> str:
+    titles = [f"{r.dataset} {r.split}, {r.protocol}" for r in entry.results]
+    rows = [f"| class | {' | '.join(titles)} |", f"|---|{'---:|' * len(titles)}"]
+    rows += [
+        f"| {name} | {' | '.join(_percent(result, name) for result in entry.results)} |"
+        for name in entry.classes
+    ]
+    return "\n".join(rows)
+
+
+def _percent(result: Result, name: str) -> str:
+    value = result.iou[name] if result.iou else None
+    return "-" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def _started(run: Run) -> str:
+    if run.weights is None:
+        return "From random weights: "
+    return f"From the weights {run.weights}: "
+
+
+def _versions(run: Run) -> str:
+    names = ("scmnet_zoo", "keras", run.session["backend"], "numpy")
+    return ", ".join(f"{name} {run.session[name]}" for name in names if name in run.session)

@@ -1,0 +1,237 @@
+"""Measuring a run's weights again, describing them, and putting them on the Hugging Face Hub."""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import huggingface_hub
+
+from scmnet_zoo.evaluation import PROTOCOLS, evaluate, load
+from scmnet_zoo.files import write_text
+from scmnet_zoo.images import example_photo
+from scmnet_zoo.models import factory_of
+from scmnet_zoo.predict import Segmenter
+from scmnet_zoo.publishing.card import model_card
+from scmnet_zoo.publishing.run import WEIGHTS, Run, read_run
+from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.download import fetch
+from scmnet_zoo.weights.manifest import Entry, File, Hash, Hub, Result
+
+logger = logging.getLogger(__name__)
+
+MANIFEST, CARD, PICTURE = "weights_manifest.json", "README.md", "sample.jpg"
+TAKEN_ALONG = ("recipe.toml", "metrics.csv", "curves.png")
+NOT_UPLOADED = "0" * 40  # the revision of an entry before its file is on the Hub
+DATA_LICENCES = {
+    "camvid": "CamVid, research data by Brostow, Fauqueur and Cipolla (University of Cambridge)",
+    "cityscapes": "Cityscapes, non-commercial use by its terms (cityscapes-dataset.com/license)",
+    "bdd100k": "BDD100K, non-commercial use by its terms (bdd100k.com)",
+}
+
+Measuring = Callable[[str, int, int], None]  # protocol, frames done, frames in all
+
+
+def publish(
+    run: str | os.PathLike,
+    repository: str,
+    data: str | os.PathLike,
+    split: str,
+    output: str | os.PathLike,
+    name: str | None = None,
+    licence: str = "Apache-2.0",
+    data_licence: str | None = None,
+    progress: Measuring = lambda protocol, done, total: None,
+) -> Entry:
+    """Put a run's best weights on the Hub and write their manifest entry, pinned to the commit.
+
+    What is uploaded lies in `output` too, beside `weights_manifest.json`, which
+    `SCMNET_ZOO_MANIFEST` can name.
+
+    Args and errors: those of `prepare`.
+
+    Raises:
+        OSError: the upload fails, or what the Hub gives back is not what was uploaded.
+    """
+    entry = prepare(run, repository, data, split, output, name, licence, data_licence, progress)
+    assert entry.file is not None
+    hub = huggingface_hub.HfApi()
+    try:
+        hub.create_repo(repository, exist_ok=True)
+        commit = hub.upload_folder(
+            repo_id=repository,
+            folder_path=str(output),
+            ignore_patterns=[MANIFEST],
+            commit_message=f"{entry.key} of scmnet-zoo",
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise OSError(f"The upload to {repository} failed: {reason}; {output} is kept") from error
+    file = dataclasses.replace(entry.file, sources=(Hub(repository, commit.oid),))
+    entry = dataclasses.replace(entry, file=file)
+    _write_manifest(Path(output), entry)
+    fetch(file)
+    return entry
+
+
+def prepare(
+    run: str | os.PathLike,
+    repository: str,
+    data: str | os.PathLike,
+    split: str,
+    output: str | os.PathLike,
+    name: str | None = None,
+    licence: str = "Apache-2.0",
+    data_licence: str | None = None,
+    progress: Measuring = lambda protocol, done, total: None,
+) -> Entry:
+    """Write all that is published into a new folder: weights, entry, card, picture, recipe.
+
+    The weights are measured again by every protocol of the dataset.
+
+    Args:
+        run: folder of the training run.
+        repository: `USER/NAME` on the Hub.
+        data: folder of the dataset the run learned from.
+        split: which part of it to measure on.
+        output: the new folder.
+        name: of the weights, by default that of the dataset.
+        licence: of the weights.
+        data_licence: of the data, by default what is known of the dataset.
+        progress: called with the protocol, the frames done and those there are.
+
+    Returns:
+        The entry; its revision is zeros until the file is on the Hub.
+
+    Raises:
+        ValueError: not the folder of a run, a wrong name or repository, no licence of the data is
+            known, or the output is there already.
+        OSError: the output cannot be written.
+    """
+    found, output = read_run(run), Path(output)
+    if output.exists():
+        raise ValueError(
+            f"Expected a new folder for the output. Received: {output}, which is there"
+        )
+    data_licence = data_licence or DATA_LICENCES.get(found.dataset)
+    if data_licence is None:
+        raise ValueError(f"Expected the licence of the data of {found.dataset!r}. Received: none")
+    entry = _entry(found, repository, name or found.dataset, licence, data_licence)
+    entry = dataclasses.replace(entry, results=_measure(found, entry, data, split, progress))
+    _check(entry)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+        try:
+            _write(made, entry, found, repository)
+            made.chmod(0o755)
+            made.rename(output)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    except OSError as error:
+        raise OSError(f"{output}: cannot be written: {error.strerror or error}") from error
+    return entry
+
+
+def _entry(run: Run, repository: str, name: str, licence: str, data_licence: str) -> Entry:
+    """The entry of a run's weights before they are measured."""
+    content = (run.folder / WEIGHTS).read_bytes()
+    metadata = run.metadata
+    model = factory_of(run.network)(weights=run.folder / WEIGHTS)
+    normalisation = metadata.normalisation
+    entry = Entry(
+        network=run.network,
+        name=name,
+        arguments=metadata.arguments,
+        dataset=run.dataset,
+        classes=metadata.classes,
+        normalisation={
+            "mean": list(normalisation.mean or ()),
+            "std": list(normalisation.std or ()),
+        },
+        training_size=metadata.training_size or run.recipe.size,
+        parameters=model.count_params(),
+        licence=licence,
+        data_licence=data_licence,
+        recipe=run.recipe_name,
+        training_command=run.command,
+        file=File(
+            name=_file_name(run, name),
+            format="safetensors",
+            size=len(content),
+            maximum_size=len(content),
+            hash=Hash("sha256", hashlib.sha256(content).hexdigest()),
+            sources=(Hub(repository, NOT_UPLOADED),),
+        ),
+        results=(),
+    )
+    _check(entry)
+    return entry
+
+
+def _file_name(run: Run, name: str) -> str:
+    """What the file of a run's weights is called."""
+    return f"{run.network}_{name}.safetensors"
+
+
+def _check(entry: Entry) -> None:
+    """That the strict parser takes an entry.
+
+    Raises:
+        ValueError: it does not; the message names the field.
+    """
+    manifest.parse(_as_text(entry), "the new entry")
+
+
+def _as_text(entry: Entry) -> str:
+    content = {"version": manifest.VERSION, "entries": [manifest.as_json(entry)]}
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def _measure(
+    run: Run, entry: Entry, data: str | os.PathLike, split: str, progress: Measuring
+) -> tuple[Result, ...]:
+    """The scores of a run's weights by each protocol of its dataset."""
+    results = []
+    for protocol in PROTOCOLS[run.dataset]:
+        task = load(run.network, run.folder / WEIGHTS, run.dataset, data, split, protocol)
+
+        def frames(done: int, total: int, protocol: str = protocol) -> None:
+            progress(protocol, done, total)
+
+        scores = evaluate(*task, progress=frames)
+        command = (
+            f"scmnet-zoo evaluate --network {run.network} --weights {_file_name(run, entry.name)} "
+            f"--dataset {run.dataset} --data {run.dataset.upper()} --split {split} "
+            f"--protocol {protocol}"
+        )
+        iou = {
+            key: None if math.isnan(value) else round(100 * value, 2)
+            for key, value in scores.iou().items()
+        }
+        miou = round(100 * scores.mean_iou(), 2)
+        results.append(Result(run.dataset, split, protocol, miou, iou, command))
+        logger.info("%s %s, protocol %s: %.2f mIoU", run.dataset, split, protocol, miou)
+    return tuple(results)
+
+
+def _write(folder: Path, entry: Entry, run: Run, repository: str) -> None:
+    assert entry.file is not None
+    shutil.copyfile(run.folder / WEIGHTS, folder / entry.file.name)
+    for name in TAKEN_ALONG:
+        shutil.copyfile(run.folder / name, folder / name)
+    sample = Segmenter(run.network, folder / entry.file.name)(example_photo())
+    sample.overlay().convert("RGB").save(folder / PICTURE, quality=90)
+    shutil.copyfile(example_photo().with_name("NOTICE"), folder / f"{PICTURE}.NOTICE")
+    write_text(folder / CARD, model_card(entry, entry.file, run, repository, PICTURE))
+    _write_manifest(folder, entry)
+
+
+def _write_manifest(folder: Path, entry: Entry) -> None:
+    write_text(folder / MANIFEST, _as_text(entry))

@@ -1,0 +1,60 @@
+"""Which of the manifest's files are here, and whether they are whole."""
+
+import enum
+from pathlib import Path
+
+from scmnet_zoo.weights import cache
+from scmnet_zoo.weights.download import packaged_path
+from scmnet_zoo.weights.manifest import Entry, Wheel
+from scmnet_zoo.weights.places import own_path
+
+
+class State(enum.Enum):
+    """How the weights of an entry can be had."""
+
+    PACKAGED = "shipped"
+    CACHED = "cached"
+    REMOTE = "downloadable"
+    OWN = "own file"
+    UNPUBLISHED = "unpublished"
+
+
+def state_of(entry: Entry) -> State:
+    """How the weights of an entry can be had; nothing is read."""
+    if entry.file is None:
+        own = own_path(entry.network, entry.name)
+        return State.OWN if own.is_file() else State.UNPUBLISHED
+    if Wheel() in entry.file.sources and packaged_path(entry.file).is_file():
+        return State.PACKAGED
+    return State.CACHED if cache.cached_path(entry.file).is_file() else State.REMOTE
+
+
+def stored_path(entry: Entry) -> Path | None:
+    """Where the file of an entry lies on this machine, if it does."""
+    if state_of(entry) is State.OWN:
+        return own_path(entry.network, entry.name)
+    if entry.file is not None and state_of(entry) is State.PACKAGED:
+        return packaged_path(entry.file)
+    if entry.file is not None and state_of(entry) is State.CACHED:
+        return cache.cached_path(entry.file)
+    return None
+
+
+def verify(entry: Entry) -> str | None:
+    """What is wrong with the file of an entry on this machine, in a line; None if it is whole.
+
+    A file of one's own is compared with nothing.
+
+    Raises:
+        ValueError: the file is not on this machine.
+    """
+    path = stored_path(entry)
+    if path is None:
+        raise ValueError(f"{entry.key} is not on this machine: {state_of(entry).value}")
+    if entry.file is None:
+        return None
+    try:
+        cache.read_checked(path, entry.file)
+    except (cache.DamagedError, OSError) as error:
+        return f"{path}: {error}"
+    return None
