@@ -116,7 +116,7 @@ class Part:
 
     def __init__(self, path: Path, algorithm: str):
         self.target = path
-        self.path = path
+        self.path = _part_of(path)
         self.algorithm = algorithm
         self.size = 0
         self.digest = hashlib.new(algorithm)
@@ -126,13 +126,12 @@ class Part:
     def __enter__(self) -> "Part":
         with self._writing():
             while True:
-                name = f".{self.target.name}.{secrets.token_hex(8)}.part"
-                self.path = self.target.with_name(name)
                 self._descriptor = os.open(self.path, EXCLUSIVELY, 0o666)
                 held = _hold(self._descriptor) is not False
                 if held and _is_still(self._descriptor, self.path):
                     return self
                 self._close()  # another process took it for a dead one's before it was held
+                self.path = _part_of(self.target)
 
     def __exit__(self, *_: Any) -> None:
         self._close()
@@ -187,6 +186,10 @@ class Part:
         except OSError as error:
             reason = error.strerror or str(error)
             raise WriteError(f"{self.target}: cannot be written: {reason}") from error
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
 
 
 def remove_dead_parts(path: Path) -> None:
