@@ -208,6 +208,21 @@ def test_no_whole_hdf5_file(content, tmp_path):
     assert "is not a whole HDF5 file" in refusal(path)
 
 
+@pytest.mark.parametrize("size", [0, 1 << 40])
+def test_heap_that_hdf5_would_read_for_ever(size, tmp_path):
+    """Its free space has the size 0: the reader would not get on."""
+    path = tmp_path / "x.h5"
+    with hdf5(path) as file:
+        file.attrs["names"] = ["a"]
+    content = bytearray(path.read_bytes())
+    place = content.index(b"GCOL") + 16
+    while content[place]:  # an entry; its number is 0 in free space
+        place += 16 + (content[place + 8] + 7) // 8 * 8
+    content[place + 8 : place + 16] = size.to_bytes(8, "little")
+    path.write_bytes(content)
+    assert "a heap of texts is damaged" in refusal(path)
+
+
 def test_no_such_file(tmp_path):
     with pytest.raises(ValueError, match=r"x is not a whole HDF5 file: .*No such file"):
         check_hdf5(tmp_path / "missing.h5", "x")

@@ -165,8 +165,27 @@ def _mapped(file: BinaryIO) -> mmap.mmap:
 
 
 def _largest_in(content: bytes | mmap.mmap) -> int:
-    largest, place = 0, -1
-    while (place := content.find(HEAP, place + 1)) >= 0:
-        start = place + len(HEAP)
-        largest = max(largest, int.from_bytes(content[start : start + 8], "little"))
+    """The longest text of all heaps.
+
+    Raises:
+        ValueError: a heap whose entries do not fill it; HDF5 reads some of these for ever.
+    """
+    largest, start = 0, -1
+    while (start := content.find(HEAP, start + 1)) >= 0:
+        end = start + _number(content, start + 8, 8)
+        place = start + 16
+        if not place <= end <= len(content):
+            raise ValueError("a heap of texts is damaged")
+        while place + 16 <= end:  # each: number of the entry, 0 for free space; ...; its size
+            size = _number(content, place + 8, 8)
+            if _number(content, place, 2):
+                largest = max(largest, size)
+                size = 16 + (size + 7) // 8 * 8
+            if size < 16 or place + size > end:
+                raise ValueError("a heap of texts is damaged")
+            place += size
     return largest
+
+
+def _number(content: bytes | mmap.mmap, place: int, width: int) -> int:
+    return int.from_bytes(content[place : place + width], "little")
