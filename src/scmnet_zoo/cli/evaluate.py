@@ -69,7 +69,8 @@ def command(
     for folder in (output, export_predictions):
         if folder is not None:
             make_directory(folder)
-    progress = Progress(console=Console(stderr=True), transient=True)
+    shown = Console(stderr=True)
+    progress = Progress(console=shown, transient=True, disable=not shown.is_terminal)
     with contextlib.ExitStack() as stack:
         export = None
         if export_predictions is not None:

@@ -3,7 +3,7 @@
 from scmnet_zoo.evaluation.export import Export
 from scmnet_zoo.evaluation.inference import Inference, Predictor
 from scmnet_zoo.evaluation.loading import Task, load
-from scmnet_zoo.evaluation.measure import evaluate
+from scmnet_zoo.evaluation.measure import NoFramesError, evaluate
 from scmnet_zoo.evaluation.protocol import (
     CAMVID_A,
     CAMVID_B,
@@ -22,6 +22,7 @@ __all__ = [
     "PROTOCOLS",
     "Export",
     "Inference",
+    "NoFramesError",
     "Predictor",
     "Protocol",
     "Scores",

@@ -17,6 +17,10 @@ from scmnet_zoo.metrics import ConfusionMatrix, InstanceHits
 KEPT = 4  # predictors, each compiled for its sizes, that are kept
 
 
+class NoFramesError(ValueError):
+    """A protocol leaves no frame of a dataset."""
+
+
 def evaluate(
     network: keras.Model,
     dataset: Dataset,
@@ -81,7 +85,9 @@ def evaluate(
                 instances.update(numbers, prediction)
         progress(done, len(dataset.samples))
     if not used:
-        raise ValueError(f"Expected frames of {protocol.size} in {dataset.split}. Received: none")
+        raise NoFramesError(
+            f"Expected frames of {protocol.size} in {dataset.split}. Received: none"
+        )
     names = tuple(space.classes[place] for place in left_out)
     return Scores(space, matrix, instances, names, used)
 

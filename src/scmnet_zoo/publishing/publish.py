@@ -13,7 +13,7 @@ from pathlib import Path
 
 import huggingface_hub
 
-from scmnet_zoo.evaluation import PROTOCOLS, evaluate, load
+from scmnet_zoo.evaluation import PROTOCOLS, NoFramesError, evaluate, load
 from scmnet_zoo.files import write_text
 from scmnet_zoo.images import example_photo
 from scmnet_zoo.models import factory_of
@@ -197,7 +197,7 @@ def _as_text(entry: Entry) -> str:
 def _measure(
     run: Run, entry: Entry, data: str | os.PathLike, split: str, progress: Measuring
 ) -> tuple[Result, ...]:
-    """The scores of a run's weights by each protocol of its dataset."""
+    """The scores of a run's weights by each protocol of its dataset that has frames."""
     results = []
     for protocol in PROTOCOLS[run.dataset]:
         task = load(run.network, run.folder / WEIGHTS, run.dataset, data, split, protocol)
@@ -205,7 +205,11 @@ def _measure(
         def frames(done: int, total: int, protocol: str = protocol) -> None:
             progress(protocol, done, total)
 
-        scores = evaluate(*task, progress=frames)
+        try:
+            scores = evaluate(*task, progress=frames)
+        except NoFramesError as error:
+            logger.info("not measured by protocol %s: %s", protocol, error)
+            continue
         command = (
             f"scmnet-zoo evaluate --network {run.network} --weights {_file_name(run, entry.name)} "
             f"--dataset {run.dataset} --data {run.dataset.upper()} --split {split} "

@@ -64,7 +64,8 @@ def _no_constant(name):
 def _order(problem) -> tuple:
     """Unknown and missing fields first, and last what only does not go together."""
     ranks = {"additionalProperties": 0, "required": 0, "not": 2}
-    return (ranks.get(problem.validator, 1), [str(part) for part in problem.absolute_path])
+    path = [str(part) for part in problem.absolute_path]
+    return (ranks.get(problem.validator, 1), len(path), path)
 
 
 def _place(problem, content, source: str) -> str:

@@ -34,7 +34,8 @@ def command(
     from scmnet_zoo.publishing import prepare, publish
 
     output = output or Path("published") / repo.rpartition("/")[2]
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks: dict[str, int] = {}
 
         def show(protocol: str, done: int, total: int) -> None:
