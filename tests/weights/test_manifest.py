@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import shlex
 import shutil
 from importlib import resources
@@ -543,3 +544,15 @@ def test_answer_on_the_example():
     for name, share in STREET.items():
         assert shares[name] == pytest.approx(share, abs=0.003), name
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_the_documentations_table_has_every_entry_with_its_state():
+    page = Path(__file__).resolve().parents[2] / "docs" / "weights.md"
+    if not page.is_file():
+        pytest.skip("needs the documentation of a checkout")
+    rows = re.findall(r"^\| `(\w+/\w+)` \| (\w+) \|", page.read_text(encoding="utf-8"), re.M)
+    states = {entry.key: "unpublished" for entry in ENTRIES if entry.file is None}
+    states |= {entry.key: "downloadable" for entry in ENTRIES if entry.file is not None}
+    states |= {entry.key: "shipped" for entry in SHIPPED}
+    assert dict(rows) == states
+    assert len(rows) == len(ENTRIES)

@@ -77,6 +77,7 @@ def ContextNet(
     Raises:
         ValueError: a wrong argument, or weights that do not exist, do not fit, or contradict an
             argument.
+        OSError: the weights cannot be downloaded.
 
     Source: Poudel, Bonde, Liwicki, Zach, "ContextNet: Exploring Context and Detail for Semantic
     Segmentation in Real-time", BMVC 2018, arXiv 1805.04554, tables 1 and 2.

@@ -91,7 +91,7 @@ def DeepLabV3Plus(
     Raises:
         ValueError: a wrong argument, or weights that do not exist, do not fit, or contradict an
             argument.
-        OSError: the ImageNet weights cannot be downloaded.
+        OSError: the weights cannot be downloaded.
 
     Source: Chen, Zhu, Papandreou, Schroff, Adam, "Encoder-Decoder with Atrous Separable
     Convolution for Semantic Image Segmentation", ECCV 2018, arXiv 1802.02611, figure 2. All

@@ -73,6 +73,7 @@ def FastSCNN(
     Raises:
         ValueError: a wrong argument, or weights that do not exist, do not fit, or contradict an
             argument.
+        OSError: the weights cannot be downloaded.
 
     Source: Poudel, Liwicki, Cipolla, "Fast-SCNN: Fast Semantic Segmentation Network", BMVC 2019,
     arXiv 1902.04502, table 1.

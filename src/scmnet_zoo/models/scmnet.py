@@ -70,6 +70,7 @@ def SCMNet(
     Raises:
         ValueError: a wrong argument, or weights that do not exist, do not fit, or contradict an
             argument.
+        OSError: the weights cannot be downloaded.
 
     Source: Singha, Bergemann, Pham, Krishna, "SCMNet: Shared Context Mining Network for
     Real-time Semantic Segmentation", DICTA 2021, doi 10.1109/DICTA52665.2021.9647401.
