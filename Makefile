@@ -9,7 +9,7 @@ PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metric
 	tests/data/test_augment.py tests/data/test_frames.py tests/data/test_loader.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: example test lint types docs check-backends long clean
+.PHONY: example test lint types docs faults check-backends long clean
 
 example: $(VENV)/.package
 	$(BIN)/scmnet-zoo segment --example --output example-output
@@ -26,6 +26,12 @@ types: $(VENV)/.lint
 
 docs: $(VENV)/.lint
 	$(BIN)/mkdocs build --quiet --site-dir site
+
+# Twice, each in another order, and each within three minutes.
+faults: $(VENV)/.test
+	for seed in $$(date +%s) $$(date +%N); do echo "order $$seed"; \
+		timeout 180 $(BIN)/python -m pytest $(PYTEST) -m network tests/weights \
+		--random-order-bucket=global --random-order-seed=$$seed || exit 1; done
 
 # The references that need PyTorch, the agreement of backends, then the suite, on JAX and PyTorch.
 # Compiling is most of the time on JAX: little is optimised, and nothing is compiled twice; of

@@ -326,7 +326,9 @@ def test_missing_file(case, tmp_path, suffix):
 
 @every_network
 def test_unknown_name_lists_those_known(case, monkeypatch):
-    known = type("Entry", (), {"network": case.key, "name": "camvid-512"})
+    known = dataclasses.replace(
+        manifest.find("scmnet", "camvid"), network=case.key, name="camvid-512"
+    )
     monkeypatch.setattr(manifest, "entries", lambda: (known,))
     with pytest.raises(ValueError, match=r"'camvid-512'.*Received: weights='nonsense'"):
         case.build(weights="nonsense")

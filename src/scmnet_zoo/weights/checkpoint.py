@@ -150,11 +150,17 @@ def _first_line(error: Exception) -> str:
 
 def write_checkpoint(path: str | os.PathLike, model: keras.Model, metadata: Metadata) -> None:
     """Write a model's weights, keyed by variable path, with what they are for."""
-    tensors = {
-        v.path: np.ascontiguousarray(keras.ops.convert_to_numpy(v.value)) for v in model.weights
-    }
+    tensors = {v.path: keras.ops.convert_to_numpy(v.value) for v in model.weights}
+    write_tensors(path, tensors, metadata)
+
+
+def write_tensors(
+    path: str | os.PathLike, tensors: Mapping[str, np.ndarray], metadata: Metadata
+) -> None:
+    """Write tensors by variable path, with what they are for."""
+    plain = {key: np.ascontiguousarray(array) for key, array in tensors.items()}
     with whole_file(path) as part:
-        part.write_bytes(safetensors.numpy.save(tensors, {METADATA_KEY: metadata.to_json()}))
+        part.write_bytes(safetensors.numpy.save(plain, {METADATA_KEY: metadata.to_json()}))
 
 
 def load_checkpoint(

@@ -88,14 +88,21 @@ def fetch(file: File, limits: Limits | None = None) -> bytes:
         logger.warning("%s is not used: %s", path, _words(error))
         reasons += [f"{path}: {_words(error)}"] if sources else []
     if variable := offline():
-        reasons.append(f"nothing is downloaded, as {variable} is set")
+        reasons += [
+            f"{_address(source, file)[0]}: not asked, {variable} is set" for source in sources
+        ]
         sources = []
     if not sources:
-        raise DownloadError(f"{file.name} cannot be had: {'; '.join(reasons)}")
+        raise DownloadError(_not_to_be_had(file, path, reasons))
     limits = limits or Limits()
     with terminal_progress(file.name) as progress:
         deadline = time.monotonic() + limits.deadline
         return _Download(file, path, limits, progress, deadline).run(sources, reasons)
+
+
+def _not_to_be_had(file: File, path: Path, reasons: list[str]) -> str:
+    hint = "" if file.hash is None else f"; a copy from elsewhere is taken from {path}"
+    return f"{file.name} cannot be had: {'; '.join(reasons)}{hint}"
 
 
 def packaged_path(file: File) -> Path:
@@ -157,10 +164,10 @@ class _Download:
                 except RefusedError as error:
                     reasons.append(f"{url}: {error}")
                 except NoNetworkError as error:
-                    reasons.append(f"{url}: {error}")
+                    reasons += [f"{_address(each, self.file)[0]}: {error}" for each in sources]
                     break
                 logger.info("%s", reasons[-1])
-        raise DownloadError(f"{self.file.name} cannot be had: {'; '.join(reasons)}")
+        raise DownloadError(_not_to_be_had(self.file, self.path, reasons))
 
     def _from_source(self, url: str, token: str | None, unzip: bool) -> bytes:
         """All of a source's bytes, in as many attempts as it takes and the limits allow."""

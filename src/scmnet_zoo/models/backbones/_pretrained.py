@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-import h5py
 import keras
 import numpy as np
 
@@ -14,7 +13,7 @@ from scmnet_zoo.models.backbones.mobilenet_v2 import applications_paths as mobil
 from scmnet_zoo.models.backbones.xception import applications_paths as xception_paths
 from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.download import fetch
-from scmnet_zoo.weights.hdf5 import check_hdf5
+from scmnet_zoo.weights.importers.keras2_file import read_keras2
 
 IMAGENET = "imagenet"
 PATHS = {
@@ -80,25 +79,10 @@ def read_pretrained(backbone: str, weights: str | os.PathLike) -> dict[str, np.n
 
 def _read_layers(content: BinaryIO, source: str) -> dict[str, list[np.ndarray]]:
     """The arrays of each layer that has any, in the file's order."""
-    check_hdf5(content, source)
-    try:
-        with h5py.File(content) as file:
-            root = file.get("model_weights", file)
-            names = {_text(layer): root[_text(layer)] for layer in root.attrs["layer_names"]}
-            layers = {
-                layer: [np.asarray(group[_text(key)]) for key in group.attrs["weight_names"]]
-                for layer, group in names.items()
-            }
-    except (OSError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(
-            f"{source} is not a weight file of keras.applications: {reason}"
-        ) from error
-    return {layer: arrays for layer, arrays in layers.items() if arrays}
-
-
-def _text(name) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
+    layers: dict[str, list[np.ndarray]] = {}
+    for name, array in read_keras2(content, source).items():
+        layers.setdefault(name.rpartition("/")[0], []).append(array)
+    return layers
 
 
 def assign_pretrained(

@@ -4,17 +4,15 @@ import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import safetensors.numpy
 
 from scmnet_zoo.data.labels import CITYSCAPES
-from scmnet_zoo.files import whole_file
 from scmnet_zoo.weights.checkpoint import (
     AUXILIARY,
     CLASSIFIER,
-    METADATA_KEY,
     Checkpoint,
     Metadata,
     Normalisation,
+    write_tensors,
 )
 from scmnet_zoo.weights.importers.foreign import Imported, read_foreign
 
@@ -73,10 +71,7 @@ def write_imported(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
         raise ValueError(
             f"Expected a checkpoint with tensors and metadata. Received: {checkpoint.source}"
         )
-    tensors = {key: np.ascontiguousarray(array) for key, array in checkpoint.tensors.items()}
-    content = safetensors.numpy.save(tensors, {METADATA_KEY: checkpoint.metadata.to_json()})
-    with whole_file(path) as part:
-        part.write_bytes(content)
+    write_tensors(path, checkpoint.tensors, checkpoint.metadata)
 
 
 def _check_classes(imported: Imported, classes: Sequence[str], source: str) -> None:
