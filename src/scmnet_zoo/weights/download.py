@@ -164,7 +164,8 @@ class _Download:
                 except RefusedError as error:
                     reasons.append(f"{url}: {error}")
                 except NoNetworkError as error:
-                    reasons += [f"{_address(each, self.file)[0]}: {error}" for each in sources]
+                    left = sources[sources.index(source) :]
+                    reasons += [f"{_address(each, self.file)[0]}: {error}" for each in left]
                     break
                 logger.info("%s", reasons[-1])
         raise DownloadError(_not_to_be_had(self.file, self.path, reasons))
