@@ -159,9 +159,18 @@ def test_a_machine_without_a_network_does_not_try_again(home, monkeypatch):
         fetch(wanted, slow)
     assert time.monotonic() - began < 10
     assert "\n" not in str(caught.value)
+    assert "y.invalid/w: this machine has no network" in str(caught.value)
     assert asked == ["x.invalid"]
     put(wanted)
     assert fetch(wanted, slow) == BODY
+
+
+def test_a_network_that_goes_between_sources_is_told_of_the_rest(server, monkeypatch):
+    _names_unknown(monkeypatch, "x.invalid")
+    monkeypatch.setattr(transfer, "_has_network", lambda: False)
+    message = refusal(file(server.give("/no"), "https://x.invalid/w"))
+    assert message.count("/no: ") == 1
+    assert "x.invalid/w: this machine has no network" in message
 
 
 def test_only_a_machine_without_any_route_has_no_network(monkeypatch):
@@ -305,7 +314,10 @@ def test_offline_opens_no_socket(home, monkeypatch, sockets, variable, value):
     monkeypatch.setenv(variable, value)
     wanted = file("https://localhost/w", Hub("user/name", REVISION))
     began = time.monotonic()
-    assert f"nothing is downloaded, as {variable} is set" in _offline_error(wanted)
+    message = _offline_error(wanted)
+    assert message.count(f"{variable} is set") == 2
+    assert "https://localhost/w" in message
+    assert f"user/name/resolve/{REVISION}" in message
     put(wanted, BODY[:-1])
     assert "expected 300000 bytes. Received: 299999" in _offline_error(wanted)
     put(wanted)

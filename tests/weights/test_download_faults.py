@@ -230,9 +230,12 @@ BEYOND = ["1000000000000000", "9" * 18, "9" * 400]
 )
 def test_a_length_that_is_not_the_files(server, make, length):
     pouring = send(BODY, headers={"Content-Length": length}, then=pour)
-    wanted = make(server.give("/wrong", pouring), server.give("/w", send(BODY)))
-    assert fetch(wanted, QUICK) == BODY
-    assert [r.path for r in server.requests] == ["/wrong", "/w"]
+    url = server.give("/wrong", pouring)
+    message = refusal(make(url))
+    assert "a length of" in message
+    assert "9" * 50 not in message
+    assert fetch(make(url, server.give("/w", send(BODY))), QUICK) == BODY
+    assert [r.path for r in server.requests] == ["/wrong", "/wrong", "/w"]
 
 
 @pytest.mark.parametrize("length", ["-1", "1e15", "3.0", "٣", "300000, 300000", "x" * 1000])
@@ -243,7 +246,7 @@ def test_a_length_that_is_no_number(server, length):
 
     message = refusal(file(server.give("/w", answer)))
     assert "states a length" in message or "expected 300000 bytes" in message
-    assert len(message) < 400
+    assert "x" * 50 not in message
     assert len(server.requests) == 1
     assert held() == []
 

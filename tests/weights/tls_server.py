@@ -9,6 +9,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -176,15 +177,17 @@ def stall(handler):
 
 
 def drip(handler, start=b"", pause=0.02):
-    """A byte at a time, until the client leaves or the test is over."""
+    """A byte at a time, until the client leaves, the test is over or patience is."""
     handler.wfile.write(start)
-    while not handler.server.owner.over.wait(pause):
+    end = time.monotonic() + PATIENCE
+    while not handler.server.owner.over.wait(pause) and time.monotonic() < end:
         handler.wfile.write(b"a")
 
 
 def pour(handler):
-    """As many bytes as the client takes."""
-    while not handler.server.owner.over.is_set():
+    """As many bytes as the client takes, within limits of time."""
+    end = time.monotonic() + PATIENCE
+    while not handler.server.owner.over.is_set() and time.monotonic() < end:
         handler.wfile.write(bytes(1 << 16))
 
 
