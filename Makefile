@@ -30,7 +30,7 @@ docs: $(VENV)/.lint
 # Twice, each in another order, and each within three minutes.
 faults: $(VENV)/.test
 	for seed in $$(date +%s) $$(date +%N); do echo "order $$seed"; \
-		timeout 180 $(BIN)/python -m pytest $(PYTEST) -m network tests/weights \
+		timeout 180 $(BIN)/python -m pytest $(PYTEST) -m network \
 		--random-order-bucket=global --random-order-seed=$$seed || exit 1; done
 
 # The references that need PyTorch, the agreement of backends, then the suite, on JAX and PyTorch.

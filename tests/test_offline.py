@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 
@@ -34,9 +35,9 @@ sys.modules["tensorflow"] = None
 """
 
 
-def _run(code, **environment):
+def _run(code, *prefix, **environment):
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [*prefix, sys.executable, "-c", code],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
         capture_output=True,
         text=True,
@@ -56,3 +57,47 @@ def test_without_tensorflow(backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     _run(NO_TENSORFLOW + USE, KERAS_BACKEND=backend)
+
+
+REFUSED = """
+import os, time
+import scmnet_zoo
+from scmnet_zoo import ContextNet, DeepLabV3Plus, FastSCNN, SCMNet
+SCMNet(weights="camvid")
+
+def refused(build, *parts):
+    since = time.perf_counter()
+    try:
+        build()
+    except (ValueError, OSError) as error:
+        message = str(error)
+    seconds = time.perf_counter() - since
+    assert seconds < 1, seconds
+    assert len(message.splitlines()) == 1, message
+    assert all(part in message for part in parts), message
+
+refused(lambda: SCMNet(weights="cityscapes"), "`scmnet-zoo train --network scmnet", "own/scmnet")
+refused(lambda: ContextNet(weights="bdd100k"), "`scmnet-zoo train", "There are: ", "scmnet/camvid")
+refused(lambda: FastSCNN(weights="cityscapes"), "https://github.com/osmr/", os.environ["REASON"])
+refused(
+    lambda: DeepLabV3Plus(backbone="xception", backbone_weights="imagenet"),
+    "https://storage.googleapis.com/", os.environ["REASON"],
+)
+print("done")
+"""
+
+
+def test_what_is_not_here_is_refused_at_once(tmp_path):
+    reason = "not asked, as SCMNET_ZOO_OFFLINE is set"
+    home = {"SCMNET_ZOO_HOME": str(tmp_path), "REASON": reason}
+    _run(NO_SOCKETS + REFUSED, SCMNET_ZOO_OFFLINE="1", **home)
+
+
+@pytest.mark.network
+def test_a_machine_without_any_network_knows_it_at_once(tmp_path):
+    """In a network namespace of its own, with nothing in it."""
+    unshare = ["unshare", "--map-root-user", "--net"]
+    if shutil.which("unshare") is None or subprocess.run([*unshare, "true"]).returncode:
+        pytest.skip("needs a system that lets `unshare` make a network namespace")
+    home = {"SCMNET_ZOO_HOME": str(tmp_path), "REASON": "this machine has no network"}
+    _run(REFUSED, *unshare, **home)

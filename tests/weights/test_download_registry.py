@@ -1,16 +1,19 @@
 """Weights by a name from the user's manifest, of which the hash is right and the rest is not."""
 
+import dataclasses
 import hashlib
+import io
 import json
 import types
+import zipfile
 
 import numpy as np
 import pytest
 import safetensors.numpy
-from testing_tools import arrays, randomise, toy
+from testing_tools import arrays, randomise, relative_error, run, toy
 from tls_server import Server, send
 
-from scmnet_zoo import SCMNet
+from scmnet_zoo import DeepLabV3Plus, FastSCNN, SCMNet
 from scmnet_zoo.weights import Normalisation, cache, manifest
 from scmnet_zoo.weights.checkpoint import METADATA_KEY, load_checkpoint
 from scmnet_zoo.weights.registry import metadata_of, named_checkpoint
@@ -274,3 +277,57 @@ def test_a_manifest_cannot_be_had_offline(server, address, text, monkeypatch):
     with pytest.raises(OSError, match=r"/manifest: not asked, .*SCMNET_ZOO_OFFLINE is set"):
         manifest.entries()
     assert server.connections == 0
+
+
+# Files of others
+
+
+@pytest.mark.needs_shared
+def test_fast_scnn_by_name_from_an_archive_of_chainercv2(
+    server, shared, golden, tmp_path, monkeypatch
+):
+    """The way of `FastSCNN(weights="cityscapes")`; random weights stand for the public ones."""
+    content = (shared / "golden" / "fastscnn_chainer_seed0.npz").read_bytes()
+    archive = io.BytesIO()
+    published = manifest.find("fastscnn", "cityscapes")
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr(published.file.name, content)
+    url = server.give("/weights.npz.zip", send(archive.getvalue()))
+    (source,) = published.file.sources
+    file = dataclasses.replace(
+        published.file,
+        hash=manifest.Hash("sha1", hashlib.sha1(content).hexdigest()),
+        sources=(dataclasses.replace(source, url=url),),
+    )
+    entry = manifest.as_json(dataclasses.replace(published, file=file))
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({"version": manifest.VERSION, "entries": [entry]}))
+    monkeypatch.setenv(manifest.USERS, str(path))
+
+    for _ in range(2):  # from the server, then from the cache
+        model = FastSCNN(
+            weights="cityscapes", include_preprocessing=False, classifier_activation=None
+        )
+        logits = run(model, golden.image(0, 192, 384))[:, ::4, ::4]
+        expected = np.load(shared / "golden" / "fastscnn_192x384_seed0.npz")["logits"]
+        assert relative_error(logits, expected) < 1e-4
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("backbone", ["xception", "mobilenet_v2"])
+def test_the_backbones_files_come_by_their_entries(server, backbone, tmp_path, monkeypatch):
+    """With other bytes, which are then refused as what they are not."""
+    published = manifest.find(backbone, "imagenet")
+    content = b"no HDF5"
+    url = server.give("/x.h5", send(content))
+    hash_ = published.file.hash and manifest.Hash("md5", hashlib.md5(content).hexdigest())
+    size = {"size": len(content), "maximum_size": len(content)}
+    source = manifest.Https(url)
+    file = dataclasses.replace(published.file, hash=hash_, sources=(source,), **size)
+    entry = manifest.as_json(dataclasses.replace(published, file=file))
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({"version": manifest.VERSION, "entries": [entry]}))
+    monkeypatch.setenv(manifest.USERS, str(path))
+    with pytest.raises(ValueError, match=rf"{published.file.name} is not a whole HDF5 file"):
+        DeepLabV3Plus(backbone=backbone, backbone_weights="imagenet")
+    assert len(server.requests) == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from testing_tools import arrays
+from testing_tools import arrays, images, run
 
 from scmnet_zoo import NETWORKS
 from scmnet_zoo.training import shipped_recipe, with_overrides
@@ -528,6 +528,13 @@ def test_tensors_and_model(entry):
         np.testing.assert_array_equal(tensor, loaded[name], err_msg=name)
     fresh = arrays(factory(num_classes=len(entry.classes), **entry.arguments))
     assert {name: t.shape for name, t in tensors.items()} == {n: t.shape for n, t in fresh.items()}
+
+
+def test_stored_output(entry):
+    """Of every entry whose file is here: the probabilities at a few pixels of a drawn image."""
+    stored = json.loads(Path(__file__).with_name("stored_outputs.json").read_text())
+    found = run(NETWORKS[entry.network](weights=entry.name), images(64, 96))[0, 7::16, 11::24]
+    np.testing.assert_allclose(found.reshape(-1, len(entry.classes)), stored[entry.key], atol=2e-4)
 
 
 # Measured on TensorFlow 2.21.

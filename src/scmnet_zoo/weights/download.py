@@ -89,7 +89,7 @@ def fetch(file: File, limits: Limits | None = None) -> bytes:
         reasons += [f"{path}: {_words(error)}"] if sources else []
     if variable := offline():
         reasons += [
-            f"{_address(source, file)[0]}: not asked, {variable} is set" for source in sources
+            f"{_address(source, file)[0]}: not asked, as {variable} is set" for source in sources
         ]
         sources = []
     if not sources:
