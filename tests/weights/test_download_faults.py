@@ -297,6 +297,12 @@ def test_dripping_headers_end_with_the_deadline(server, start):
     assert time.monotonic() - began < 10
 
 
+def test_dripping_headers_leave_time_for_the_next_source(server):
+    urls = [server.give("/drip", drip), server.give("/w", send(BODY))]
+    _arrives(file(*urls), _with(connect=1, read=1, window=0.5))
+    assert [r.path for r in server.requests] == ["/drip", "/w"]
+
+
 @pytest.mark.parametrize(
     "quiet",
     [stall, send(BODY[:HALF], headers={"Content-Length": "300000"}, then=stall)],

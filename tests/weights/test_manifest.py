@@ -431,6 +431,12 @@ def test_a_wrong_manifest_of_the_users(tmp_path, monkeypatch, content, message):
         manifest.entries()
 
 
+def test_a_manifest_in_the_folder_of_nobody(monkeypatch):
+    monkeypatch.setenv("SCMNET_ZOO_MANIFEST", "~nobody-of-this-name/m.json")
+    with pytest.raises(ValueError, match=r"SCMNET_ZOO_MANIFEST=~nobody.*: cannot be read: "):
+        manifest.entries()
+
+
 @pytest.mark.parametrize(
     "place", ["http://host/m.json#sha256=" + "0" * 64, "https://host/m.json", "ftp://host/m.json"]
 )

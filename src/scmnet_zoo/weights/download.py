@@ -130,7 +130,8 @@ def _address(source: Hub | Https, file: File) -> tuple[str, str | None]:
         import huggingface_hub
 
         url = huggingface_hub.hf_hub_url(source.repository, file.name, revision=source.revision)
-        return url, huggingface_hub.get_token()
+        anonymous = huggingface_hub.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN
+        return url, None if anonymous else huggingface_hub.get_token()
     return source.url, None
 
 

@@ -148,8 +148,9 @@ def _users(place: str) -> tuple[Entry, ...]:
     else:
         try:
             content = Path(place).expanduser().read_bytes()
-        except OSError as error:
-            raise ValueError(f"{where}: cannot be read: {error.strerror}") from error
+        except (OSError, RuntimeError) as error:  # the latter of `~nobody/...`
+            reason = getattr(error, "strerror", None) or error
+            raise ValueError(f"{where}: cannot be read: {reason}") from error
     try:
         parsed = parse(content.decode("utf-8"), where)
     except UnicodeDecodeError as error:

@@ -129,13 +129,18 @@ def stream(
                 put(_translated(error))
 
     threading.Thread(target=work, daemon=True, name="scmnet-zoo download").start()
+    # A drip of headers brings no piece and trips no other limit.
+    patience = limits.connect + limits.read + limits.window
     try:
         since, received = time.monotonic(), 0
         while True:
+            left_over = deadline - time.monotonic()
             try:
-                piece = pieces.get(timeout=max(0.0, deadline - time.monotonic()))
+                piece = pieces.get(timeout=max(0.0, min(left_over, patience)))
             except queue.Empty:
-                raise RefusedError("the time for the download is over") from None
+                if left_over <= patience:
+                    raise RefusedError("the time for the download is over") from None
+                raise RefusedError("does not answer in time") from None
             if piece is None:
                 return
             if isinstance(piece, Exception):
