@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from scmnet_zoo.data.augment import Augment, Augmentation
+from scmnet_zoo.data.labels import CAMVID
 
 ALL = Augmentation(
     crop=(40, 56),
@@ -18,6 +19,8 @@ ALL = Augmentation(
     tint=0.1,
     gamma=0.3,
     blur=0.5,
+    mix=0.5,
+    mix_classes=("pole", "bicyclist"),
 )
 
 
@@ -25,7 +28,7 @@ class FixedDraws(Augment):
     """Draws from NumPy, so that every backend draws the same."""
 
     def __init__(self, settings, seed=0):
-        super().__init__(settings, seed)
+        super().__init__(settings, seed, CAMVID.classes)
         self.numbers = np.random.default_rng(seed)
 
     def _uniform(self, batch, low, high, shape=(1, 1, 1)):

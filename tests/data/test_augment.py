@@ -12,12 +12,14 @@ from augment_outputs import ALL, noise
 from keras import ops
 
 from scmnet_zoo.data.augment import Augment, Augmentation, _inside, _nearest, _sample
+from scmnet_zoo.data.labels import CAMVID, VOID
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def _augment(images, labels, seed=0, **settings):
-    layer = Augment(Augmentation(**{"crop": images.shape[1:3], **settings}), seed)
+    settings = Augmentation(**{"crop": images.shape[1:3], **settings})
+    layer = Augment(settings, seed, CAMVID.classes)
     return [ops.convert_to_numpy(x) for x in layer(images, labels)]
 
 
@@ -47,7 +49,7 @@ def test_flip_is_drawn_for_each_frame():
 
 def test_the_seed_decides():
     def drawn(seed):
-        layer = Augment(ALL, seed)
+        layer = Augment(ALL, seed, CAMVID.classes)
         return [ops.convert_to_numpy(layer(*noise())[0]) for _ in range(2)]
 
     first, again, other = drawn(0), drawn(0), drawn(1)
@@ -187,6 +189,55 @@ def test_blur_is_drawn_for_each_frame():
     image, _ = _augment(images, labels, blur=0.5)
     blurred = (np.abs(image - images).max(axis=(1, 2, 3)) > 1).sum()
     assert 16 < blurred < 48
+
+
+def test_mix_pastes_classes_of_the_frame_before():
+    images, labels = noise()
+    image, label = _augment(images, labels, mix=1.0, mix_classes=("pole", "bicyclist"))
+    others, other_labels = np.roll(images, 1, axis=0), np.roll(labels, 1, axis=0)
+    pasted = np.isin(other_labels, (2, 10))
+    np.testing.assert_array_equal(label, np.where(pasted, other_labels, labels))
+    np.testing.assert_allclose(image, np.where(pasted[..., None], others, images), atol=1.01e-3)
+    assert ((label == VOID) & (labels != VOID)).sum() == 0
+
+
+def test_mix_is_drawn_for_each_frame():
+    images, labels = noise(batch=64, height=8, width=8)
+    _, mixed = _augment(images, labels, mix=0.5, mix_classes=("road", "car"))
+    others = np.roll(labels, 1, axis=0)
+    expected = np.where(np.isin(others, (3, 8)), others, labels)
+    changed = [(m == e).all() for m, e in zip(mixed, expected, strict=True)]
+    kept = [(m == one).all() for m, one in zip(mixed, labels, strict=True)]
+    assert all(c != k for c, k in zip(changed, kept, strict=True))
+    assert 16 < sum(changed) < 48
+
+
+def test_mix_follows_the_windows():
+    """What is pasted is as the other window shows it, label and colour alike."""
+    images, labels = _painted()
+    settings = {"crop": (40, 56), "scale": (0.5, 2.0), "flip": 0.5}
+    plain, plain_labels = _augment(images, labels, **settings)
+    image, label = _augment(images, labels, **settings, mix=1.0, mix_classes=("building",))
+    pasted = np.roll(plain_labels, 1, axis=0) == 1
+    np.testing.assert_array_equal(label, np.where(pasted, 1, plain_labels))
+    expected = np.where(pasted[..., None], np.roll(plain, 1, axis=0), plain)
+    np.testing.assert_allclose(image, expected, atol=1.01e-3)
+
+
+def test_nothing_is_drawn_for_a_mix_that_is_off():
+    """So that runs of recipes without it stay as they were."""
+    images, labels = noise()
+    settings = {"scale": (0.5, 2.0), "flip": 0.5, "brightness": 0.3, "noise": 4.0, "blur": 0.5}
+    plain = _augment(images, labels, **settings)
+    off = _augment(images, labels, **settings, mix=0.0, mix_classes=("pole",))
+    for one, other in zip(plain, off, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_mixed_classes_must_be_known():
+    settings = Augmentation((8, 8), mix=0.5, mix_classes=("pole", "bicycle"))
+    with pytest.raises(ValueError, match=r"among sky, building.*Received: bicycle$"):
+        Augment(settings, classes=CAMVID.classes)
 
 
 def test_sampling_against_a_loop():

@@ -70,6 +70,8 @@ tint = 0.4
 gamma = 0.6
 noise = 4
 blur = 0.7
+mix = 0.8
+mix_classes = ["pole", "sign"]
 """
 LEAST = "size = [64, 96]\nbatch_size = 2\nepochs = 4\n[augmentation]\ncrop = [32, 64]\n"
 SHIPPED = sorted((Path(inspect.getfile(module)).parent / "recipes").glob("*.toml"))
@@ -110,7 +112,9 @@ def test_all_is_read(tmp_path):
             "sgd", 2e-3, "polynomial", 2, 0.1, 0.8, 0.01, 4, 0.9, head_factor=10
         ),
         loss=LossSettings(0.5, 0.1, 0.2, 0.3, 0.4, 0.6, "log", 0.1, 0.5, 1.5),
-        augmentation=Augmentation((32, 64), (0.5, 2), 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 4, 0.7),
+        augmentation=Augmentation(
+            (32, 64), (0.5, 2), 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 4, 0.7, 0.8, ("pole", "sign")
+        ),
         arguments={"residual": True, "rates": (2, 4)},
     )
     least = _read(tmp_path, LEAST)
@@ -193,6 +197,9 @@ def test_an_unknown_key_of_a_table(tmp_path, table):
         ("flip", "1.5", "from 0 to 1"),
         ("blur", "-0.5", "from 0 to 1"),
         ("noise", "-4", "0 or more"),
+        ("mix", "1.5", "from 0 to 1"),
+        ("mix_classes", '"pole"', "a list of strings"),
+        ("mix_classes", "[2, 6]", "a list of strings"),
     ],
 )
 def test_a_bad_value(tmp_path, key, value, expected):
@@ -205,6 +212,7 @@ def test_values_that_contradict_each_other(tmp_path):
     assert "freeze_epochs below epochs=4" in _error(tmp_path, _with("freeze_epochs", "4"))
     weights = "[loss]\ncross_entropy = 0.0\nauxiliary = 1.0\n"
     assert "a weight above 0 among cross_entropy" in _error(tmp_path, LEAST + weights)
+    assert "mix_classes for mix=0.8. Received: none" in _error(tmp_path, _with("mix_classes", "[]"))
 
 
 @pytest.mark.parametrize("key", ["network", "augmentation", "optimiser", "loss"])

@@ -1,5 +1,6 @@
 """Augmentation on the accelerator, inside the training step; the same on every backend."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -23,6 +24,12 @@ class Augmentation:
         noise: largest standard deviation of pixel noise, on the scale 0..255.
         blur: probability that the frame is reduced to half its size and back, which makes a
             sharp frame look like one that was enlarged.
+        mix: probability that the pixels of `mix_classes` in another window of the batch are
+            pasted over this one, with their labels.
+        mix_classes: names of the classes that are pasted.
+
+    Source: the pasting of whole classes is that of ClassMix, Olsson et al. 2021, arXiv 2007.07936,
+    with labels in place of predictions and chosen classes in place of drawn ones.
     """
 
     crop: tuple[int, int]
@@ -35,6 +42,8 @@ class Augmentation:
     gamma: float = 0.0
     noise: float = 0.0
     blur: float = 0.0
+    mix: float = 0.0
+    mix_classes: tuple[str, ...] = ()
 
 
 class Augment(keras.layers.Layer):
@@ -44,16 +53,34 @@ class Augment(keras.layers.Layer):
 
     Output: float32 images on the scale 0..255 (batch, *crop, 3) and int32 labels (batch, *crop).
     Images are sampled bilinearly with half-pixel centres, labels by nearest neighbour.
+
+    Args:
+        settings: what is drawn.
+        seed: of the draws.
+        classes: names of the classes in the order of their ids; needed where some are mixed.
+
+    Raises:
+        ValueError: `settings.mix_classes` holds another name.
     """
 
-    def __init__(self, settings: Augmentation, seed: int = 0, **kwargs):
+    def __init__(
+        self, settings: Augmentation, seed: int = 0, classes: tuple[str, ...] = (), **kwargs
+    ):
         super().__init__(dtype="float32", **kwargs)
+        unknown = [name for name in settings.mix_classes if name not in classes]
+        if unknown:
+            raise ValueError(
+                f"Expected mix_classes among {', '.join(classes)}. Received: {', '.join(unknown)}"
+            )
         self.settings = settings
+        self.mixed = [classes.index(name) for name in settings.mix_classes]
         self.seeds = keras.random.SeedGenerator(seed)
         self.built = True
 
     def call(self, images, labels):
         images, labels = self._window(ops.cast(images, "float32"), ops.cast(labels, "int32"))
+        if self.settings.mix:
+            images, labels = self._mix(images, labels)
         return self._photometric(images), labels
 
     def _uniform(self, batch, low, high, shape=(1, 1, 1)):
@@ -87,6 +114,15 @@ class Augment(keras.layers.Layer):
         start = room * self._uniform(batch, 0, 1, ())
         steps = ops.arange(crop, dtype="float32") + 0.5
         return start[:, None] + steps[None, :] / scale[:, None] - 0.5
+
+    def _mix(self, images, labels):
+        """Paste the mixed classes of the window before, the last one's over the first."""
+        others = ops.roll(labels, 1, axis=0)
+        pasted = self._uniform(ops.shape(labels)[0], 0, 1, (1, 1)) < self.settings.mix
+        found = [ops.equal(others, number) for number in self.mixed]
+        pasted = ops.logical_and(pasted, functools.reduce(ops.logical_or, found))
+        images = ops.where(pasted[..., None], ops.roll(images, 1, axis=0), images)
+        return images, ops.where(pasted, others, labels)
 
     def _photometric(self, x):
         """Colour, light and noise; x on the scale 0..255."""

@@ -96,7 +96,8 @@ def fit(
         was validated `val_loss`, `val_miou` and the others of `Validation`.
 
     Raises:
-        ValueError: the loss is not finite, or a frame cannot be read.
+        ValueError: the loss is not finite, a frame cannot be read, or the recipe mixes classes
+            that the frames do not have.
         KeyboardInterrupt: after Ctrl-C, with the state saved.
     """
     run = _Run(network, train, recipe, seed, validation, records or InMemory(), progress)
@@ -115,7 +116,7 @@ class _Run:
         self.network, self.train, self.recipe = network, train, recipe
         self.records, self.progress = records, progress
         self.order = Order(len(train.dataset.samples), recipe.batch_size, seed)
-        self.augment = Augment(recipe.augmentation, seed)
+        self.augment = Augment(recipe.augmentation, seed, train.dataset.space.classes)
         weights = None
         if recipe.loss.class_weights != "none":
             weights = class_weights(class_shares(train, recipe.size), recipe.loss.class_weights)

@@ -23,17 +23,20 @@ CHOICES = {
     "class_weights": CLASS_WEIGHTS,
 }
 POSITIVE = {"size", "batch_size", "epochs", "validations", "learning_rate", "crop", "scale"}
-SHARES = {"warmup", "momentum", "ema", "label_smoothing", "flip", "blur", "ohem_threshold"}
+SHARES = {"warmup", "momentum", "ema", "label_smoothing", "flip", "blur", "mix", "ohem_threshold"}
 CROP_MULTIPLE = 32  # what the crop's sides are rounded to where the size is changed
 
-# What a field's annotation means in a TOML file: in words, and the Python types and their number.
-KINDS: dict[Any, tuple[str, tuple[type, ...], int]] = {
+# What a field's annotation means in a TOML file: in words, and the Python types and their number,
+# None for any.
+KINDS: dict[Any, tuple[str, tuple[type, ...], int | None]] = {
     int: ("a whole number", (int,), 1),
     float: ("a number", (int, float), 1),
     str: ("a string", (str,), 1),
     tuple[int, int]: ("two whole numbers", (int,), 2),
     tuple[float, float]: ("two numbers", (int, float), 2),
+    tuple[str, ...]: ("a list of strings", (str,), None),
 }
+TEXTS = (str, tuple[str, ...])  # without a range
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,10 @@ class Recipe:
         names = ("cross_entropy", "ohem", "focal", "dice", "lovasz")
         if not any(getattr(self.loss, name) for name in names):
             raise ValueError(f"Expected a weight above 0 among {', '.join(names)}. Received: none")
+        if self.augmentation.mix and not self.augmentation.mix_classes:
+            raise ValueError(
+                f"Expected mix_classes for mix={self.augmentation.mix}. Received: none"
+            )
 
     @property
     def validate_every(self) -> int:
@@ -272,7 +279,7 @@ def _check_keys(table, cls, where, elsewhere):
     for key, value in table.items():
         words, types, count = KINDS[known[key].type]
         values = [value] if count == 1 else value
-        if not isinstance(values, list | tuple) or len(values) != count:
+        if not isinstance(values, list | tuple) or len(values) != (count or len(values)):
             raise ValueError(f"{where}: expected {key!r} to be {words}. Received: {value!r}")
         if any(type(one) not in types for one in values):  # not isinstance: True is an int
             raise ValueError(f"{where}: expected {key!r} to be {words}. Received: {value!r}")
@@ -290,7 +297,7 @@ def _check_values(settings, where):
                     f"Expected {where} {one.name!r} to be one of {', '.join(CHOICES[one.name])}. "
                     f"Received: {value!r}"
                 )
-        elif one.type in KINDS and one.type is not str:
+        elif one.type in KINDS and one.type not in TEXTS:
             numbers = value if isinstance(value, tuple) else (value,)
             limit, test = "0 or more", lambda number: number >= 0
             if one.name in POSITIVE:
