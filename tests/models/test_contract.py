@@ -343,7 +343,7 @@ def test_argument_that_contradicts_the_weights(tmp_path):
         case.build(weights=path, residual=False)
 
 
-@pytest.mark.parametrize("key", ["fastscnn", "contextnet"])
+@pytest.mark.parametrize("key", ["scmnet", "fastscnn", "contextnet"])
 @pytest.mark.parametrize("suffix", [".safetensors", pytest.param(".keras", marks=pytest.mark.long)])
 def test_auxiliary_heads_are_optional_in_files(write, key, suffix, caplog):
     case = CASES[key]
@@ -364,7 +364,7 @@ def test_auxiliary_heads_are_optional_in_files(write, key, suffix, caplog):
             np.testing.assert_array_equal(value, everything[name])
 
 
-@pytest.mark.parametrize("key", ["fastscnn", "contextnet"])
+@pytest.mark.parametrize("key", ["scmnet", "fastscnn", "contextnet"])
 def test_auxiliary_heads_in_a_weights_h5_file(write, key):
     case = CASES[key]
     trained = randomise(case.build(num_classes=CLASSES, auxiliary=True))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import stage_table
-from testing_tools import randomise, relative_error, run, trainable_parameters
+from testing_tools import arrays, images, randomise, relative_error, run, trainable_parameters
 
 from scmnet_zoo import SCMNet
 from scmnet_zoo.models import scmnet
@@ -31,7 +31,30 @@ def test_equals_the_released_graph(shared, golden):
 
 
 def test_stage_table():
-    stage_table.check(scmnet, SCMNet(num_classes=7, input_shape=(1024, 2048, 3)), 7)
+    model = SCMNet(num_classes=7, input_shape=(1024, 2048, 3), auxiliary=True)
+    stage_table.check(scmnet, model, 7)
+
+
+def test_auxiliary_heads_only_on_request():
+    """They change neither the other weights nor the main output."""
+    plain, model = randomise(SCMNet(num_classes=5)), SCMNet(num_classes=5, auxiliary=True)
+    weights = arrays(plain)
+    shared, added = [], []
+    for v in model.weights:
+        (shared if v.path in weights else added).append(v)
+    assert [v.path for v in shared] == list(weights)
+    assert {v.path.split("_")[1] for v in added} == {"cmm2", "cmm3"}
+    assert all(v.path.startswith("aux_") for v in added)
+    for v in shared:
+        v.assign(weights[v.path])
+    x = images(64, 97)
+    outputs = run(model, x)
+    assert {name: y.shape for name, y in outputs.items()} == dict.fromkeys(
+        ("main", "aux_cmm2", "aux_cmm3"), (1, 64, 97, 5)
+    )
+    np.testing.assert_allclose(outputs["main"], run(plain, x), atol=1e-6)
+    for y in outputs.values():
+        np.testing.assert_allclose(y.sum(-1), 1.0, atol=1e-5)
 
 
 def test_residuals_change_the_result():

@@ -197,9 +197,10 @@ def test_an_unknown_argument_of_the_network(key):
 
 
 def test_a_network_without_auxiliary_heads():
-    check_arguments("fastscnn", WITH_HEADS)
-    with pytest.raises(ValueError, match=r"loss\.auxiliary=0\.4. Received: scmnet"):
-        check_arguments("scmnet", WITH_HEADS)
+    for network in ("scmnet", "fastscnn", "contextnet"):
+        check_arguments(network, WITH_HEADS)
+    with pytest.raises(ValueError, match=r"loss\.auxiliary=0\.4. Received: deeplabv3plus"):
+        check_arguments("deeplabv3plus", WITH_HEADS)
 
 
 # What is set for a while.

@@ -169,6 +169,13 @@ def conv_bn(
     return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
 
 
+def classify_auxiliary(x, filters, classes, dropout, name, **bn):
+    """Logits at the size of the map, of a head that only training uses."""
+    x = conv_bn(x, filters, 3, name, use_bias=False, **bn)
+    x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    return keras.layers.Conv2D(classes, 1, name=f"{name}_classifier")(x)
+
+
 def probabilities(logits, image, classifier_activation, interpolation, prefix="head"):
     """Logits of any size to the output: float32, activated, at the image's size.
 
@@ -189,3 +196,14 @@ def probabilities(logits, image, classifier_activation, interpolation, prefix="h
     if interpolation == "nearest":
         return upsample([activation(logits), image])
     return activation(upsample([logits, image]))
+
+
+def with_auxiliary(main, auxiliary, image, classifier_activation, interpolation):
+    """The main output, or where there are auxiliary logits by name a dict of it and theirs."""
+    if not auxiliary:
+        return main
+    others = {
+        name: probabilities(x, image, classifier_activation, interpolation, prefix=name)
+        for name, x in auxiliary.items()
+    }
+    return {"main": main, **others}

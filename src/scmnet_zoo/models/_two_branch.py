@@ -7,7 +7,7 @@ convolutions pad alike before and after; the ones that read an image pad nothing
 import keras
 
 from scmnet_zoo.layers import DepthwiseSeparableConv2D, InvertedResidual, ResizeToPartner
-from scmnet_zoo.models._factory import conv_bn, probabilities
+from scmnet_zoo.models._factory import conv_bn, probabilities, with_auxiliary
 
 EPSILON = 1e-5
 INTERPOLATION = "bilinear_align_corners"
@@ -67,20 +67,7 @@ def classify(x, classes, dropout):
     return keras.layers.Conv2D(classes, 1, name="head_classifier")(x)
 
 
-def classify_auxiliary(x, filters, classes, dropout, name):
-    """Logits at the size of the map, of a head that only training uses."""
-    x = conv_bn(x, filters, 3, name, use_bias=False, epsilon=EPSILON)
-    x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    return keras.layers.Conv2D(classes, 1, name=f"{name}_classifier")(x)
-
-
 def outputs(logits, auxiliary, image, classifier_activation):
     """The main head's output, or a dict of it (`"main"`) and those of the auxiliary heads."""
     main = probabilities(logits, image, classifier_activation, INTERPOLATION)
-    if not auxiliary:
-        return main
-    others = {
-        name: probabilities(x, image, classifier_activation, INTERPOLATION, prefix=name)
-        for name, x in auxiliary.items()
-    }
-    return {"main": main, **others}
+    return with_auxiliary(main, auxiliary, image, classifier_activation, INTERPOLATION)

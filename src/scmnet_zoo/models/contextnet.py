@@ -36,7 +36,7 @@ import keras
 
 from scmnet_zoo.layers import ResizeToPartner
 from scmnet_zoo.models import _two_branch
-from scmnet_zoo.models._factory import IMAGENET, image_input, plan
+from scmnet_zoo.models._factory import IMAGENET, classify_auxiliary, image_input, plan
 from scmnet_zoo.models._two_branch import ds_conv, stage
 
 
@@ -120,5 +120,6 @@ def _logits(image, classes, auxiliary, dropout):
     logits = _two_branch.classify(x, classes, dropout)
     if not auxiliary:
         return logits, {}
-    head = _two_branch.classify_auxiliary(high, 32, classes, dropout, "aux_shallow")
+    epsilon = _two_branch.EPSILON
+    head = classify_auxiliary(high, 32, classes, dropout, "aux_shallow", epsilon=epsilon)
     return logits, {"aux_shallow": head}

@@ -32,7 +32,7 @@ import keras
 
 from scmnet_zoo.layers import PyramidPooling
 from scmnet_zoo.models import _two_branch
-from scmnet_zoo.models._factory import IMAGENET, image_input, plan
+from scmnet_zoo.models._factory import IMAGENET, classify_auxiliary, image_input, plan
 from scmnet_zoo.models._two_branch import ds_conv, stage
 
 
@@ -110,6 +110,6 @@ def _logits(image, classes, auxiliary, dropout):
     logits = _two_branch.classify(x, classes, dropout)
     heads = {"aux_downsample": high, "aux_global": low} if auxiliary else {}
     return logits, {
-        name: _two_branch.classify_auxiliary(features, 64, classes, dropout, name)
+        name: classify_auxiliary(features, 64, classes, dropout, name, epsilon=_two_branch.EPSILON)
         for name, features in heads.items()
     }

@@ -25,6 +25,13 @@ Shapes for a 1024x2048 image (height x width x channels), s stride, d dilation, 
 | head_ds2        | DSConv d2                  | head_ds1                    | 512x1024x48 |
 | head_classifier | dropout, 1x1 conv, softmax | head_ds2                    | 512x1024xK  |
 | head_upsample   | nearest x2                 | head_classifier             | 1024x2048xK |
+
+With `auxiliary=True` two heads for training, which are not in the paper:
+
+| name     | operation                           | reads | out         |
+|----------|-------------------------------------|-------|-------------|
+| aux_cmm2 | Conv 3x3 64, dropout, 1x1 conv, x16 | cmm2  | 1024x2048xK |
+| aux_cmm3 | Conv 3x3 64, dropout, 1x1 conv, x32 | cmm3  | 1024x2048xK |
 """
 
 import keras
@@ -35,7 +42,15 @@ from scmnet_zoo.layers import (
     DepthwiseSeparableConv2D,
     InvertedResidual,
 )
-from scmnet_zoo.models._factory import IMAGENET, conv_bn, image_input, plan, probabilities
+from scmnet_zoo.models._factory import (
+    IMAGENET,
+    classify_auxiliary,
+    conv_bn,
+    image_input,
+    plan,
+    probabilities,
+    with_auxiliary,
+)
 
 
 def SCMNet(
@@ -45,6 +60,7 @@ def SCMNet(
     include_preprocessing=True,
     classifier_activation="softmax",
     residual=None,
+    auxiliary=False,
     dropout=0.45,
     name="scmnet",
 ):
@@ -60,12 +76,15 @@ def SCMNet(
         classifier_activation: `"softmax"`, or None for logits.
         residual: add the identity in the inverted residuals, as the paper draws them; the
             authors' released graph does not (False). By default as in the weights, else True.
-        dropout: rate of the dropout before the classifier, in training.
+        auxiliary: add two heads for training, on the outputs of the second and the third context
+            mining module, upsampled bilinearly.
+        dropout: rate of the dropout before each classifier, in training.
         name: name of the model.
 
     Returns:
         A functional `keras.Model` from `(batch, height, width, 3)`, any height and width from
-        32 up, to `(batch, height, width, num_classes)`.
+        32 up, to `(batch, height, width, num_classes)`; with `auxiliary=True` to a dict of such
+        maps: `"main"`, `"aux_cmm2"`, `"aux_cmm3"`.
 
     Raises:
         ValueError: a wrong argument, or weights that do not exist, do not fit, or contradict an
@@ -87,15 +106,17 @@ def SCMNet(
 
     def build(classes):
         inputs, image = image_input(settings, input_shape, include_preprocessing)
-        logits = _logits(image, classes, settings.arguments["residual"], dropout)
+        residual = settings.arguments["residual"]
+        logits, others = _logits(image, classes, residual, auxiliary, dropout)
         outputs = probabilities(logits, image, classifier_activation, "nearest")
+        outputs = with_auxiliary(outputs, others, image, classifier_activation, "bilinear")
         return keras.Model(inputs, outputs, name=name)
 
     return settings.load(build(settings.num_classes), build)
 
 
-def _logits(image, classes, residual, dropout):
-    """Logits at half the image's size."""
+def _logits(image, classes, residual, auxiliary, dropout):
+    """Logits at half the image's size, and a dict of those of the auxiliary heads."""
     half = keras.layers.AveragePooling2D(2, padding="same", name="deep_input")(image)
     deep = conv_bn(half, 32, 3, "deep_stem", strides=2)  # /4, as all sides of the deep branch
     deep = _stage(deep, 32, 1, 2, 1, residual, "deep_stage1")  # /8
@@ -123,7 +144,12 @@ def _logits(image, classes, residual, dropout):
     x = DepthwiseSeparableConv2D(64, name="head_ds1")(x)
     x = DepthwiseSeparableConv2D(48, dilation_rate=2, name="head_ds2")(x)
     x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    return keras.layers.Conv2D(classes, 1, name="head_classifier")(x)
+    logits = keras.layers.Conv2D(classes, 1, name="head_classifier")(x)
+    heads = {"aux_cmm2": context2, "aux_cmm3": context3} if auxiliary else {}
+    return logits, {
+        name: classify_auxiliary(features, 64, classes, dropout, name)
+        for name, features in heads.items()
+    }
 
 
 def _stage(x, filters, repeats, strides, expansion, residual, name):
