@@ -1,0 +1,127 @@
+"""Measures candidates for SCMNet's CamVid recipe on a drive held out of the training frames.
+
+Run as `KERAS_BACKEND=jax python benchmarks/camvid_recipe.py DIR RESULTS.csv CANDIDATE:SEED ...`.
+
+Each run trains on 266 of the 367 training frames and is measured by protocol A on the other 101,
+those of the drive 0006R0. Only `train.txt` and its frames are read. The candidates are in
+camvid_recipe.toml. A run that is done adds a row to the results, so a broken series goes on with
+the runs that are missing. JAX compiles a candidate once for all its seeds, and for all processes,
+where JAX_COMPILATION_CACHE_DIR names a folder for them.
+"""
+
+import argparse
+import csv
+import dataclasses
+import statistics
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import keras
+import tomli_w
+from rich.console import Console
+
+from scmnet_zoo.data import Dataset, camvid
+from scmnet_zoo.data.loader import Source, source_of
+from scmnet_zoo.environment import session
+from scmnet_zoo.evaluation import CAMVID_A, evaluate
+from scmnet_zoo.training import (
+    Recipe,
+    final_network,
+    fit,
+    shipped_recipe,
+    training_network,
+    with_overrides,
+)
+from scmnet_zoo.training.start import transfer
+
+HELD_OUT = "0006R0"  # the drive
+EPOCHS = 273  # of 22 steps
+NETWORK = "scmnet"
+CANDIDATES = Path(__file__).with_suffix(".toml")
+
+
+def frames(root) -> tuple[Dataset, Dataset]:
+    """The training frames of the other drives, and those of the drive that is held out."""
+    train = camvid(root, "train")
+    held_out = tuple(one for one in train.samples if one.name.startswith(HELD_OUT))
+    others = tuple(one for one in train.samples if not one.name.startswith(HELD_OUT))
+    return dataclasses.replace(train, samples=others), dataclasses.replace(train, samples=held_out)
+
+
+def candidates() -> dict[str, dict]:
+    """The candidates' changes by their names."""
+    return tomllib.loads(CANDIDATES.read_text(encoding="utf-8"))
+
+
+def recipe_of(candidate: str, epochs: int = EPOCHS) -> Recipe:
+    """The shipped recipe with a candidate's changes, over so many epochs.
+
+    Raises:
+        ValueError: no such candidate, or a change that a recipe does not take.
+    """
+    changes = candidates()
+    if candidate not in changes:
+        raise ValueError(
+            f"Expected a candidate among {', '.join(changes)}. Received: {candidate!r}"
+        )
+    recipe = dataclasses.replace(shipped_recipe(NETWORK, "camvid"), epochs=epochs)
+    return with_overrides(recipe, [tomli_w.dumps(changes[candidate])])
+
+
+def measured(recipe: Recipe, seed: int, source: Source, held_out: Dataset) -> dict[str, Any]:
+    """Train with a recipe and measure; IoU in percent, seconds of training and measuring."""
+    started = time.monotonic()
+    classes = held_out.space.classes
+    keras.utils.clear_session()  # what the run before held on the accelerator is free again
+    keras.utils.set_random_seed(seed)
+    network = training_network(NETWORK, recipe, classes)
+    rows = fit(network, source, recipe, seed)
+    trained = final_network(NETWORK, recipe, classes)
+    transfer(network, trained)
+    scores = evaluate(trained, held_out, CAMVID_A, recipe.size)
+    steps = rows[0]["step"]
+    return {
+        "steps": rows[-1]["step"],
+        "miou": f"{100 * scores.mean_iou():.2f}",
+        **{name: f"{100 * value:.2f}" for name, value in scores.iou().items()},
+        "loss": f"{rows[-1]['loss']:.4f}",
+        "step_ms": f"{1000 * statistics.median(row['seconds'] for row in rows) / steps:.1f}",
+        "seconds": round(time.monotonic() - started),
+        "device": session()["devices"],
+    }
+
+
+def main() -> None:
+    """Measure the runs asked for, each unless it is among the results."""
+    parser = argparse.ArgumentParser(description="Candidates for SCMNet's CamVid recipe.")
+    parser.add_argument("data", help="CamVid's folder")
+    parser.add_argument("results", type=Path, help="the CSV file, which is added to")
+    parser.add_argument("runs", nargs="+", metavar="CANDIDATE:SEED")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    arguments = parser.parse_args()
+    runs = [(name, int(seed)) for name, seed in (run.split(":") for run in arguments.runs)]
+    recipes = {name: recipe_of(name, arguments.epochs) for name, _ in runs}  # errors come first
+    train, held_out = frames(arguments.data)
+    source = source_of(train, recipes[runs[0][0]].size)
+    done = set()
+    if arguments.results.exists():
+        with arguments.results.open(newline="") as file:
+            done = {(row["candidate"], int(row["seed"])) for row in csv.DictReader(file)}
+    for name, seed in runs:
+        if (name, seed) in done:
+            continue
+        row = {"candidate": name, "seed": seed}
+        row |= measured(recipes[name], seed, source, held_out)
+        new = not arguments.results.exists()
+        with arguments.results.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+        Console().print(f"{name} seed {seed}: {row['miou']}, {row['seconds']} s", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The script that measures candidates of SCMNet's CamVid recipe, with a toy for the network."""
+
+import csv
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import scenes
+from testing_tools import toy
+
+from scmnet_zoo.evaluation import Protocol
+from scmnet_zoo.training import shipped_recipe, start, with_size
+from scmnet_zoo.training.start import check_arguments
+
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "camvid_recipe.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("camvid_recipe", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.needs_shared
+def test_no_frame_of_validation_or_test(script, shared):
+    train, held_out = script.frames(shared / "camvid")
+    ours = [[sample.name for sample in part.samples] for part in (train, held_out)]
+    assert [len(names) for names in ours] == [266, 101]
+    lists = {
+        split: (shared / "camvid" / f"{split}.txt").read_text().split()
+        for split in ("train", "val", "test")
+    }
+    assert sorted(ours[0] + ours[1]) == sorted(lists["train"])
+    assert {name.split("_")[0] for name in ours[1]} == {"0006R0"}
+    for part in (train, held_out):
+        read = {path.stem for sample in part.samples for path in (sample.image, sample.label)}
+        assert read.isdisjoint(lists["val"] + lists["test"])
+
+
+def test_only_the_training_list_is_read(script, tmp_path):
+    folder = scenes.draw(tmp_path / "camvid", {"train": 3})
+    train, held_out = script.frames(folder)
+    assert (len(train.samples), len(held_out.samples)) == (3, 0)
+
+
+def test_the_candidates(script):
+    shipped = dataclasses.replace(shipped_recipe("scmnet", "camvid"), epochs=273)
+    assert script.recipe_of("baseline") == shipped
+    recipes = [script.recipe_of(name) for name in script.candidates()]
+    for recipe in recipes:
+        check_arguments("scmnet", recipe)
+        assert (recipe.size, recipe.epochs) == ((720, 960), 273)
+    assert len({repr(recipe) for recipe in recipes}) == len(recipes)
+    with pytest.raises(ValueError, match=r"among baseline, .*Received: 'base'"):
+        script.recipe_of("base")
+
+
+def test_a_row_for_each_run(script, tmp_path, monkeypatch):
+    """Those that are among the results are not repeated."""
+    folder = scenes.draw(tmp_path / "camvid", {"train": 6})
+    monkeypatch.setattr(start, "factory_of", lambda network: toy)
+    monkeypatch.setattr(script, "HELD_OUT", "train_005")
+    monkeypatch.setattr(script, "CAMVID_A", Protocol("A", (36, 48), False, "small"))
+    whole = script.recipe_of
+
+    def small(name, epochs):
+        recipe = dataclasses.replace(with_size(whole(name, epochs), (72, 96)), batch_size=2)
+        return dataclasses.replace(recipe, precision="float32", arguments={})
+
+    monkeypatch.setattr(script, "recipe_of", small)
+    results = tmp_path / "results.csv"
+
+    def rows(*runs):
+        monkeypatch.setattr(sys, "argv", ["", str(folder), str(results), *runs, "--epochs=2"])
+        script.main()
+        with results.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    first = rows("baseline:0")
+    assert [(row["candidate"], row["seed"], row["steps"]) for row in first] == [
+        ("baseline", "0", "4")
+    ]
+    assert 0 <= float(first[0]["miou"]) <= 100
+    assert 0 <= float(first[0]["bicyclist"]) <= 100
+    assert float(first[0]["loss"]) > 0
+    assert first[0]["device"]
+    both = rows("baseline:0", "mix:1")
+    assert both[0] == first[0]
+    assert [(row["candidate"], row["seed"]) for row in both[1:]] == [("mix", "1")]
