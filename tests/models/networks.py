@@ -26,6 +26,7 @@ class Case:
         write_checkpoint(path, model, Metadata(self.key, arguments, classes, self.normalisation))
 
 
+CLASSES = 5  # of the models that tests build
 CASES = {
     "scmnet": Case("scmnet"),
     "fastscnn": Case("fastscnn"),
