@@ -82,5 +82,5 @@ def test_plain_keras(tmp_path):
     _draw(tmp_path)
     (_, plain), (_, batches) = _blocks("Plain Keras")
     printed = _python(plain, tmp_path)
-    assert float(re.search(r"mIoU ([\d.]+)$", printed)[1]) > 80, printed
+    assert float(re.search(r"mIoU ([\d.]+)$", printed)[1]) > 70, printed
     assert _python(batches, tmp_path).strip() == "16 (4, 96, 128, 3)"
