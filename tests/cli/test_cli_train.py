@@ -49,8 +49,8 @@ def _error(result, status=1):
 def test_defaults(handed):
     result = _train("--data", "somewhere")
     assert result.exit_code == 0, result.stderr
-    network, dataset, data, output, recipe, weights, seed, keep, workers, progress = handed[0]
-    assert (network, dataset, data) == ("scmnet", "camvid", Path("somewhere"))
+    network, dataset, data, output, recipe, weights, seed, keep, workers, progress, of = handed[0]
+    assert (network, dataset, data, of) == ("scmnet", "camvid", Path("somewhere"), ("train",))
     assert output == Path("runs/scmnet_camvid")
     assert recipe == shipped_recipe("scmnet", "camvid")
     assert (weights, seed, keep, workers) == (None, 0, None, None)
@@ -63,10 +63,11 @@ def test_options(handed, recipe):
         *("--recipe", recipe, "--weights", "w.safetensors", "--epochs", 5, "--size", "72x96"),
         *("--batch-size", 3, "--learning-rate", 0.01, "--freeze-epochs", 2, "--seed", 4),
         *("--set", "loss.dice=0.5", "--set", 'optimiser.kind="sgd"'),
-        *("--keep", "memory", "--workers", 2),
+        *("--keep", "memory", "--workers", 2, "--train-split", "train", "--train-split", "val"),
     )
     assert result.exit_code == 0, result.stderr
-    network, dataset, data, output, chosen, weights, seed, keep, workers, _ = handed[0]
+    network, dataset, data, output, chosen, weights, seed, keep, workers, _, splits = handed[0]
+    assert splits == ["train", "val"]
     assert (network, dataset, data, output) == ("contextnet", "cityscapes", Path("d"), Path("o"))
     assert (weights, seed, keep, workers) == ("w.safetensors", 4, "memory", 2)
     assert (chosen.size, chosen.augmentation.crop) == ((72, 96), (64, 64))
@@ -101,6 +102,26 @@ def test_bad_arguments(tmp_path, arguments, expected):
     data = scenes.draw(tmp_path / "camvid")
     result = _train("--data", data, "--output", tmp_path / "run", *arguments)
     assert expected in _error(result)
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """The toy stands for every network."""
+    for module in (start, trainer):
+        monkeypatch.setattr(module, "factory_of", lambda network: toy)
+
+
+def test_two_splits_to_learn_from(tmp_path, recipe, toys):
+    data = scenes.draw(tmp_path / "camvid", {"train": 3, "val": 2})
+    where = ["--data", data, "--output", tmp_path / "run", "--recipe", recipe]
+    both = ["--train-split", "train", "--train-split", "val"]
+    result = _train(*where, *both)
+    assert result.exit_code == 0, result.stderr
+    assert "5 frames, 2 for validation" in result.stderr
+    assert "its scores say nothing" in result.stderr
+    assert "whose train_splits is ['train', 'val'], not ['train']" in _error(_train(*where))
+    assert "each once" in _error(_train(*where, "--train-split", "val", "--train-split", "val"))
+    assert "gone" in _error(_train(*where, "--train-split", "gone"))
 
 
 def test_an_interrupt(monkeypatch):

@@ -16,7 +16,7 @@ from scmnet_zoo.evaluation import FULL, PROTOCOLS, Protocol, evaluate, load, pro
 from scmnet_zoo.evaluation.inference import resize_scores
 from scmnet_zoo.evaluation.protocol import reduce_label, resize_image
 from scmnet_zoo.training.start import normalisation_of
-from scmnet_zoo.weights import Metadata, manifest, write_checkpoint
+from scmnet_zoo.weights import Metadata, write_checkpoint
 
 HALF = tuple(side // 2 for side in scenes.SIZE)
 SMALL_A = Protocol("A", HALF, False, "all, at half size")
@@ -316,12 +316,29 @@ def test_weights_of_other_classes(real_size, tmp_path):
         load("scmnet", str(bare), "camvid", real_size, "test", "A")
 
 
+# Of every sixth of CamVid's test frames, by protocol A, measured on TensorFlow on a CPU. All frames
+# take minutes; `scmnet-zoo benchmark accuracy` measures them and compares with the manifest.
+SIXTH = {
+    "sky": 92.74,
+    "building": 80.44,
+    "pole": 40.29,
+    "road": 95.13,
+    "sidewalk": 81.71,
+    "tree": 73.89,
+    "sign": 40.30,
+    "fence": 32.78,
+    "car": 83.44,
+    "pedestrian": 57.05,
+    "bicyclist": 63.12,
+}
+
+
 @pytest.mark.long
 @pytest.mark.needs_shared
-def test_the_shipped_weights_give_the_numbers_of_the_manifest(shared):
-    entry = manifest.find("scmnet", "camvid")
-    (expected,) = (r for r in entry.results if (r.split, r.protocol) == ("test", "A"))
-    scores = evaluate(*load("scmnet", "camvid", "camvid", shared / "camvid", "test", "A"))
-    assert 100 * scores.mean_iou() == pytest.approx(expected.miou, abs=0.1)
-    actual = {name: 100 * value for name, value in scores.iou().items()}
-    assert actual == pytest.approx(expected.iou, abs=0.1)
+def test_the_shipped_weights_are_as_good_as_they_were(shared):
+    task = load("scmnet", "camvid", "camvid", shared / "camvid", "test", "A")
+    samples = task.dataset.samples[::6]
+    scores = evaluate(*task._replace(dataset=dataclasses.replace(task.dataset, samples=samples)))
+    assert {name: 100 * value for name, value in scores.iou().items()} == pytest.approx(
+        SIXTH, abs=0.1
+    )

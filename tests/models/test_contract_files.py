@@ -19,11 +19,10 @@ SUFFIXES = (".safetensors", ".keras", ".weights.h5")
 
 every_network = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 # What a format does wrong it does with one network as with all.
-every_network_or_format = pytest.mark.parametrize(
-    ("case", "suffix"),
-    [pytest.param(case, ".safetensors", id=key) for key, case in CASES.items()]
-    + [pytest.param(CASES["fastscnn"], suffix, id=f"fastscnn-{suffix}") for suffix in SUFFIXES[1:]],
+every_format = pytest.mark.parametrize(
+    ("case", "suffix"), [(CASES["fastscnn"], suffix) for suffix in SUFFIXES], ids=SUFFIXES
 )
+one_network = pytest.mark.parametrize("case", [CASES["fastscnn"]], ids=["fastscnn"])
 
 
 @pytest.fixture
@@ -63,13 +62,13 @@ def test_weights_from_a_file(models, case, write, suffix):
     np.testing.assert_allclose(run(model, x), run(models(case), x), atol=1e-6)
 
 
-@every_network_or_format
+@every_format
 def test_number_of_classes_comes_with_the_weights(models, case, write, suffix):
     model = case.build(weights=str(write(case, suffix)))
     assert_same_weights(model, models(case))
 
 
-@every_network_or_format
+@every_format
 def test_other_classes_load_all_but_the_classifier(models, case, write, suffix, caplog):
     with caplog.at_level(logging.WARNING, "scmnet_zoo"):
         model = case.build(weights=write(case, suffix), num_classes=CLASSES + 1)
@@ -93,7 +92,7 @@ def test_statistics_come_with_the_weights(models, case, tmp_path):
     assert case.build(weights=path).get_layer("preprocessing").mean == [1.0, 2.0, 3.0]
 
 
-@every_network_or_format
+@every_format
 def test_file_of_another_network_is_refused(case, write, suffix):
     other = CASES["fastscnn" if case.key != "fastscnn" else "contextnet"]
     path = write(other, suffix)
@@ -101,7 +100,7 @@ def test_file_of_another_network_is_refused(case, write, suffix):
         case.build(weights=path, num_classes=CLASSES)
 
 
-@every_network_or_format
+@every_format
 def test_truncated_file_is_refused(case, write, suffix):
     path = write(case, suffix)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -109,7 +108,7 @@ def test_truncated_file_is_refused(case, write, suffix):
         case.build(weights=path, num_classes=CLASSES)
 
 
-@every_network_or_format
+@every_format
 def test_values_that_are_not_finite_are_refused(case, write, suffix):
     model = randomise(case.build(num_classes=CLASSES))
     kernel = model.get_layer("head_classifier").kernel
@@ -119,7 +118,7 @@ def test_values_that_are_not_finite_are_refused(case, write, suffix):
         case.build(weights=path, num_classes=CLASSES)
 
 
-@every_network
+@one_network
 def test_a_refused_file_leaves_the_model_untouched(models, case, write):
     checkpoint = read_checkpoint(write(case, ".safetensors"), case.key)
     tensors = dict(checkpoint.tensors)
@@ -132,7 +131,7 @@ def test_a_refused_file_leaves_the_model_untouched(models, case, write):
         np.testing.assert_array_equal(value, before[path])
 
 
-@every_network
+@one_network
 def test_missing_tensor_is_named(case, write):
     checkpoint = read_checkpoint(write(case, ".safetensors"), case.key)
     tensors = dict(checkpoint.tensors)
@@ -144,7 +143,7 @@ def test_missing_tensor_is_named(case, write):
         load_checkpoint(model, dataclasses.replace(checkpoint, tensors=tensors), case.build)
 
 
-@every_network_or_format
+@every_format
 def test_missing_file(case, tmp_path, suffix):
     with pytest.raises(ValueError, match=r"Expected an existing weight file\. Received: .*none"):
         case.build(weights=tmp_path / f"none{suffix}")
@@ -169,8 +168,10 @@ def test_argument_that_contradicts_the_weights(tmp_path):
         case.build(weights=path, residual=False)
 
 
-@pytest.mark.parametrize("key", ["scmnet", "fastscnn", "contextnet"])
-@pytest.mark.parametrize("suffix", [".safetensors", pytest.param(".keras", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("key", "suffix"),
+    [("scmnet", ".safetensors"), ("fastscnn", ".safetensors"), ("contextnet", ".keras")],
+)
 def test_auxiliary_heads_are_optional_in_files(write, key, suffix, caplog):
     case = CASES[key]
     trained = randomise(case.build(num_classes=CLASSES, auxiliary=True))
@@ -190,9 +191,8 @@ def test_auxiliary_heads_are_optional_in_files(write, key, suffix, caplog):
             np.testing.assert_array_equal(value, everything[name])
 
 
-@pytest.mark.parametrize("key", ["scmnet", "fastscnn", "contextnet"])
-def test_auxiliary_heads_in_a_weights_h5_file(write, key):
-    case = CASES[key]
+def test_auxiliary_heads_in_a_weights_h5_file(write):
+    case = CASES["fastscnn"]
     trained = randomise(case.build(num_classes=CLASSES, auxiliary=True))
     path = write(case, ".weights.h5", trained)
     loaded = case.build(weights=path, auxiliary=True, num_classes=CLASSES)

@@ -183,7 +183,7 @@ def doubled_groups(file):
         (large_chunk, "(in its datasets), which declares"),
         (linked_often, "(in its datasets), which declares"),
         (long_texts, "its attributes may take"),
-        (doubled_groups, "over 20000 objects"),
+        (doubled_groups, "over 10000 objects"),
     ],
 )
 def test_attack(attack, message, tmp_path):

@@ -13,7 +13,7 @@ import pytest
 import scenes
 import tomli_w
 from PIL import Image
-from testing_tools import images, run
+from testing_tools import arrays, images, run
 from typer.testing import CliRunner
 
 from scmnet_zoo import FastSCNN, cli
@@ -21,13 +21,14 @@ from scmnet_zoo.data import CAMVID
 from scmnet_zoo.publishing import prepare, publish, read_run
 from scmnet_zoo.training import shipped_recipe, train, with_overrides
 from scmnet_zoo.training.recipe import tables_of
-from scmnet_zoo.weights import Metadata, Normalisation, manifest, write_checkpoint
+from scmnet_zoo.weights import Metadata, Normalisation, cache, manifest, write_checkpoint
 
 REPOSITORY, REVISION = "someone/fast-roads", "c0ffee" * 6 + "abcd"
 RUN_JSON = {
     "network": "fastscnn",
     "weights": None,
     "dataset": "camvid",
+    "train_splits": ["train"],
     "frames": {},
     "seed": 3,
     "sessions": [{"backend": "jax", "devices": "NVIDIA H100", "keras": "3.15.1"}],
@@ -49,6 +50,7 @@ def untrained(tmp_path_factory):
     normalisation = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
     metadata = Metadata("fastscnn", {}, CAMVID.classes, normalisation, (64, 96))
     write_checkpoint(folder / "best.safetensors", FastSCNN(num_classes=11), metadata)
+    write_checkpoint(folder / "last.safetensors", FastSCNN(num_classes=11), metadata)
     recipe = tables_of(shipped_recipe("fastscnn", "camvid"))
     (folder / "recipe.toml").write_text(tomli_w.dumps(recipe))
     (folder / "run.json").write_text(json.dumps(RUN_JSON))
@@ -138,8 +140,37 @@ def test_another_recipe_is_named_as_the_file(copied):
     assert "--recipe recipe.toml" in read_run(copied).command
 
 
+def test_a_run_that_learned_from_the_validation_frames(copied):
+    """Its best epoch by validation is none."""
+    assert read_run(copied).path.name == "best.safetensors"
+    assert read_run(copied, last=True).path.name == "last.safetensors"
+    (copied / "run.json").write_text(json.dumps({**RUN_JSON, "train_splits": ["train", "val"]}))
+    assert read_run(copied).path.name == "last.safetensors"
+    assert "--train-split train --train-split val" in read_run(copied).command
+
+
+def test_half_precision_is_half_the_size_and_nearly_the_same(untrained, prepared, data, tmp_path):
+    full, output = prepared
+    entry = prepare(untrained, REPOSITORY, data, "test", tmp_path / "half", half=True)
+    assert entry.file.size < 0.55 * full.file.size
+    assert entry.results[0].miou == pytest.approx(full.results[0].miou, abs=0.5)
+    halved = FastSCNN(weights=tmp_path / "half" / entry.file.name)
+    whole = arrays(FastSCNN(weights=output / full.file.name))
+    for path, value in arrays(halved).items():
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value, whole[path], rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize(
-    "name", ["best.safetensors", "recipe.toml", "run.json", "metrics.csv", "curves.png"]
+    "name",
+    [
+        "last.safetensors",
+        "best.safetensors",
+        "recipe.toml",
+        "run.json",
+        "metrics.csv",
+        "curves.png",
+    ],
 )
 def test_an_unfinished_run_is_refused(copied, name):
     (copied / name).unlink()
@@ -222,8 +253,6 @@ def _from_hub_and_mirror(folder, data, output, hub, server, monkeypatch):
     """That a run is published, and that its weights answer the same from the Hub and a mirror."""
     from tls_server import send
 
-    from scmnet_zoo.weights import cache
-
     entry = publish(folder, REPOSITORY, data, "test", output)
     assert hub.made == [REPOSITORY]
     assert entry.file.sources == (manifest.Hub(REPOSITORY, REVISION),)
@@ -261,6 +290,43 @@ def test_a_real_run_is_published(data, tmp_path, hub, server, monkeypatch):
     )
     train("fastscnn", "camvid", data, tmp_path / "run", recipe)
     _from_hub_and_mirror(tmp_path / "run", data, tmp_path / "out", hub, server, monkeypatch)
+
+
+@pytest.fixture
+def measured(prepared, tmp_path, monkeypatch):
+    """The prepared entry as one of the user's, its file in the cache; a function changes it."""
+    entry, output = prepared
+    monkeypatch.setenv("SCMNET_ZOO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SCMNET_ZOO_OFFLINE", "1")
+    path = cache.cached_path(entry.file)
+    path.parent.mkdir()
+    shutil.copy(output / entry.file.name, path)
+
+    def put(**changes):
+        (result,) = entry.results
+        changed = dataclasses.replace(entry, results=(dataclasses.replace(result, **changes),))
+        content = {"version": 2, "entries": [manifest.as_json(changed)]}
+        (tmp_path / "mine.json").write_text(json.dumps(content))
+        monkeypatch.setenv("SCMNET_ZOO_MANIFEST", str(tmp_path / "mine.json"))
+
+    return put
+
+
+def test_the_benchmark_of_accuracy_compares_with_the_manifest(measured, prepared, data):
+    arguments = ["benchmark", "accuracy", "fastscnn/camvid", "--data", str(data)]
+    stated = prepared[0].results[0].miou
+    measured()
+    done = CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "120"})
+    assert done.exit_code == 0, done.output
+    assert f"{stated:.2f}" in done.stdout
+    measured(miou=stated + 0.2)
+    done = CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "120"})
+    assert done.exit_code == 1
+    (line,) = done.stderr.splitlines()
+    assert "more than 0.1 from the manifest: fastscnn/camvid A by -0.20" in line
+    done = CliRunner().invoke(cli.app, [*arguments, "--dataset", "cityscapes"])
+    assert done.exit_code == 1
+    assert "states nothing on cityscapes" in done.stderr
 
 
 @pytest.mark.network

@@ -1,15 +1,19 @@
-"""`scmnet-zoo benchmark`: measurements of speed on this machine."""
+"""`scmnet-zoo benchmark`: measurements of speed on this machine, and of accuracy."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import fail
 from scmnet_zoo.cli._sizes import parse_size
 
-app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine, on made-up data.")
+app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine, or accuracy.")
 
 
 @app.callback()
@@ -61,3 +65,57 @@ def train(
         f"{reading.threads} threads, {reading.rate / reading.threads:.1f} a thread; files of "
         f"{reading.image_bytes / 1e6:.1f} MB and {reading.label_bytes / 1e3:.0f} kB"
     )
+
+
+@app.command("accuracy")
+def accuracy(
+    data: Annotated[Path, typer.Option(help="Folder of the dataset.")],
+    dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "camvid",
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NETWORK/NAME...]", help="By default all that are on this machine."
+        ),
+    ] = None,
+) -> None:
+    """Measure weights again; more than 0.1 mIoU apart from the manifest is a failure."""
+    from scmnet_zoo.weights import manifest
+    from scmnet_zoo.weights.inventory import stored_path
+
+    entries = tuple(manifest.find_key(key) for key in keys or [])
+    if not keys:
+        entries = tuple(entry for entry in manifest.entries() if stored_path(entry))
+    start_keras()
+    from scmnet_zoo.benchmark.accuracy import TOLERANCE, compare
+
+    table = Table(title=Text(f"mIoU % on {dataset}"))
+    for title in ("weights", "split", "protocol", "stated", "found", "class that differs most"):
+        table.add_column(title)
+    shown, wrong, count = Console(stderr=True), [], 0
+    with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bar:
+        tasks: dict[str, int] = {}
+
+        def show(title: str, done: int, total: int) -> None:
+            if title not in tasks:
+                tasks[title] = bar.add_task(title, total=total)
+            bar.update(tasks[title], completed=done)  # type: ignore[arg-type]
+
+        for one in compare(entries, dataset, data, show):
+            stated, worst = one.result, one.worst_class()
+            most = "-" if worst is None else f"{worst[0]} {worst[1]:+.2f}"
+            table.add_row(
+                Text(one.entry.key),
+                stated.split,
+                stated.protocol,
+                f"{stated.miou:.2f}",
+                f"{one.miou:.2f}",
+                most,
+            )
+            count += 1
+            if not one.agrees:
+                wrong.append(f"{one.entry.key} {stated.protocol} by {one.difference:+.2f}")
+    if not count:
+        fail(f"the manifest states nothing on {dataset} of weights that are on this machine")
+    Console().print(table)
+    if wrong:
+        fail(f"more than {TOLERANCE} from the manifest: {', '.join(wrong)}")

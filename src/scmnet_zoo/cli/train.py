@@ -64,6 +64,10 @@ def command(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that read frames, by default one a core.")
     ] = None,
+    train_split: Annotated[
+        list[str] | None,
+        typer.Option(help="Split to learn from, by default train; can be given again."),
+    ] = None,
 ) -> None:
     """Train a network on the dataset's train split, validating on its val split."""
     start_keras()
@@ -99,6 +103,7 @@ def command(
                 keep,
                 workers,
                 lambda done, total: progress.update(task, completed=done, total=total),
+                train_split or ("train",),
             )
     finally:
         logger.removeHandler(handler)

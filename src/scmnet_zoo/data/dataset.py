@@ -54,6 +54,20 @@ class Dataset:
     read: Callable[[Sample], Pair]
 
 
+def joined(parts: Sequence[Dataset]) -> Dataset:
+    """Several splits of one dataset as one, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    readers = {sample: part.read for part in parts for sample in part.samples}
+    return Dataset(
+        name=parts[0].name,
+        split="+".join(part.split for part in parts),
+        space=parts[0].space,
+        samples=tuple(sample for part in parts for sample in part.samples),
+        read=lambda sample: readers[sample](sample),
+    )
+
+
 @dataclass(frozen=True)
 class FileReader:
     """Reads frames from image files.

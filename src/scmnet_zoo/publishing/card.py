@@ -106,8 +106,9 @@ for decisions on which a person's safety depends.
 {entry.training_command}
 ```
 
-{_started(run)}{run.recipe.epochs} epochs, batches of {run.recipe.batch_size}, seed {run.seed},
-{run.recipe.precision}, on {run.session["devices"]} with {_versions(run)}.
+{_started(run)}{run.recipe.epochs} epochs of {" and ".join(run.train_splits)}, batches of
+{run.recipe.batch_size}, seed {run.seed}, {run.recipe.precision}, on {run.session["devices"]} with
+{_versions(run)}.
 `recipe.toml` is the whole recipe, `metrics.csv` the course of the run, `curves.png` its picture.
 
 ## Licences

@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import huggingface_hub
@@ -19,8 +19,9 @@ from scmnet_zoo.images import example_photo
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.predict import Segmenter
 from scmnet_zoo.publishing.card import model_card
-from scmnet_zoo.publishing.run import WEIGHTS, Run, read_run
+from scmnet_zoo.publishing.run import Run, read_run
 from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.checkpoint import read_checkpoint, write_tensors
 from scmnet_zoo.weights.download import fetch
 from scmnet_zoo.weights.manifest import Entry, File, Hash, Hub, Result
 
@@ -47,9 +48,11 @@ def publish(
     name: str | None = None,
     licence: str = "Apache-2.0",
     data_licence: str | None = None,
+    last: bool = False,
+    half: bool = False,
     progress: Measuring = lambda protocol, done, total: None,
 ) -> Entry:
-    """Put a run's best weights on the Hub and write their manifest entry, pinned to the commit.
+    """Put a run's weights on the Hub and write their manifest entry, pinned to the commit.
 
     What is uploaded lies in `output` too, beside `weights_manifest.json`, which
     `SCMNET_ZOO_MANIFEST` can name.
@@ -59,7 +62,9 @@ def publish(
     Raises:
         OSError: the upload fails, or what the Hub gives back is not what was uploaded.
     """
-    entry = prepare(run, repository, data, split, output, name, licence, data_licence, progress)
+    entry = prepare(
+        run, repository, data, split, output, name, licence, data_licence, last, half, progress
+    )
     assert entry.file is not None
     hub = huggingface_hub.HfApi()
     try:
@@ -89,11 +94,13 @@ def prepare(
     name: str | None = None,
     licence: str = "Apache-2.0",
     data_licence: str | None = None,
+    last: bool = False,
+    half: bool = False,
     progress: Measuring = lambda protocol, done, total: None,
 ) -> Entry:
     """Write all that is published into a new folder: weights, entry, card, picture, recipe.
 
-    The weights are measured again by every protocol of the dataset.
+    The weights are measured as they are written, by every protocol of the dataset.
 
     Args:
         run: folder of the training run.
@@ -104,6 +111,8 @@ def prepare(
         name: of the weights, by default that of the dataset.
         licence: of the weights.
         data_licence: of the data, by default what is known of the dataset.
+        last: publish the weights of the last epoch, see `read_run`.
+        half: keep the kernels in 16 bits, which halves the file.
         progress: called with the protocol, the frames done and those there are.
 
     Returns:
@@ -114,7 +123,7 @@ def prepare(
             known, or the output is there already.
         OSError: the output cannot be written.
     """
-    found, output = read_run(run), Path(output)
+    found, output = read_run(run, last), Path(output)
     if output.exists():
         raise ValueError(
             f"Expected a new folder for the output. Received: {output}, which is there"
@@ -122,13 +131,20 @@ def prepare(
     data_licence = data_licence or DATA_LICENCES.get(found.dataset)
     if data_licence is None:
         raise ValueError(f"Expected the licence of the data of {found.dataset!r}. Received: none")
+    network = found.network
     entry = _entry(found, repository, name or found.dataset, licence, data_licence)
-    entry = dataclasses.replace(entry, results=_measure(found, entry, data, split, progress))
-    _check(entry)
+    assert entry.file is not None
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
         try:
+            path = made / entry.file.name
+            checkpoint = read_checkpoint(found.path, network)
+            assert isinstance(checkpoint.tensors, Mapping)
+            write_tensors(path, checkpoint.tensors, found.metadata, half)
+            entry = dataclasses.replace(entry, file=_filled(entry.file, path.read_bytes()))
+            results = _measure(network, path, found.dataset, data, split, progress)
+            entry = dataclasses.replace(entry, results=results)
             _write(made, entry, found, repository)
             made.chmod(0o755)
             made.rename(output)
@@ -140,11 +156,22 @@ def prepare(
 
 
 def _entry(run: Run, repository: str, name: str, licence: str, data_licence: str) -> Entry:
-    """The entry of a run's weights before they are measured."""
-    content = (run.folder / WEIGHTS).read_bytes()
+    """The entry of a run's weights before they are written and measured.
+
+    Raises:
+        ValueError: the strict parser does not take it; the message names the field.
+    """
     metadata = run.metadata
-    model = factory_of(run.network)(weights=run.folder / WEIGHTS)
+    model = factory_of(run.network)(weights=run.path)
     normalisation = metadata.normalisation
+    file = File(
+        name=f"{run.network}_{name}.safetensors",
+        format="safetensors",
+        size=1,
+        maximum_size=1,
+        hash=Hash("sha256", "0" * 64),
+        sources=(Hub(repository, NOT_UPLOADED),),
+    )
     entry = Entry(
         network=run.network,
         name=name,
@@ -161,32 +188,17 @@ def _entry(run: Run, repository: str, name: str, licence: str, data_licence: str
         data_licence=data_licence,
         recipe=run.recipe_name,
         training_command=run.command,
-        file=File(
-            name=_file_name(run, name),
-            format="safetensors",
-            size=len(content),
-            maximum_size=len(content),
-            hash=Hash("sha256", hashlib.sha256(content).hexdigest()),
-            sources=(Hub(repository, NOT_UPLOADED),),
-        ),
+        file=file,
         results=(),
     )
-    _check(entry)
+    manifest.parse(_as_text(entry), "the new entry")
     return entry
 
 
-def _file_name(run: Run, name: str) -> str:
-    """What the file of a run's weights is called."""
-    return f"{run.network}_{name}.safetensors"
-
-
-def _check(entry: Entry) -> None:
-    """That the strict parser takes an entry.
-
-    Raises:
-        ValueError: it does not; the message names the field.
-    """
-    manifest.parse(_as_text(entry), "the new entry")
+def _filled(file: File, content: bytes) -> File:
+    """A file's description with the size and the hash of its content."""
+    found = Hash("sha256", hashlib.sha256(content).hexdigest())
+    return dataclasses.replace(file, size=len(content), maximum_size=len(content), hash=found)
 
 
 def _as_text(entry: Entry) -> str:
@@ -195,12 +207,17 @@ def _as_text(entry: Entry) -> str:
 
 
 def _measure(
-    run: Run, entry: Entry, data: str | os.PathLike, split: str, progress: Measuring
+    network: str,
+    weights: Path,
+    dataset: str,
+    data: str | os.PathLike,
+    split: str,
+    progress: Measuring,
 ) -> tuple[Result, ...]:
-    """The scores of a run's weights by each protocol of its dataset that has frames."""
+    """The scores of weights by each protocol of the dataset that has frames."""
     results = []
-    for protocol in PROTOCOLS[run.dataset]:
-        task = load(run.network, run.folder / WEIGHTS, run.dataset, data, split, protocol)
+    for protocol in PROTOCOLS[dataset]:
+        task = load(network, weights, dataset, data, split, protocol)
 
         def frames(done: int, total: int, protocol: str = protocol) -> None:
             progress(protocol, done, total)
@@ -211,23 +228,22 @@ def _measure(
             logger.info("not measured by protocol %s: %s", protocol, error)
             continue
         command = (
-            f"scmnet-zoo evaluate --network {run.network} --weights {_file_name(run, entry.name)} "
-            f"--dataset {run.dataset} --data {run.dataset.upper()} --split {split} "
-            f"--protocol {protocol}"
+            f"scmnet-zoo evaluate --network {network} --weights {weights.name} "
+            f"--dataset {dataset} --data {dataset.upper()} --split {split} --protocol {protocol}"
         )
         iou = {
             key: None if math.isnan(value) else round(100 * value, 2)
             for key, value in scores.iou().items()
         }
         miou = round(100 * scores.mean_iou(), 2)
-        results.append(Result(run.dataset, split, protocol, miou, iou, command))
-        logger.info("%s %s, protocol %s: %.2f mIoU", run.dataset, split, protocol, miou)
+        results.append(Result(dataset, split, protocol, miou, iou, command))
+        logger.info("%s %s, protocol %s: %.2f mIoU", dataset, split, protocol, miou)
     return tuple(results)
 
 
 def _write(folder: Path, entry: Entry, run: Run, repository: str) -> None:
+    """Everything beside the weights."""
     assert entry.file is not None
-    shutil.copyfile(run.folder / WEIGHTS, folder / entry.file.name)
     for name in TAKEN_ALONG:
         shutil.copyfile(run.folder / name, folder / name)
     sample = Segmenter(run.network, folder / entry.file.name)(example_photo())

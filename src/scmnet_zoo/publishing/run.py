@@ -9,8 +9,8 @@ from pathlib import Path
 from scmnet_zoo.training.recipe import Recipe, find_recipe, read_recipe
 from scmnet_zoo.weights.checkpoint import Metadata, read_checkpoint
 
-WEIGHTS, RECIPE = "best.safetensors", "recipe.toml"
-NEEDED = (WEIGHTS, RECIPE, "run.json", "metrics.csv", "curves.png")
+BEST, LAST, RECIPE = "best.safetensors", "last.safetensors", "recipe.toml"
+NEEDED = (BEST, LAST, RECIPE, "run.json", "metrics.csv", "curves.png")
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,11 @@ class Run:
 
     Attributes:
         folder: of the run.
-        metadata: what its best weights say of themselves.
+        path: of the weights that are published: those of the best epoch by validation, or of the
+            last.
+        metadata: what they say of themselves.
         dataset: name of the dataset.
+        train_splits: what it learned from.
         weights: name of the weights it started from, or SHA-256 of their file; None for none.
         seed: of everything drawn.
         recipe: what was done.
@@ -28,8 +31,10 @@ class Run:
     """
 
     folder: Path
+    path: Path
     metadata: Metadata
     dataset: str
+    train_splits: tuple[str, ...]
     weights: str | None
     seed: int
     recipe: Recipe
@@ -53,14 +58,21 @@ class Run:
         """The command that trains the like."""
         words = ["scmnet-zoo", "train", "--network", self.network, "--dataset", self.dataset]
         words += ["--data", self.dataset.upper(), "--recipe", self.recipe_name]
+        if self.train_splits != ("train",):
+            words += [word for split in self.train_splits for word in ("--train-split", split)]
         if self.weights is not None:
             words += ["--weights", self.weights]
         words += ["--seed", str(self.seed), "--output", f"runs/{self.network}_{self.dataset}"]
         return f"KERAS_BACKEND={self.session['backend']} {shlex.join(words)}"
 
 
-def read_run(folder: str | os.PathLike) -> Run:
+def read_run(folder: str | os.PathLike, last: bool = False) -> Run:
     """Read the folder of a run.
+
+    Args:
+        folder: of the run.
+        last: take the weights of the last epoch, not those of the best one by validation. They
+            are taken too where the run learned from the validation frames.
 
     Raises:
         ValueError: a file of a finished run is missing or cannot be read.
@@ -76,11 +88,13 @@ def read_run(folder: str | os.PathLike) -> Run:
         stored = json.loads(path.read_text(encoding="utf-8"))
         network, dataset, session = stored["network"], stored["dataset"], stored["sessions"][-1]
         weights, seed = stored["weights"], int(stored["seed"])
+        splits = tuple(stored["train_splits"])
         session["backend"]
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{path}: cannot be read as that of a run: {error}") from error
-    checkpoint = read_checkpoint(folder / WEIGHTS, network)
-    if checkpoint.metadata is None:
-        raise ValueError(f"{folder / WEIGHTS}: expected weights that name their classes")
+    weights_path = folder / (LAST if last or "val" in splits else BEST)
+    metadata = read_checkpoint(weights_path, network).metadata
+    if metadata is None:
+        raise ValueError(f"{weights_path}: expected weights that name their classes")
     recipe = read_recipe(folder / RECIPE)
-    return Run(folder, checkpoint.metadata, dataset, weights, seed, recipe, session)
+    return Run(folder, weights_path, metadata, dataset, splits, weights, seed, recipe, session)

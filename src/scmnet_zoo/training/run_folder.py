@@ -54,6 +54,7 @@ class Identity:
         network: key of the network.
         weights: name of the weights it started from or SHA-256 of their file; None for none.
         dataset: name of the dataset.
+        train_splits: of it, those that the run learns from.
         frames: SHA-256 of the list of frames and the sizes of their files, by split.
         seed: of everything drawn.
         recipe: the resolved recipe.
@@ -62,6 +63,7 @@ class Identity:
     network: str
     weights: str | None
     dataset: str
+    train_splits: list[str]
     frames: dict[str, str]
     seed: int
     recipe: Recipe

@@ -4,13 +4,13 @@ import contextlib
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 
 from scmnet_zoo.data import open_dataset
-from scmnet_zoo.data.dataset import Dataset
+from scmnet_zoo.data.dataset import Dataset, joined
 from scmnet_zoo.data.loader import source_of
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.loop import fit
@@ -40,6 +40,7 @@ def train(
     keep: str | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    train_splits: Sequence[str] = ("train",),
 ) -> keras.Model:
     """Train a network on a dataset's train split, validating on its val split.
 
@@ -59,6 +60,7 @@ def train(
             depend on it.
         workers: threads that read frames, by default one a core.
         progress: called with the steps begun and those there are.
+        train_splits: what it learns from. With val among them validation says nothing.
 
     Returns:
         The trained network, with float32 weights, giving probabilities; those of the last epoch.
@@ -74,10 +76,17 @@ def train(
     recipe = shipped_recipe(network, dataset) if recipe is None else recipe
     recipe = with_arguments_of(recipe, network, weights)
     check_arguments(network, recipe)
-    splits = {split: open_dataset(dataset, data, split) for split in ("train", "val")}
+    if not train_splits or len(set(train_splits)) < len(train_splits):
+        raise ValueError(f"Expected splits, each once. Received: train_splits={train_splits!r}")
+    splits = {
+        "train": joined([open_dataset(dataset, data, split) for split in train_splits]),
+        "val": open_dataset(dataset, data, "val"),
+    }
+    if "val" in train_splits:
+        logger.warning("validation is on frames that it learns from, so its scores say nothing")
     classes = splits["train"].space.classes
     final = final_network(network, recipe, classes, weights)
-    identity = _identity(network, weights, splits, seed, recipe)
+    identity = _identity(network, weights, train_splits, splits, seed, recipe)
     with contextlib.closing(RunFolder(output, identity)) as folder:
         if folder.standing().epoch < recipe.epochs:
             sources = {
@@ -102,6 +111,7 @@ def train(
 def _identity(
     network: str,
     weights: str | os.PathLike | None,
+    train_splits: Sequence[str],
     splits: dict[str, Dataset],
     seed: int,
     recipe: Recipe,
@@ -113,6 +123,7 @@ def _identity(
         network=network,
         weights=start,
         dataset=splits["train"].name,
+        train_splits=list(train_splits),
         frames={split: frames_hash(frames) for split, frames in splits.items()},
         seed=seed,
         recipe=recipe,

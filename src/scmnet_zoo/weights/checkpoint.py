@@ -132,6 +132,8 @@ def read_safetensors(content: bytes, source: str, network: str) -> Checkpoint:
             f"Expected weights of the network {network!r}. "
             f"Received: {source}, which holds weights of {metadata.network!r}"
         )
+    halves = {key: array for key, array in tensors.items() if array.dtype == np.float16}
+    tensors |= {key: array.astype(np.float32) for key, array in halves.items()}
     return Checkpoint(source, tensors, metadata)
 
 
@@ -155,10 +157,23 @@ def write_checkpoint(path: str | os.PathLike, model: keras.Model, metadata: Meta
 
 
 def write_tensors(
-    path: str | os.PathLike, tensors: Mapping[str, np.ndarray], metadata: Metadata
+    path: str | os.PathLike,
+    tensors: Mapping[str, np.ndarray],
+    metadata: Metadata,
+    half: bool = False,
 ) -> None:
-    """Write tensors by variable path, with what they are for."""
-    plain = {key: np.ascontiguousarray(array) for key, array in tensors.items()}
+    """Write tensors by variable path, with what they are for.
+
+    Args:
+        path: of the file.
+        tensors: float32 arrays.
+        metadata: what the file says of itself.
+        half: write kernels as float16; biases and statistics, which are small, stay as they are.
+    """
+    plain = {
+        key: np.ascontiguousarray(array, "float16" if half and array.ndim > 1 else None)
+        for key, array in tensors.items()
+    }
     with whole_file(path) as part:
         part.write_bytes(safetensors.numpy.save(plain, {METADATA_KEY: metadata.to_json()}))
 

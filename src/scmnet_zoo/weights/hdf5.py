@@ -15,7 +15,7 @@ from scmnet_zoo.weights.zip_file import open_zip, read_member
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 NUMBERS = "biuf"
 MAXIMUM_ATTRIBUTES = 1 << 28  # bytes; each text is counted as long as the longest can be
-MAXIMUM_OBJECTS = 20_000  # and attributes
+MAXIMUM_OBJECTS = 10_000  # links and attributes; DeepLabV3+ has about 5,000
 HEAP = b"GCOL\x01\x00\x00\x00"  # starts a heap of strings of varying length; its size follows
 KERAS_WEIGHTS = "model.weights.h5"
 

@@ -22,6 +22,12 @@ def command(
     data_licence: Annotated[
         str | None, typer.Option(help="Of the data, by default what is known of the dataset.")
     ] = None,
+    last: Annotated[
+        bool, typer.Option("--last", help="The last epoch's weights, not the best one's.")
+    ] = False,
+    half: Annotated[
+        bool, typer.Option("--half", help="Keep the kernels in 16 bits, for half the size.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="New folder, by default published/NAME.")
     ] = None,
@@ -44,7 +50,7 @@ def command(
             bar.update(tasks[protocol], completed=done)  # type: ignore[arg-type]
 
         act = prepare if dry_run else publish
-        entry = act(run, repo, data, split, output, name, licence, data_licence, show)
+        entry = act(run, repo, data, split, output, name, licence, data_licence, last, half, show)
     for result in entry.results:
         typer.echo(
             f"{result.dataset} {result.split}, protocol {result.protocol}: {result.miou:.2f} mIoU"
