@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers: each holds a deep-learning framework, and CI has two cores.
-PYTEST ?= -n 2 --disable-warnings
+# Two workers: each holds a deep-learning framework, and CI has two cores. A file's tests, which
+# share what is slow to build, run on one of them.
+PYTEST ?= -n 2 --dist loadfile --disable-warnings
 # What other backends than TensorFlow run; JAX compiles for minutes what is marked long there.
 PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metrics \
 	tests/data/test_augment.py tests/data/test_frames.py tests/data/test_loader.py
@@ -28,8 +29,9 @@ docs: $(VENV)/.lint
 	$(BIN)/mkdocs build --quiet --site-dir site
 
 # Twice, each in another order, and each within three minutes.
+RUNS ?= 2
 faults: $(VENV)/.test
-	for seed in $$(date +%s) $$(date +%N); do echo "order $$seed"; \
+	for run in $$(seq $(RUNS)); do seed=$$(date +%s); echo "order $$seed"; \
 		timeout 180 $(BIN)/python -m pytest $(PYTEST) -m network \
 		--random-order-bucket=global --random-order-seed=$$seed || exit 1; done
 

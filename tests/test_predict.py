@@ -15,7 +15,7 @@ from scmnet_zoo.data.labels import CAMVID
 from scmnet_zoo.predict import network_size
 
 
-@pytest.mark.parametrize("size", [(96, 128), (97, 131), (131, 97), (33, 400), (1, 1), (700, 900)])
+@pytest.mark.parametrize("size", [(97, 131), (33, 400), (1, 1), (700, 900)])
 def test_the_mask_has_the_photographs_own_size(size):
     result = segmenter()(pixels(*size))
     assert result.mask.shape == size

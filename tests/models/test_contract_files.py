@@ -52,9 +52,12 @@ def test_keras_file_loads_without_the_factory(models, case, write):
 
 
 @pytest.mark.parametrize(
-    "suffix", [".safetensors", pytest.param(".keras", marks=pytest.mark.long), ".weights.h5"]
+    ("case", "suffix"),
+    [
+        *(pytest.param(case, ".safetensors", id=key) for key, case in CASES.items()),
+        *(pytest.param(CASES["fastscnn"], suffix, id=suffix) for suffix in SUFFIXES[1:]),
+    ],
 )
-@every_network
 def test_weights_from_a_file(models, case, write, suffix):
     model = case.build(weights=write(case, suffix), num_classes=CLASSES)
     assert_same_weights(model, models(case))
@@ -170,7 +173,7 @@ def test_argument_that_contradicts_the_weights(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "suffix"),
-    [("scmnet", ".safetensors"), ("fastscnn", ".safetensors"), ("contextnet", ".keras")],
+    [("scmnet", ".safetensors"), ("fastscnn", ".keras")],
 )
 def test_auxiliary_heads_are_optional_in_files(write, key, suffix, caplog):
     case = CASES[key]

@@ -118,10 +118,8 @@ def test_output_stride(backbone, output_stride, rates):
 @pytest.mark.parametrize(
     ("backbone", "output_stride"),
     [
-        ("xception65", 16),
         pytest.param("xception65", 8, marks=pytest.mark.long),
         ("xception", 16),
-        ("xception", 8),
     ],
 )
 def test_any_size(backbone, output_stride):
@@ -133,9 +131,8 @@ def test_any_size(backbone, output_stride):
         np.testing.assert_allclose(y.sum(-1), 1.0, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "backbone", [pytest.param("xception65", marks=pytest.mark.long), "xception"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("backbone", ["xception65", "xception"])
 def test_keras_file_loads_without_the_factory(backbone, tmp_path):
     model = DeepLabV3Plus(num_classes=4, backbone=backbone, output_stride=8)
     model.save(tmp_path / "model.keras")

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from scmnet_zoo import FastSCNN, cli
 from scmnet_zoo.data import CAMVID
-from scmnet_zoo.publishing import prepare, publish, read_run
+from scmnet_zoo.publishing import prepare, read_run, upload
 from scmnet_zoo.training import shipped_recipe, train, with_overrides
 from scmnet_zoo.training.recipe import tables_of
 from scmnet_zoo.weights import Metadata, Normalisation, cache, manifest, write_checkpoint
@@ -253,7 +253,7 @@ def _from_hub_and_mirror(folder, data, output, hub, server, monkeypatch):
     """That a run is published, and that its weights answer the same from the Hub and a mirror."""
     from tls_server import send
 
-    entry = publish(folder, REPOSITORY, data, "test", output)
+    entry = upload(prepare(folder, REPOSITORY, data, "test", output), output)
     assert hub.made == [REPOSITORY]
     assert entry.file.sources == (manifest.Hub(REPOSITORY, REVISION),)
     expected = _answers(folder / "best.safetensors")
@@ -337,7 +337,8 @@ def test_a_failed_upload_is_a_line_and_keeps_what_was_made(
         raise OSError("403 Forbidden:\nno write access")
 
     monkeypatch.setattr(hub, "upload_folder", upload_folder)
+    entry = prepare(untrained, REPOSITORY, data, "test", tmp_path / "out")
     with pytest.raises(OSError, match=r"upload to .* failed: 403 Forbidden: no write") as caught:
-        publish(untrained, REPOSITORY, data, "test", tmp_path / "out")
+        upload(entry, tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert (tmp_path / "out" / "README.md").is_file()

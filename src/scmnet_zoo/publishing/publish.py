@@ -39,52 +39,6 @@ DATA_LICENCES = {
 Measuring = Callable[[str, int, int], None]  # protocol, frames done, frames in all
 
 
-def publish(
-    run: str | os.PathLike,
-    repository: str,
-    data: str | os.PathLike,
-    split: str,
-    output: str | os.PathLike,
-    name: str | None = None,
-    licence: str = "Apache-2.0",
-    data_licence: str | None = None,
-    last: bool = False,
-    half: bool = False,
-    progress: Measuring = lambda protocol, done, total: None,
-) -> Entry:
-    """Put a run's weights on the Hub and write their manifest entry, pinned to the commit.
-
-    What is uploaded lies in `output` too, beside `weights_manifest.json`, which
-    `SCMNET_ZOO_MANIFEST` can name.
-
-    Args and errors: those of `prepare`.
-
-    Raises:
-        OSError: the upload fails, or what the Hub gives back is not what was uploaded.
-    """
-    entry = prepare(
-        run, repository, data, split, output, name, licence, data_licence, last, half, progress
-    )
-    assert entry.file is not None
-    hub = huggingface_hub.HfApi()
-    try:
-        hub.create_repo(repository, exist_ok=True)
-        commit = hub.upload_folder(
-            repo_id=repository,
-            folder_path=str(output),
-            ignore_patterns=[MANIFEST],
-            commit_message=f"{entry.key} of scmnet-zoo",
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise OSError(f"The upload to {repository} failed: {reason}; {output} is kept") from error
-    file = dataclasses.replace(entry.file, sources=(Hub(repository, commit.oid),))
-    entry = dataclasses.replace(entry, file=file)
-    _write_manifest(Path(output), entry)
-    fetch(file)
-    return entry
-
-
 def prepare(
     run: str | os.PathLike,
     repository: str,
@@ -152,6 +106,45 @@ def prepare(
             shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         raise OSError(f"{output}: cannot be written: {error.strerror or error}") from error
+    return entry
+
+
+def upload(entry: Entry, folder: str | os.PathLike) -> Entry:
+    """Put what `prepare` has written on the Hub; the entry in the folder is pinned to the commit.
+
+    `SCMNET_ZOO_MANIFEST` can name the folder's `weights_manifest.json` from then on.
+
+    Args:
+        entry: as `prepare` returned it.
+        folder: that it was written to.
+
+    Returns:
+        The entry with the commit as its revision.
+
+    Raises:
+        OSError: the upload fails, or what the Hub gives back is not what was uploaded.
+    """
+    file = manifest.published_file(entry)
+    (source,) = file.sources
+    assert isinstance(source, Hub)
+    hub = huggingface_hub.HfApi()
+    try:
+        hub.create_repo(source.repository, exist_ok=True)
+        commit = hub.upload_folder(
+            repo_id=source.repository,
+            folder_path=str(folder),
+            ignore_patterns=[MANIFEST],
+            commit_message=f"{entry.key} of scmnet-zoo",
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise OSError(
+            f"The upload to {source.repository} failed: {reason}; {folder} is kept"
+        ) from error
+    file = dataclasses.replace(file, sources=(Hub(source.repository, commit.oid),))
+    entry = dataclasses.replace(entry, file=file)
+    _write_manifest(Path(folder), entry)
+    fetch(file)
     return entry
 
 

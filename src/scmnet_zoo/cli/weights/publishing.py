@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Measure weights again, write their manifest entry and model card, and upload them."""
     start_keras()
-    from scmnet_zoo.publishing import prepare, publish
+    from scmnet_zoo.publishing import prepare, upload
 
     output = output or Path("published") / repo.rpartition("/")[2]
     console = Console(stderr=True)
@@ -49,8 +49,11 @@ def command(
                 tasks[protocol] = bar.add_task(f"protocol {protocol}", total=total)
             bar.update(tasks[protocol], completed=done)  # type: ignore[arg-type]
 
-        act = prepare if dry_run else publish
-        entry = act(run, repo, data, split, output, name, licence, data_licence, last, half, show)
+        entry = prepare(
+            run, repo, data, split, output, name, licence, data_licence, last, half, show
+        )
+    if not dry_run:
+        entry = upload(entry, output)
     for result in entry.results:
         typer.echo(
             f"{result.dataset} {result.split}, protocol {result.protocol}: {result.miou:.2f} mIoU"
