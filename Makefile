@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Two workers: each holds a deep-learning framework, and CI has two cores. A file's tests, which
-# share what is slow to build, run on one of them.
+# share what is slow to build, run on one of them, except where each test takes long by itself.
 PYTEST ?= -n 2 --dist loadfile --disable-warnings
 # What other backends than TensorFlow run; JAX compiles for minutes what is marked long there.
 PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metrics \
@@ -45,13 +45,14 @@ check-backends: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 check-backends: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 check-backends: $(VENV)/.backends
 	$(BIN)/python -m pytest $(PYTEST) tests/models/test_fast_scnn.py tests/models/test_contextnet.py
-	$(BIN)/python -m pytest $(PYTEST) -m backends
+	$(BIN)/python -m pytest $(PYTEST) --dist load -m backends
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) -k 'not deeplabv3plus'
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) tests/training
 
 # The longest first; of training on PyTorch, where it starts soonest.
 long: $(VENV)/.backends
-	$(BIN)/python -m pytest $(PYTEST) -m long tests/test_finetune.py tests --ignore tests/training
+	$(BIN)/python -m pytest $(PYTEST) --dist load -m long tests/test_finetune.py tests \
+		--ignore tests/training
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) -m long tests/training
 
 $(VENV)/bin/python:
