@@ -46,7 +46,7 @@ check-backends: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 check-backends: $(VENV)/.backends
 	$(BIN)/python -m pytest $(PYTEST) tests/models/test_fast_scnn.py tests/models/test_contextnet.py
 	$(BIN)/python -m pytest $(PYTEST) --dist load -m backends
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) -k 'not deeplabv3plus'
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PYTEST) --dist load $(PORTABLE) -k 'not deeplabv3plus'
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) tests/training
 
 # The longest first; of training on PyTorch, where it starts soonest.
