@@ -1,0 +1,107 @@
+"""Floors, counted by hand on toy models and by others on networks."""
+
+import keras
+import pytest
+
+from scmnet_zoo.benchmark.floor import floor
+from scmnet_zoo.layers import DepthwiseConv2D, ImageInput, ResizeToPartner
+
+L = keras.layers
+
+
+def image(height=32, width=64):
+    inputs = keras.Input((height, width, 3), name="image")
+    return inputs, ImageInput([127.5] * 3, [127.5] * 3, name="preprocessing")(inputs)
+
+
+def groups(model, precision="f32"):
+    counted = floor(model, precision)
+    return {group.names[0]: group for group in counted.groups}, counted
+
+
+def test_a_convolution_and_what_follows_it_pixel_by_pixel():
+    inputs, x = image()
+    x = L.Conv2D(8, 3, strides=2, padding="same", name="conv")(x)
+    x = L.Activation("relu", name="relu")(x)
+    found, counted = groups(keras.Model(inputs, x))
+    assert list(found) == ["conv"]
+    assert found["conv"].names == ["conv", "relu"]
+    assert counted.macs == 16 * 32 * 8 * 3 * 3 * 3
+    assert counted.parameters == 3 * 3 * 3 * 8 + 8
+    # The image as bytes, four bytes a weight, the output in float32.
+    assert counted.bytes == 32 * 64 * 3 + 4 * (224 + 16 * 32 * 8)
+    assert counted.least_bytes == counted.bytes
+
+
+def test_the_precision_of_maps_and_weights():
+    inputs, x = image()
+    x = L.Conv2D(8, 1, use_bias=False, name="first")(x)
+    x = L.Conv2D(4, 1, use_bias=False, name="second")(x)
+    model = keras.Model(inputs, x)
+    ends, maps, weights = 2048 * 3 + 4 * 2048 * 4, 2 * 2048 * 8, 3 * 8 + 8 * 4
+    for precision, width in (("f32", 4), ("bf16", 2), ("f16", 2), ("int8", 1)):
+        counted = floor(model, precision)
+        assert counted.bytes == ends + width * (maps + weights)
+        assert counted.least_bytes == ends + width * weights
+
+
+def test_depthwise():
+    inputs = keras.Input((32, 32, 6))
+    model = keras.Model(inputs, DepthwiseConv2D(3, strides=2, padding="same")(inputs))
+    assert floor(model).macs == 16 * 16 * 6 * 9
+
+
+def test_an_addition_is_made_where_its_last_operand_is():
+    """The other operand, which is read twice, is read from memory."""
+    inputs, x = image()
+    a = L.Conv2D(8, 1, use_bias=False, name="a")(x)
+    b = L.Conv2D(8, 1, use_bias=False, name="b")(a)
+    x = L.Add(name="add")([a, b])
+    found, _ = groups(keras.Model(inputs, L.Conv2D(2, 1, use_bias=False, name="c")(x)))
+    assert found["b"].names == ["b", "add"]
+    assert found["a"].written == found["b"].written == 2048 * 8
+    assert found["b"].read == 2048 * 8  # once: its input is the other operand
+    assert found["c"].read == 2048 * 8
+
+
+def test_an_enlarged_map_is_never_written():
+    inputs, x = image()
+    small = L.Conv2D(8, 3, strides=4, padding="same", use_bias=False, name="small")(x)
+    large = L.Conv2D(8, 3, strides=2, padding="same", use_bias=False, name="large")(x)
+    up = ResizeToPartner("nearest", name="up")([small, large])
+    x = L.Add(name="add")([up, large])
+    x = L.Concatenate(name="join")([x, up])
+    found, _ = groups(keras.Model(inputs, L.Conv2D(2, 1, name="last")(x)))
+    assert set(found) == {"small", "large", "last"}
+    assert found["small"].written == 8 * 16 * 8
+    assert found["large"].names == ["large", "add"]  # its size alone is read by the resizing
+    assert found["large"].read == 32 * 64 * 3 + 8 * 16 * 8
+    assert found["last"].read == 16 * 32 * 8 + 8 * 16 * 8
+
+
+def test_what_leads_to_the_output_is_made_at_once():
+    inputs, x = image()
+    x = L.Conv2D(5, 8, strides=8, use_bias=False, name="classifier")(x)
+    x = ResizeToPartner("bilinear", name="up")([x, inputs])
+    x = L.Activation("softmax", name="softmax")(x)
+    found, counted = groups(keras.Model(inputs, x))
+    assert found["classifier"].names == ["classifier", "up", "softmax"]
+    assert found["classifier"].written == 32 * 64 * 5
+    assert counted.bytes == 32 * 64 * 3 + 4 * (8 * 8 * 3 * 5 + 32 * 64 * 5)
+
+
+def test_the_time_is_that_of_the_slower_of_both():
+    inputs, x = image()
+    counted = floor(keras.Model(inputs, L.Conv2D(8, 1)(x)))
+    assert counted.seconds(1e9, 1e30) == pytest.approx(counted.macs / 1e9)
+    assert counted.seconds(1e30, 1e9) == pytest.approx(counted.bytes / 1e9)
+
+
+def test_wrong_arguments():
+    inputs, x = image()
+    model = keras.Model(inputs, L.Conv2D(8, 1)(x))
+    with pytest.raises(ValueError, match=r"to be one of 'f32', .* Received: .*'f64'"):
+        floor(model, "f64")
+    inputs, x = image(None, None)
+    with pytest.raises(ValueError, match=r"fixed input size.*None"):
+        floor(keras.Model(inputs, x))
