@@ -1,6 +1,8 @@
 """Building blocks of real-time segmentation networks; each is usable in any Keras model."""
 
+from scmnet_zoo.layers.adaptive_average_pooling import AdaptiveAveragePooling2D
 from scmnet_zoo.layers.atrous_spatial_pyramid_pooling import AtrousSpatialPyramidPooling
+from scmnet_zoo.layers.class_mask import ClassMask
 from scmnet_zoo.layers.context_mining import ContextMiningModule
 from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 from scmnet_zoo.layers.dilated_max_pooling import DilatedMaxPooling2D
@@ -12,7 +14,9 @@ from scmnet_zoo.layers.resize import ResizeToPartner
 from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D
 
 __all__ = [
+    "AdaptiveAveragePooling2D",
     "AtrousSpatialPyramidPooling",
+    "ClassMask",
     "ContextMiningModule",
     "DeepShallowFeatureFusion",
     "DepthwiseConv2D",

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers.adaptive_average_pooling import adaptive_average_pool
 from scmnet_zoo.layers.resize import resize
 
 
@@ -99,24 +100,3 @@ class PyramidPooling(keras.layers.Layer):
             "momentum": self.momentum,
             "epsilon": self.epsilon,
         }
-
-
-def adaptive_average_pool(x, bins):
-    """Average `(batch, height, width, channels)` over a grid of `bins` x `bins` cells.
-
-    Cell i of a side n reaches from floor(i n / bins) to ceil((i + 1) n / bins), as PyTorch's
-    `AdaptiveAvgPool2d` has it; the sums run in float32.
-    """
-    height, width = ops.shape(x)[1:3]
-    rows, columns = _cells(height, bins), _cells(width, bins)
-    pooled = ops.einsum("bhwc,ih,jw->bijc", ops.cast(x, "float32"), rows, columns)
-    return ops.cast(pooled, x.dtype)
-
-
-def _cells(side, bins):
-    """The (bins, side) matrix that averages a side over its cells."""
-    cell = ops.arange(bins, dtype="int32")[:, None]
-    pixel = ops.arange(side, dtype="int32")[None, :]
-    start, end = cell * side // bins, -((-(cell + 1) * side) // bins)
-    inside = ops.cast(ops.logical_and(pixel >= start, pixel < end), "float32")
-    return inside / ops.cast(end - start, "float32")

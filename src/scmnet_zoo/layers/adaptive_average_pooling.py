@@ -1,0 +1,60 @@
+"""Averages over a grid of a fixed number of cells, whatever the size of the map."""
+
+import keras
+from keras import ops
+
+from scmnet_zoo.layers._register import register
+
+
+@register
+class AdaptiveAveragePooling2D(keras.layers.Layer):
+    """Averages a map over a grid of `bins` x `bins` cells; any map size works, also an unknown one.
+
+    Cell i of a side n reaches from floor(i n / bins) to ceil((i + 1) n / bins): cells of a side
+    that `bins` does not divide overlap. The sums run in float32.
+
+    Args:
+        bins: number of cells along each side.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: `(batch, bins, bins, channels)`.
+
+    Source: PyTorch's `AdaptiveAvgPool2d` (the bounds of the cells).
+
+    Example:
+
+    >>> x = keras.ops.ones((1, 12, 25, 8))
+    >>> keras.ops.shape(AdaptiveAveragePooling2D(6)(x))
+    (1, 6, 6, 8)
+    """
+
+    def __init__(self, bins, **kwargs):
+        super().__init__(**kwargs)
+        self.bins = bins
+
+    def call(self, inputs):
+        return adaptive_average_pool(inputs, self.bins)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.bins, self.bins, input_shape[3])
+
+    def get_config(self):
+        return {**super().get_config(), "bins": self.bins}
+
+
+def adaptive_average_pool(x, bins):
+    """Average `(batch, height, width, channels)`; see `AdaptiveAveragePooling2D`."""
+    height, width = ops.shape(x)[1:3]
+    rows, columns = _cells(height, bins), _cells(width, bins)
+    pooled = ops.einsum("bhwc,ih,jw->bijc", ops.cast(x, "float32"), rows, columns)
+    return ops.cast(pooled, x.dtype)
+
+
+def _cells(side, bins):
+    """The (bins, side) matrix that averages a side over its cells."""
+    cell = ops.arange(bins, dtype="int32")[:, None]
+    pixel = ops.arange(side, dtype="int32")[None, :]
+    start, end = cell * side // bins, -((-(cell + 1) * side) // bins)
+    inside = ops.cast(ops.logical_and(pixel >= start, pixel < end), "float32")
+    return inside / ops.cast(end - start, "float32")

@@ -1,0 +1,66 @@
+"""The class of each pixel, as the last layer of a network that only masks are wanted from."""
+
+import keras
+from keras import ops
+
+from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers.resize import resize
+
+MOST_CLASSES = 256
+
+
+@register
+class ClassMask(keras.layers.Layer):
+    """The index of the largest channel at each pixel, uint8.
+
+    Given a partner map too, the mask takes its height and width by nearest neighbour: the same as
+    bringing the scores to that size by nearest neighbour first, for a fraction of the work.
+
+    Input shape: `(batch, h, w, classes)`, at most 256 classes, or a pair of it and a partner
+    `(batch, height, width, anything)`.
+
+    Output shape: `(batch, h, w)`, with a partner `(batch, height, width)`; uint8.
+
+    Raises:
+        ValueError: there are more than 256 classes, or the input is no map or pair of maps.
+
+    Example:
+
+    >>> scores, image = keras.ops.ones((1, 23, 30, 8)), keras.ops.ones((1, 45, 60, 3))
+    >>> keras.ops.shape(ClassMask()([scores, image]))
+    (1, 45, 60)
+    """
+
+    def build(self, input_shape):
+        shapes = _as_shapes(input_shape)
+        if len(shapes) > 2 or any(len(shape) != 4 for shape in shapes):
+            raise ValueError(
+                "Expected a map (batch, height, width, classes) or a pair of maps. "
+                f"Received: shapes {input_shape}"
+            )
+        classes = shapes[0][-1]
+        if classes > MOST_CLASSES:
+            raise ValueError(
+                f"Expected at most {MOST_CLASSES} classes, for uint8. Received: {classes}"
+            )
+
+    def call(self, inputs):
+        scores, *partner = inputs if isinstance(inputs, list | tuple) else [inputs]
+        mask = ops.cast(ops.argmax(scores, axis=-1), "uint8")  # (batch, h, w)
+        if not partner:
+            return mask
+        mask = resize(mask[..., None], ops.shape(partner[0])[1:3], "nearest")
+        return mask[..., 0]  # (batch, height, width)
+
+    def compute_output_shape(self, input_shape):
+        shapes = _as_shapes(input_shape)
+        return (shapes[0][0], *shapes[-1][1:3])
+
+    def compute_output_spec(self, inputs):
+        shape = keras.tree.map_structure(lambda x: tuple(x.shape), inputs)
+        return keras.KerasTensor(self.compute_output_shape(shape), dtype="uint8")
+
+
+def _as_shapes(shape):
+    """The shapes of the scores and, where there is one, of the partner."""
+    return list(shape) if isinstance(shape[0], list | tuple) else [shape]
