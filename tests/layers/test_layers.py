@@ -17,10 +17,12 @@ BACKEND = keras.backend.backend()
 # Each layer with arguments other than its defaults, and the shapes of its inputs.
 MAP = (16, 24, 8)
 CASES = {
+    "AdaptiveAveragePooling2D": ({"bins": 3}, MAP),
     "AtrousSpatialPyramidPooling": (
         {"filters": 6, "rates": (2, 3), "dropout": 0.3, "momentum": 0.9, "epsilon": 1e-3},
         MAP,
     ),
+    "ClassMask": ({}, [(8, 12, 4), (15, 23, 2)]),
     "ContextMiningModule": ({"dilation_rate": 3}, MAP),
     "DepthwiseConv2D": (
         {"kernel_size": 3, "form": "shifted", "strides": 2, "padding": "same", "use_bias": True},
@@ -128,8 +130,8 @@ def test_stated_shape_is_the_real_one(name):
     y = run(model, data(name))
     assert y.shape == (2, *model.output_shape[1:])
     free = model_of(name, free_sizes=True)
-    assert free.output_shape[1:3] == (None, None)
-    assert free.output_shape[-1] == y.shape[-1]
+    sides = y.shape[1:3] if name == "AdaptiveAveragePooling2D" else (None, None)
+    assert free.output_shape == (None, *sides, *y.shape[3:])
 
 
 @every_layer
@@ -159,8 +161,11 @@ def test_mixed_precision_reaches_the_sublayers(name, policy):
     for sublayer in layer._flatten_layers():
         assert sublayer.compute_dtype == expected, sublayer.path
         assert sublayer.variable_dtype == "float32", sublayer.path
-    assert keras.backend.standardize_dtype(model.output.dtype) == expected
-    y = run(model, data(name)).astype("float32")
+    given = "uint8" if name == "ClassMask" else expected
+    assert keras.backend.standardize_dtype(model.output.dtype) == given
+    y = run(model, data(name))
+    assert y.dtype == given
+    y = y.astype("float32")
     whole = make(name)
     reference = model_of(name, whole)
     reference.set_weights(model.get_weights())
@@ -319,6 +324,32 @@ def test_padding_is_checked():
 
 
 # Pooling and resizing
+
+
+@pytest.mark.parametrize("size", [None, (12, 20), (11, 17), (3, 5)])
+def test_class_mask(size):
+    """Equal to the argmax of what `ResizeToPartner` makes of the scores."""
+    as_numpy = keras.ops.convert_to_numpy
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(2, 6, 10, 256)).astype("float32")
+    scores[:, 2, 3, 255] = 9
+    if size is None:
+        mask = as_numpy(layers.ClassMask()(scores))
+        expected = scores.argmax(-1)
+    else:
+        pair = [scores, np.zeros((2, *size, 1), "float32")]
+        mask = as_numpy(layers.ClassMask()(pair))
+        expected = as_numpy(layers.ResizeToPartner("nearest")(pair)).argmax(-1)
+    assert mask.dtype == "uint8"
+    assert mask.max() == 255
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_class_mask_refuses_what_it_cannot_do():
+    with pytest.raises(ValueError, match=r"at most 256 classes.*Received: 257"):
+        layers.ClassMask()(keras.Input((8, 8, 257)))
+    with pytest.raises(ValueError, match=r"Expected a map .* or a pair of maps\. Received"):
+        layers.ClassMask()(keras.Input((8, 4)))
 
 
 @pytest.mark.parametrize("bins", [1, 2, 3, 6])

@@ -62,7 +62,8 @@ class ImageInput(keras.layers.Layer):
             )
         if self.mean is None:
             return ops.cast(inputs, "float32")
-        return (ops.cast(inputs, "float32") - ops.array(self.mean)) / ops.array(self.std)
+        x = ops.cast(inputs, "float32") - ops.array(self.mean)
+        return x if set(self.std) == {1.0} else x / ops.array(self.std)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
