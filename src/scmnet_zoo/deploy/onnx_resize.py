@@ -1,0 +1,85 @@
+"""Resizing of maps in an ONNX graph, alike for every size."""
+
+import numpy as np
+
+from scmnet_zoo.deploy.onnx_graph import Graph
+
+MODES = {"bilinear": "half_pixel", "bilinear_align_corners": "align_corners"}
+
+Sides = tuple[int | None, int | None]
+
+
+def resize(
+    graph: Graph, x: str, old: Sides, new: Sides, interpolation: str, name: str, partner: str
+) -> str:
+    """Add the nodes that bring a map to another size.
+
+    Args:
+        graph: takes the nodes.
+        x: the map, channels first.
+        old: its height and width, None where they vary.
+        new: those wanted.
+        interpolation: one of `scmnet_zoo.layers.resize.INTERPOLATIONS`.
+        name: of the result.
+        partner: a map of the size wanted, read where `new` varies.
+    """
+    known = None not in (*old, *new)
+    if known and old == new:
+        return x
+    if old == (1, 1):
+        return graph.add("Expand", [x, _sides(graph, new, partner, name, [1, 1])], name)
+    factors = [a / b for a, b in zip(new, old, strict=True)] if known else []  # type: ignore[operator]
+    whole = known and all(factor.is_integer() for factor in factors)
+    if interpolation == "nearest" and not whole:
+        for axis, kept, wanted in zip((2, 3), old, new, strict=True):
+            x = _gather(graph, x, axis, kept, wanted, name, partner)
+        return x
+    if whole:
+        size = ["", graph.scalars([1.0, 1.0, *map(float, factors)])]
+    else:
+        shape = graph.add("Shape", [x], f"{name}_channels", start=0, end=2)
+        sides = _sides(graph, new, partner, name, [])
+        size = ["", "", graph.add("Concat", [shape, sides], f"{name}_size", axis=0)]
+    if interpolation == "nearest":  # by whole factors: nothing to round
+        return graph.add(
+            "Resize",
+            [x, *size],
+            name,
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
+    mode = MODES[interpolation]
+    return graph.add("Resize", [x, *size], name, mode="linear", coordinate_transformation_mode=mode)
+
+
+def _sides(graph: Graph, new: Sides, partner: str, name: str, before: list[int]) -> str:
+    """A list of `before` and the sides wanted."""
+    known = [side for side in new if side is not None]
+    if len(known) == len(new):
+        return graph.scalars([*before, *known])
+    sides = graph.add("Shape", [partner], f"{name}_sides", start=2, end=4)
+    if not before:
+        return sides
+    return graph.add("Concat", [graph.scalars(before), sides], f"{name}_shape", axis=0)
+
+
+def _gather(
+    graph: Graph, x: str, axis: int, old: int | None, new: int | None, name: str, partner: str
+) -> str:
+    """Nearest neighbour along an axis, in whole numbers: pixel (2 i + 1) old // (2 new)."""
+    last = name if axis == 3 else f"{name}_rows"
+    if old is not None and new is not None:
+        if old == new:
+            return x
+        known = (2 * np.arange(new) + 1) * old // (2 * new)
+        return graph.add("Gather", [x, graph.integers(known, f"{last}_places")], last, axis=axis)
+    one, two = graph.scalars([1]), graph.scalars([2])
+    before = graph.add("Shape", [x], f"{last}_old", start=axis, end=axis + 1)
+    after = graph.add("Shape", [partner], f"{last}_new", start=axis, end=axis + 1)
+    even = graph.add("Mul", [graph.counted(after, f"{last}_index"), two], f"{last}_even")
+    odd = graph.add("Add", [even, one], f"{last}_odd")
+    scaled = graph.add("Mul", [odd, before], f"{last}_scaled")
+    twice = graph.add("Mul", [after, two], f"{last}_twice")
+    places = graph.add("Div", [scaled, twice], f"{last}_places")
+    return graph.add("Gather", [x, places], last, axis=axis)
