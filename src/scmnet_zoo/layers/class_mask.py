@@ -60,6 +60,9 @@ class ClassMask(keras.layers.Layer):
         shape = keras.tree.map_structure(lambda x: tuple(x.shape), inputs)
         return keras.KerasTensor(self.compute_output_shape(shape), dtype="uint8")
 
+    def get_config(self):
+        return dict(super().get_config())  # what Keras makes by itself lacks a policy as dtype
+
 
 def _as_shapes(shape):
     """The shapes of the scores and, where there is one, of the partner."""
