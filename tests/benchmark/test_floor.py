@@ -4,7 +4,9 @@ import keras
 import pytest
 
 from scmnet_zoo.benchmark.floor import floor
+from scmnet_zoo.deploy import fuse
 from scmnet_zoo.layers import DepthwiseConv2D, ImageInput, ResizeToPartner
+from scmnet_zoo.models import FastSCNN, SCMNet
 
 L = keras.layers
 
@@ -105,3 +107,35 @@ def test_wrong_arguments():
     inputs, x = image(None, None)
     with pytest.raises(ValueError, match=r"fixed input size.*None"):
         floor(keras.Model(inputs, x))
+    inputs, x = image()
+    with pytest.raises(ValueError, match=r"made by .*fuse.* Received: layer 'out' of type Dense"):
+        floor(keras.Model(inputs, L.Dense(2, name="out")(x)))
+
+
+@pytest.fixture(scope="module")
+def scmnet():
+    return SCMNet(input_shape=(1024, 2048, 3), classifier_activation=None)
+
+
+def test_scmnet(scmnet):
+    """18.3 GMACs are the paper's, with the classifier after the upsampling; here it is before."""
+    counted = floor(fuse(scmnet, output="mask"), "bf16")
+    classifier = 48 * 19 * (1024 * 2048 - 512 * 1024)
+    assert counted.macs + classifier == pytest.approx(18.3e9, rel=2e-3)
+    assert counted.parameters < scmnet.count_params() == 1_255_687
+    ends = 1024 * 2048 * (3 + 1)
+    assert counted.least_bytes == ends + 2 * counted.parameters
+    assert counted.bytes > 10 * counted.least_bytes
+
+
+def test_fast_scnn_as_pytorch_counts_it():
+    """pytorchcv's network, by the operations that PyTorch dispatches."""
+    torch = pytest.importorskip("torch")
+    pytorchcv = pytest.importorskip("pytorchcv.model_provider")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    theirs = pytorchcv.get_model("fastscnn_cityscapes", aux=False, in_size=(192, 384)).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        theirs(torch.zeros(1, 3, 192, 384))
+    ours = floor(fuse(FastSCNN(input_shape=(192, 384, 3)), output="logits"))
+    assert counter.get_total_flops() / 2 == pytest.approx(ours.macs, rel=1e-3)

@@ -12,19 +12,25 @@ from math import prod
 from typing import Any
 
 import keras
+from keras import layers
+
+from scmnet_zoo import layers as zoo
+from scmnet_zoo.deploy import FUSED_LAYERS
+from scmnet_zoo.deploy._walk import Step, walk
 
 BYTES = {"f32": 4, "f16": 2, "bf16": 2, "int8": 1}  # of a value and of a weight
 
-CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
+CONVOLUTIONS = (layers.Conv2D, zoo.DepthwiseConv2D)
 POOLS = (
-    "MaxPooling2D",
-    "AveragePooling2D",
-    "GlobalAveragePooling2D",
-    "DilatedMaxPooling2D",
+    layers.MaxPooling2D,
+    layers.AveragePooling2D,
+    layers.GlobalAveragePooling2D,
+    zoo.AdaptiveAveragePooling2D,
+    zoo.DilatedMaxPooling2D,
 )
 # What makes more of its input; groups that read it rather read the input.
-ENLARGING = ("ImageInput", "ResizeToPartner", "Concatenate", "ZeroPadding2D")
-INPUT = "InputLayer"
+ENLARGING = (zoo.ImageInput, zoo.ResizeToPartner, layers.Concatenate, layers.ZeroPadding2D)
+SIZED_BY_PARTNER = (zoo.ResizeToPartner, zoo.ClassMask)
 
 
 @dataclass
@@ -107,6 +113,12 @@ def floor(model: keras.Model, precision: str = "f32") -> Floor:
             "Expected a model with a fixed input size. "
             f"Received: input_shape={tuple(model.inputs[0].shape)}"
         )
+    for layer in model.layers:
+        if type(layer) not in FUSED_LAYERS:
+            raise ValueError(
+                "Expected a model made by scmnet_zoo.deploy.fuse. "
+                f"Received: layer {layer.name!r} of type {type(layer).__name__}"
+            )
     return _Count(model, BYTES[precision]).floor()
 
 
@@ -116,8 +128,8 @@ class _Count:
     def __init__(self, model: keras.Model, width: int):
         self.model = model
         self.width = width
-        self.nodes = list(_nodes(model))
-        self.readers = _readers(model, self.nodes)
+        self.steps = [one for one in walk(model) if type(one.layer) is not keras.layers.InputLayer]
+        self.readers = _readers(model, self.steps)
         self.outputs = {id(tensor) for tensor in model.outputs}
         # By tensor: those in memory that it can be made of, and the group that made it.
         self.sources: dict[int, list[Any]] = {id(t): [t] for t in model.inputs}
@@ -126,8 +138,8 @@ class _Count:
         self.results: list[tuple[Group, Any]] = []  # in the order in which they are made
 
     def floor(self) -> Floor:
-        for node in self.nodes:
-            self._run(node.operation, _read_by(node), node.outputs[0])
+        for step in self.steps:
+            self._run(step.layer, _read_by(step), step.output)
         for tensor in self.model.outputs:
             if id(tensor) not in self.makers:  # a copy, made of what is in memory
                 self._begin("output", [tensor], tensor)
@@ -147,13 +159,12 @@ class _Count:
         )
 
     def _run(self, layer: keras.Layer, inputs: list[Any], output: Any) -> None:
-        kind = type(layer).__name__
-        if kind in CONVOLUTIONS or kind in POOLS:
+        if isinstance(layer, CONVOLUTIONS + POOLS):
             group = self._begin(layer.name, inputs, output)
             group.macs, group.weights = _macs(layer, output), _weights(layer)
             return
         before = max(inputs, key=self._number)
-        if self._goes_on(before, kind, output):
+        if self._goes_on(before, layer, output):
             group = self.makers[id(before)]
             group.names.append(layer.name)
             group.weights += _weights(layer)
@@ -164,18 +175,18 @@ class _Count:
                 source for tensor in inputs for source in self.sources[id(tensor)]
             )
 
-    def _goes_on(self, tensor: Any, kind: str, output: Any) -> bool:
+    def _goes_on(self, tensor: Any, layer: keras.Layer, output: Any) -> bool:
         """Whether the group that made the tensor can make the output of it in the same go."""
         if id(tensor) not in self.makers or self.readers[id(tensor)] > 1:
             return False
-        return kind not in ENLARGING or self._leads_only_out(output)
+        return not isinstance(layer, ENLARGING) or self._leads_only_out(output)
 
     def _leads_only_out(self, tensor: Any) -> bool:
         """Whether no convolution or pool comes after a tensor."""
-        for node in self.nodes:
-            if any(read is tensor for read in _read_by(node)):
-                kind = type(node.operation).__name__
-                if kind in CONVOLUTIONS + POOLS or not self._leads_only_out(node.outputs[0]):
+        for step in self.steps:
+            if any(read is tensor for read in _read_by(step)):
+                anchor = isinstance(step.layer, CONVOLUTIONS + POOLS)
+                if anchor or not self._leads_only_out(step.output):
                     return False
         return True
 
@@ -213,24 +224,15 @@ class _Count:
         return values * self.width
 
 
-def _nodes(model: keras.Model) -> Iterable[Any]:
-    """The model's calls of layers, inputs left out, each after what it reads."""
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        for node in model._nodes_by_depth[depth]:
-            if type(node.operation).__name__ != INPUT:
-                yield node
-
-
-def _read_by(node: Any) -> list[Any]:
+def _read_by(step: Step) -> list[Any]:
     """The tensors whose values a layer reads: not the partner whose size a map takes."""
-    tensors = list(node.input_tensors)
-    return tensors[:1] if type(node.operation).__name__ == "ResizeToPartner" else tensors
+    return list(step.inputs[:1] if isinstance(step.layer, SIZED_BY_PARTNER) else step.inputs)
 
 
-def _readers(model: keras.Model, nodes: list[Any]) -> dict[int, int]:
+def _readers(model: keras.Model, steps: list[Step]) -> dict[int, int]:
     """How many layers, and the model's caller, read a tensor."""
     count: dict[int, int] = {}
-    for tensor in (t for node in nodes for t in _read_by(node)):
+    for tensor in (t for step in steps for t in _read_by(step)):
         count[id(tensor)] = count.get(id(tensor), 0) + 1
     for tensor in model.outputs:
         count[id(tensor)] = count.get(id(tensor), 0) + 1
@@ -239,10 +241,10 @@ def _readers(model: keras.Model, nodes: list[Any]) -> dict[int, int]:
 
 def _macs(layer: keras.Layer, output: Any) -> int:
     """Multiply-adds of a convolution; additions of biases and pools are not counted."""
-    if type(layer).__name__ not in CONVOLUTIONS:
+    if not isinstance(layer, CONVOLUTIONS):
         return 0
     height, width, channels = output.shape[1:]
-    if type(layer).__name__ == "DepthwiseConv2D":
+    if isinstance(layer, zoo.DepthwiseConv2D):
         return height * width * channels * prod(layer.kernel_size)
     return height * width * prod(layer.kernel.shape)
 
