@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from scmnet_zoo.training.recipe import Recipe, find_recipe, read_recipe
+from scmnet_zoo.training.recipe import Recipe, find_recipe, read_recipe, recipe_names
 from scmnet_zoo.weights.checkpoint import Metadata, read_checkpoint
 
 BEST, LAST, RECIPE = "best.safetensors", "last.safetensors", "recipe.toml"
@@ -47,11 +47,9 @@ class Run:
     @property
     def recipe_name(self) -> str:
         """The shipped recipe that is the run's; `recipe.toml` where it is none."""
-        name = f"{self.network}_{self.dataset}"
-        try:
-            return name if find_recipe(name) == self.recipe else RECIPE
-        except ValueError:  # no such recipe
-            return RECIPE
+        start = f"{self.network}_{self.dataset}"
+        names = [name for name in recipe_names() if name.startswith(start)]
+        return next((name for name in names if find_recipe(name) == self.recipe), RECIPE)
 
     @property
     def command(self) -> str:

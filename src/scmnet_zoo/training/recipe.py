@@ -245,14 +245,22 @@ def find_recipe(name: str | os.PathLike) -> Recipe:
     text = os.fspath(name)
     if text.endswith(".toml") or os.sep in text:
         return read_recipe(text)
-    folder = Path(str(resources.files("scmnet_zoo.training"))) / "recipes"
-    path = folder / f"{text}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
+    known = recipe_names()
+    if text not in known:
         raise ValueError(
-            f"Expected the path of a .toml file or the name of a recipe ({known}). Received: {text}"
+            "Expected the path of a .toml file or the name of a recipe "
+            f"({', '.join(known)}). Received: {text}"
         )
-    return read_recipe(path)
+    return read_recipe(_folder() / f"{text}.toml")
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes, sorted."""
+    return sorted(file.stem for file in _folder().glob("*.toml"))
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("scmnet_zoo.training"))) / "recipes"
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
