@@ -9,6 +9,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from scmnet_zoo.cli import speed
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail
 from scmnet_zoo.cli._sizes import parse_size
@@ -19,6 +20,10 @@ app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine, or 
 @app.callback()
 def _group() -> None:
     pass
+
+
+app.command("latency")(speed.latency)
+app.command("floor")(speed.floor)
 
 
 @app.command("train")

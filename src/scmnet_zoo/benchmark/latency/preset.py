@@ -1,0 +1,238 @@
+"""Presets: what is timed beside what, as a small readable file."""
+
+import itertools
+import os
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+SCOPES = ("network", "mask", "jpeg", "video", "train")
+RUNTIMES = ("tensorflow", "jax", "torch", "onnxruntime", "openvino", "litert")
+FORMS = ("stock", "model", "fused", "eager", "compiled", "export")
+PRECISIONS = ("f32", "bf16", "int8")
+AXES = ("sizes", "scopes", "precisions", "networks", "runtimes", "forms")
+
+_NAMES = {"type": "array", "minItems": 1, "items": {"type": "string"}}
+_SIZE = {
+    "type": "array",
+    "minItems": 2,
+    "maxItems": 2,
+    "items": {"type": "integer", "minimum": 32},
+}
+_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+_COUNT = {"type": "integer", "minimum": 1}
+
+
+def _names_of(known: tuple[str, ...]) -> dict[str, Any]:
+    return {**_NAMES, "items": {"enum": list(known)}}
+
+
+def _table(required: dict[str, Any], optional: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(required),
+        "properties": required | optional,
+    }
+
+
+_CELL = _table(
+    {
+        "network": {"type": "string"},
+        "runtime": {"enum": list(RUNTIMES)},
+        "form": {"enum": list(FORMS)},
+        "precision": {"enum": list(PRECISIONS)},
+        "size": _SIZE,
+        "scope": {"enum": list(SCOPES)},
+    },
+    {},
+)
+SCHEMA = _table(
+    {
+        "rounds": _COUNT,
+        "turn_runs": _COUNT,
+        "turn_seconds": _POSITIVE,
+        "prepare_seconds": _POSITIVE,
+        "blocks": {
+            "type": "array",
+            "minItems": 1,
+            "items": _table(
+                {
+                    "title": {"type": "string"},
+                    "cells": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": _table(
+                            {
+                                "networks": _NAMES,
+                                "runtimes": _names_of(RUNTIMES),
+                                "forms": _names_of(FORMS),
+                                "precisions": _names_of(PRECISIONS),
+                                "sizes": {"type": "array", "minItems": 1, "items": _SIZE},
+                                "scopes": _names_of(SCOPES),
+                            },
+                            {},
+                        ),
+                    },
+                },
+                {},
+            ),
+        },
+    },
+    {
+        "threads": _COUNT,
+        "targets": {
+            "type": "array",
+            "items": _table(
+                {"text": {"type": "string"}, "limit": _POSITIVE, "cell": _CELL}, {"than": _CELL}
+            ),
+        },
+    },
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One thing that is timed.
+
+    Attributes:
+        network: a key of `networks.OURS` or `peers.PEERS`.
+        runtime: what runs it.
+        form: of the zoo's networks `"stock"` (Keras's own depthwise convolution), `"model"` (as
+            the factory makes it) or `"fused"` (`scmnet_zoo.deploy.fuse`); of peers `"eager"` or
+            `"compiled"` in PyTorch, else `"export"`, from PyTorch's ONNX file.
+        precision: `"f32"`, `"bf16"` or `"int8"`.
+        size: (height, width) of the image.
+        scope: `"network"`, normalised image to logits, both on the device; `"mask"`, RGB bytes
+            to class indices, both on the device; `"jpeg"` and `"video"`, from a file to class
+            indices in the host's memory; `"train"`, a training step.
+    """
+
+    network: str
+    runtime: str
+    form: str
+    precision: str
+    size: tuple[int, int]
+    scope: str
+
+    @property
+    def title(self) -> str:
+        """Words for a line of text."""
+        height, width = self.size
+        what = f"{self.network} {self.runtime} {self.form} {self.precision}"
+        return f"{what} {height}x{width} {self.scope}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Cells that take turns."""
+
+    title: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A limit: of a cell's milliseconds, or with `than` of their ratio to another cell's."""
+
+    text: str
+    limit: float
+    cell: Cell
+    than: Cell | None
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What is timed, and how.
+
+    Attributes:
+        name: for people.
+        rounds: how often each cell of a block has its turn.
+        turn_runs: how many runs a turn has at most, after one that does not count.
+        turn_seconds: how long a turn lasts at most; it has two runs at least.
+        prepare_seconds: how long compiling and the first runs may take.
+        threads: of each runtime; None for one a core.
+        blocks: in this order.
+        targets: what is compared with limits at the end.
+    """
+
+    name: str
+    rounds: int
+    turn_runs: int
+    turn_seconds: float
+    prepare_seconds: float
+    threads: int | None
+    blocks: tuple[Block, ...]
+    targets: tuple[Target, ...] = ()
+
+
+def find_preset(name: str | os.PathLike) -> Preset:
+    """A preset by the name of a shipped one, or by the path of a TOML file.
+
+    Raises:
+        ValueError: there is none, with what there is, or the file is wrong.
+    """
+    text = os.fspath(name)
+    if text.endswith(".toml") or os.sep in text:
+        return read_preset(Path(text))
+    folder = Path(str(resources.files("scmnet_zoo.benchmark.latency"))) / "presets"
+    path = folder / f"{text}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
+        raise ValueError(
+            f"Expected the path of a .toml file or the name of a preset ({known}). Received: {text}"
+        )
+    return read_preset(path)
+
+
+def read_preset(path: Path) -> Preset:
+    """Read a preset's file.
+
+    Raises:
+        ValueError: it cannot be read, or is not as it must be.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from error
+    fault = jsonschema.exceptions.best_match(
+        jsonschema.Draft202012Validator(SCHEMA).iter_errors(table)
+    )
+    if fault is not None:
+        where = fault.json_path.removeprefix("$").removeprefix(".")
+        raise ValueError(f"{path}: {where or 'the file'}: {fault.message}")
+    return Preset(
+        name=path.stem,
+        rounds=table["rounds"],
+        turn_runs=table["turn_runs"],
+        turn_seconds=table["turn_seconds"],
+        prepare_seconds=table["prepare_seconds"],
+        threads=table.get("threads"),
+        blocks=tuple(_block(block) for block in table["blocks"]),
+        targets=tuple(_target(target) for target in table.get("targets", [])),
+    )
+
+
+def _block(table: dict[str, Any]) -> Block:
+    cells = [
+        Cell(network, runtime, form, precision, tuple(size), scope)
+        for group in table["cells"]
+        for size, scope, precision, network, runtime, form in itertools.product(
+            *(group[key] for key in AXES)
+        )
+    ]
+    return Block(table["title"], tuple(dict.fromkeys(cells)))
+
+
+def _target(table: dict[str, Any]) -> Target:
+    def cell(values: dict[str, Any]) -> Cell:
+        return Cell(**{**values, "size": tuple(values["size"])})
+
+    than = table.get("than")
+    return Target(table["text"], table["limit"], cell(table["cell"]), than and cell(than))

@@ -1,0 +1,116 @@
+"""`scmnet-zoo benchmark latency` and `benchmark floor`: how fast networks are, and could be."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import fail
+from scmnet_zoo.cli._sizes import parse_size
+
+
+def latency(
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.")],
+    preset: Annotated[
+        str, typer.Option(help="What is timed: cpu, gpu, or the path of a .toml file.")
+    ] = "cpu",
+) -> None:
+    """Time networks in runtimes, in turns, peers beside them.
+
+    Writes latency.csv, latency.md, environment.json and latency.png, mIoU against latency.
+    """
+    # Keras runs in the workers alone.
+    from scmnet_zoo.benchmark.latency import find_preset, measure, write_report
+
+    chosen = find_preset(preset)
+    made = _writable(output)
+    shown = Console(stderr=True)
+    try:
+        with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bar:
+            task = bar.add_task("starting")
+
+            def show(title: str, done: int, total: int) -> None:
+                bar.update(task, description=title, completed=done, total=total)
+
+            measurement = measure(chosen, show)
+        paths = write_report(measurement, output)
+    except BaseException:
+        _remove(made)
+        raise
+    failed = [row for row in measurement.rows if row.times is None]
+    console = Console(highlight=False)
+    console.print(f"{len(measurement.rows) - len(failed)} of {len(measurement.rows)} cells timed")
+    for row in failed:
+        console.print(Text(f"failed: {row.cell.title}: {row.note}"))
+    console.print(Text(f"Written: {', '.join(map(str, paths))}"))
+
+
+def floor(
+    networks: Annotated[
+        list[str] | None, typer.Option("--network", help="Key of a network; again for more.")
+    ] = None,
+    sizes: Annotated[
+        list[str] | None, typer.Option("--size", metavar="HxW", help="Again for more.")
+    ] = None,
+    precisions: Annotated[
+        list[str] | None, typer.Option("--precision", help="f32, bf16, f16, int8; again for more.")
+    ] = None,
+) -> None:
+    """Count the multiply-adds and the fewest bytes of networks, 19 classes, mask out."""
+    seen = [(size, parse_size(size)) for size in sizes or ["512x1024", "1024x2048", "2048x4096"]]
+    start_keras()
+    from scmnet_zoo.benchmark.floor import BYTES
+    from scmnet_zoo.benchmark.floor import floor as count
+    from scmnet_zoo.deploy import fuse
+    from scmnet_zoo.models import NETWORKS, factory_of
+
+    kinds = precisions or ["f32", "bf16"]
+    for kind in kinds:
+        if kind not in BYTES:
+            fail(f"Expected --precision to be one of {', '.join(BYTES)}. Received: {kind}")
+    table = Table(title="least that an image costs")
+    for title in ("network", "size", "GMACs", "precision", "MB moved", "MB, maps kept on chip"):
+        table.add_column(title, justify="left" if title in ("network", "precision") else "right")
+    for network in networks or list(NETWORKS):
+        model = factory_of(network)(classifier_activation=None)
+        for size, sides in seen:
+            fused = fuse(model, output="mask", size=sides)
+            for kind in kinds:
+                found = count(fused, kind)
+                moved, least = found.bytes / 1e6, found.least_bytes / 1e6
+                cost = (f"{found.macs / 1e9:.2f}", kind, f"{moved:.1f}", f"{least:.1f}")
+                table.add_row(network, size, *cost)
+    Console(highlight=False).print(table)
+
+
+def _writable(folder: Path) -> list[Path]:
+    """Make a folder, if it is not there, and see that files can be written to it.
+
+    Returns:
+        What was made, outermost first.
+    """
+    made = [one for one in [*reversed(folder.parents), folder] if not one.exists()]
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: expected a folder for results. Received: a file")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return made
+    except OSError as error:
+        _remove(made)
+        reason = error.strerror or error
+        raise OSError(f"{folder}: cannot be written to: {reason}") from error
+
+
+def _remove(folders: list[Path]) -> None:
+    """Remove folders that are empty, innermost first."""
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):
+            folder.rmdir()

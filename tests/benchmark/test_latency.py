@@ -1,0 +1,226 @@
+"""The harness of the latency benchmark; the last test runs real networks."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from latency_tools import ToyWorker, cell, preset
+
+from scmnet_zoo.benchmark.latency import find_preset, harness, measure
+from scmnet_zoo.benchmark.latency.frames import frames, read_photos, read_video, write_files
+from scmnet_zoo.benchmark.latency.process import Worker, WorkerError
+from scmnet_zoo.benchmark.latency.program import LEAST_RUNS, timed
+from scmnet_zoo.benchmark.latency.statistics import summarise
+
+
+def test_statistics():
+    rounds = [[0.010] * 33 + [0.030], [0.011] * 33, [0.012] * 32 + [0.500]]
+    found = summarise(rounds)
+    assert found.runs == 100
+    assert found.median == pytest.approx(0.011)
+    assert found.fastest == pytest.approx(0.010)
+    # Of 100 values sorted the one at position 98.01.
+    assert found.p99 == pytest.approx(0.030 + 0.01 * (0.500 - 0.030))
+    assert found.spread == pytest.approx(0.002 / 0.011)
+    with pytest.raises(ValueError, match="at least one run"):
+        summarise([])
+
+
+def test_a_turn_has_a_run_that_does_not_count():
+    done = []
+    assert len(timed(lambda: done.append(1), runs=5, seconds=100)) == 5
+    assert len(done) == 6
+    assert len(timed(lambda: done.append(1), runs=50, seconds=0.0)) == LEAST_RUNS
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """Workers that only say that they run."""
+    monkeypatch.setattr(harness, "Worker", ToyWorker)
+    monkeypatch.setattr(ToyWorker, "asked", [])
+    monkeypatch.setattr(ToyWorker, "faults", {})
+    return ToyWorker
+
+
+def turns_of(toys):
+    return [network for request, network in toys.asked if request == "turn"]
+
+
+def test_cells_take_turns(toys):
+    cells = [cell("a"), cell("b", runtime="jax"), cell("c")]
+    found = measure(preset(*cells), floors=False)
+    assert turns_of(toys) == ["a", "b", "c"] * 3
+    assert [row.cell for row in found.rows] == cells
+    assert all(row.times.runs == 9 and row.times.median == 0.02 for row in found.rows)
+    assert [row.memory for row in found.rows] == [5_000_000] * 3
+    assert [one for one in toys.asked if one[0] == "prepare"] == [
+        ("prepare", name) for name in "abc"
+    ]
+    assert [one for one in toys.asked if one[0] == "release"] == [
+        ("release", name) for name in "abc"
+    ]
+
+
+def test_a_cell_that_cannot_be_prepared_is_a_row_that_says_so(toys):
+    toys.faults["prepare", "b"] = WorkerError("b is not installed")
+    rows = measure(preset(cell("a"), cell("b"), cell("c")), floors=False).rows
+    assert [row.note for row in rows] == ["", "b is not installed", ""]
+    assert rows[1].times is None
+    assert turns_of(toys) == ["a", "c"] * 3
+
+
+def test_a_process_that_ends_takes_only_its_cell_along(toys):
+    """What else it held is prepared again, and has all its turns."""
+    toys.faults["prepare", "b"] = WorkerError("ended by signal 9", ended=True)
+    toys.faults["turn", "c"] = WorkerError("took longer than 60 s", ended=True)
+    rows = measure(preset(cell("a"), cell("b"), cell("c"), cell("d")), floors=False).rows
+    assert [row.note for row in rows] == ["", "ended by signal 9", "took longer than 60 s", ""]
+    assert [row.times and row.times.runs for row in rows] == [9, None, None, 9]
+    assert toys.asked.count(("prepare", "a")) == 3
+
+
+def test_an_export_that_fails_is_tried_once(toys):
+    toys.faults["export", "a"] = WorkerError("no such operator")
+    cells = [cell("a", runtime) for runtime in ("onnxruntime", "openvino", "tensorflow")]
+    rows = measure(preset(*cells), floors=False).rows
+    assert [row.note for row in rows] == ["not exported: no such operator"] * 2 + [""]
+    assert toys.asked.count(("export", "a")) == 1
+
+
+def test_training_steps_are_timed_by_themselves(toys):
+    rows = measure(preset(cell("a", scope="train"), cell("b")), floors=False).rows
+    assert rows[0].times.median == 0.2
+    assert rows[0].memory == 7
+    assert turns_of(toys) == ["b"] * 3
+
+
+def test_nothing_that_runs(toys):
+    toys.faults["prepare", "a"] = WorkerError("a is not installed")
+    with pytest.raises(ValueError, match=r"one of 1 cells to run\. Received: a is not"):
+        measure(preset(cell("a")), floors=False)
+
+
+def test_progress_reaches_its_end(toys):
+    seen = []
+    measure(preset(cell("a"), cell("b")), lambda *one: seen.append(one[1:]), floors=False)
+    assert seen == [(n, 4) for n in range(4)]
+
+
+def test_floors_are_told_of_the_zoos_networks(toys, monkeypatch):
+    """The least is that of the slower of both, with the best that any backend reached."""
+    from scmnet_zoo.benchmark.floor import Floor
+    from scmnet_zoo.benchmark.latency.peaks import Peaks
+
+    answers = {
+        ("peaks", "tensorflow"): Peaks({"f32": 1e12}, 1e9),
+        ("peaks", "jax"): Peaks({"f32": 2e12}, 5e8),
+        "floor": Floor(macs=int(1e9), parameters=1, bytes=int(5e6), least_bytes=1, groups=()),
+    }
+    ask = ToyWorker.ask
+
+    def answer(self, request, *arguments, timeout=None):
+        found = answers.get((request, self.backend), answers.get(request))
+        return found or ask(self, request, *arguments, timeout=timeout)
+
+    monkeypatch.setattr(ToyWorker, "ask", answer)
+    cells = [cell("scmnet"), cell("scmnet", "jax"), cell("a", form="eager")]
+    found = measure(preset(*cells))
+    # 5 MB at 1 GB/s take 5 ms, 1 GMAC at 2 TMAC/s half a millisecond; measured are 20 ms.
+    assert [row.over_floor for row in found.rows] == [pytest.approx(4), pytest.approx(4), None]
+    assert found.peaks == {"tensorflow": ({"f32": 1e12}, 1e9), "jax": ({"f32": 2e12}, 5e8)}
+
+
+def test_a_worker_that_hangs_or_dies():
+    worker = Worker("tensorflow", 1)
+    try:
+        assert worker.ask("session", timeout=60)["python"]
+        with pytest.raises(WorkerError, match="KeyError") as error:
+            worker.ask("turn", 7, 1, 1.0, timeout=60)
+        assert not error.value.ended
+        os.kill(worker._process.pid, signal.SIGSTOP)
+        with pytest.raises(WorkerError, match="took longer than 0 s") as error:
+            worker.ask("session", timeout=0.2)
+        assert error.value.ended
+        assert not worker.running
+        assert worker.ask("session", timeout=60)["python"]  # a new process
+        os.kill(worker._process.pid, signal.SIGKILL)
+        with pytest.raises(WorkerError, match="ended by signal 9") as error:
+            worker.ask("session", timeout=60)
+        assert error.value.ended
+    finally:
+        worker.end()
+
+
+def test_images_are_different_and_like_photographs():
+    images = frames((64, 128))
+    assert [image.shape for image in images] == [(1, 64, 128, 3)] * 4
+    assert all(image.dtype == np.uint8 and image.std() > 20 for image in images)
+    assert len({image.tobytes() for image in images}) == 4
+
+
+def test_images_from_files(tmp_path):
+    files = write_files(tmp_path, (64, 128))
+    photos = read_photos(files.photos)
+    read = [next(photos) for _ in range(5)]
+    for image, one in zip(frames((64, 128)), read, strict=False):
+        assert np.abs(image.astype(int) - one).mean() < 20
+    np.testing.assert_array_equal(read[0], read[4])  # from the start again
+    if files.video is None:
+        pytest.skip("OpenCV is not installed")
+    video = read_video(files.video)
+    read = [next(video) for _ in range(33)]
+    assert np.abs(frames((64, 128))[0].astype(int) - read[0]).mean() < 25  # RGB as written
+    np.testing.assert_array_equal(read[0], read[32])
+
+
+def test_shipped_presets_time_what_their_targets_name():
+    for name in ("cpu", "gpu"):
+        found = find_preset(name)
+        cells = {one for block in found.blocks for one in block.cells}
+        assert found.targets
+        for target in found.targets:
+            assert {target.cell, target.than} - {None} <= cells
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rounds = 1", "the file: 'turn_runs' is a required property"),
+        ("rounds = 0", "rounds: 0 is less than the minimum of 1"),
+        ("rounds = ", "not a TOML file"),
+        ("speed = 1", "the file: .*'speed' was unexpected"),
+    ],
+)
+def test_presets_that_are_wrong(tmp_path, text, message):
+    path = tmp_path / "own.toml"
+    whole = "turn_runs = 1\nturn_seconds = 1\nprepare_seconds = 1\n"
+    whole += '[[blocks]]\ntitle = "b"\n[[blocks.cells]]\nnetworks = ["a"]\nruntimes = ["jax"]\n'
+    whole += 'forms = ["fused"]\nprecisions = ["f32"]\nsizes = [[64, 64]]\nscopes = ["mask"]\n'
+    path.write_text(text + "\n" + ("" if "required" in message else whole))
+    with pytest.raises(ValueError, match=message):
+        find_preset(path)
+
+
+def test_presets_that_are_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"name of a preset \(cpu, gpu\)\. Received: fast"):
+        find_preset("fast")
+    with pytest.raises(ValueError, match=r"no\.toml: cannot be read: No such file"):
+        find_preset(tmp_path / "no.toml")
+
+
+def test_networks_in_runtimes(tmp_path):
+    """Two networks, one of them exported where that is installed, and one that there is not."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    cells = (
+        cell("fastscnn", "tensorflow", "model"),
+        cell("contextnet", "onnxruntime", "fused"),
+        cell("contextnet", "onnxruntime", "fused", scope="jpeg"),
+        cell("no_such_network", "tensorflow", "model"),
+    )
+    rows = measure(preset(*cells, rounds=2), floors=False).rows
+    assert [row.note for row in rows[:3]] == [""] * 3
+    assert "Received: 'no_such_network'" in rows[3].note
+    assert rows[3].times is None
+    assert all(row.times.runs >= 4 and row.times.median > 0 for row in rows[:3])
