@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PYTEST ?= -n 2 --dist loadfile --disable-warnings
 # What other backends than TensorFlow run; JAX compiles for minutes what is marked long there.
 PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metrics \
+	tests/deploy/test_fuse.py \
 	tests/data/test_augment.py tests/data/test_frames.py tests/data/test_loader.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 

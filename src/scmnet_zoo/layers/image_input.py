@@ -60,7 +60,7 @@ class ImageInput(keras.layers.Layer):
                 f"Expected images of at least {MINIMUM_SIDE}x{MINIMUM_SIDE} pixels. "
                 f"Received: height and width {sides}"
             )
-        if self.mean is None:
+        if self.mean is None or self.std is None:
             return ops.cast(inputs, "float32")
         x = ops.cast(inputs, "float32") - ops.array(self.mean)
         return x if set(self.std) == {1.0} else x / ops.array(self.std)
