@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -109,13 +111,10 @@ def test_progress_reaches_its_end(toys):
 
 def test_floors_are_told_of_the_zoos_networks(toys, monkeypatch):
     """The least is that of the slower of both, with the best that any backend reached."""
-    from scmnet_zoo.benchmark.floor import Floor
-    from scmnet_zoo.benchmark.latency.peaks import Peaks
-
     answers = {
-        ("peaks", "tensorflow"): Peaks({"f32": 1e12}, 1e9),
-        ("peaks", "jax"): Peaks({"f32": 2e12}, 5e8),
-        "floor": Floor(macs=int(1e9), parameters=1, bytes=int(5e6), least_bytes=1, groups=()),
+        ("peaks", "tensorflow"): ({"f32": 1e12}, 1e9),
+        ("peaks", "jax"): ({"f32": 2e12}, 5e8),
+        "floor": (1_000_000_000, 5_000_000),  # multiply-adds, bytes
     }
     ask = ToyWorker.ask
 
@@ -224,3 +223,10 @@ def test_networks_in_runtimes(tmp_path):
     assert "Received: 'no_such_network'" in rows[3].note
     assert rows[3].times is None
     assert all(row.times.runs >= 4 and row.times.median > 0 for row in rows[:3])
+
+
+def test_the_asking_process_needs_no_keras():
+    """On a machine with one backend it would ask for another."""
+    code = "import sys, scmnet_zoo.benchmark.latency, scmnet_zoo.cli.speed;"
+    code += "from scmnet_zoo.benchmark.latency import floors, worker;"
+    subprocess.run([sys.executable, "-c", code + "assert 'keras' not in sys.modules"], check=True)

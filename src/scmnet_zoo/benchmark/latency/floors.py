@@ -1,6 +1,6 @@
 """How far cells are from the least that this machine could take."""
 
-from collections.abc import Iterable
+import contextlib
 from typing import TYPE_CHECKING
 
 from scmnet_zoo.benchmark.latency.preset import Cell
@@ -29,30 +29,28 @@ def over_floors(bench: "Bench", rows: list["Row"]) -> Peaks:
     backends = [name for name in BACKENDS if any(row.cell.runtime == name for row in rows)]
     peaks: Peaks = {}
     for backend in backends or BACKENDS[:1]:
-        try:
-            found = bench.worker(f"run {backend}", backend).ask("peaks", precisions, timeout=LIMIT)
-        except WorkerError:
-            continue
-        peaks[backend] = (found.macs, found.bytes)
-    known: dict[tuple, object] = {}
+        with contextlib.suppress(WorkerError):
+            worker = bench.worker(f"run {backend}", backend)
+            peaks[backend] = worker.ask("peaks", precisions, timeout=LIMIT)
+    known: dict[tuple, tuple[int, int] | None] = {}
     for row in timed:
         macs = max((one.get(row.cell.precision, 0.0) for one, _ in peaks.values()), default=0.0)
         copied = max((one for _, one in peaks.values()), default=0.0)
         if macs and copied and row.cell.form in ("stock", "model", "fused"):
-            floor = _floor(bench, row.cell, peaks, known)
+            floor = _floor(bench, row.cell, next(iter(peaks)), known)
             if floor is not None and row.times:
-                row.over_floor = row.times.median / floor.seconds(macs, copied)
+                row.over_floor = row.times.median / max(floor[0] / macs, floor[1] / copied)
     return peaks
 
 
-def _floor(bench: "Bench", cell: Cell, backends: Iterable[str], known: dict[tuple, object]):
-    """The floor of a cell's network, None for one that is not the zoo's."""
+def _floor(
+    bench: "Bench", cell: Cell, backend: str, known: dict[tuple, tuple[int, int] | None]
+) -> tuple[int, int] | None:
+    """Multiply-adds and bytes of a cell's network, None for one that is not the zoo's."""
     key = (cell.network, cell.size, cell.precision, cell.scope)
     if key not in known:
-        backend = next(iter(backends))
-        try:
+        known[key] = None
+        with contextlib.suppress(WorkerError):
             worker = bench.worker(f"run {backend}", backend)
             known[key] = worker.ask("floor", cell, timeout=LIMIT)
-        except WorkerError:
-            known[key] = None
     return known[key]

@@ -107,20 +107,25 @@ def export(cell: Cell, path: Path, photos: tuple[Path, ...]) -> None:
     export_cell(cell, path, photos)
 
 
-def floor(cell: Cell) -> Any:
-    """What the cell's network cannot do without."""
+# Answers are of plain types where their own would make the asking process import Keras.
+
+
+def floor(cell: Cell) -> tuple[int, int]:
+    """Multiply-adds and bytes that the cell's network cannot do without."""
     from scmnet_zoo.benchmark.floor import floor as count
     from scmnet_zoo.benchmark.latency.networks import keras_network
 
     model = keras_network(replace(cell, form="fused", precision="f32"))
-    return replace(count(model, cell.precision), groups=())
+    found = count(model, cell.precision)
+    return found.macs, found.bytes
 
 
-def peaks(precisions: tuple[str, ...]) -> Any:
-    """How fast this process's backend multiplies and copies."""
+def peaks(precisions: tuple[str, ...]) -> tuple[dict[str, float], float]:
+    """Multiply-adds a second by precision, and bytes a second, of this process's backend."""
     from scmnet_zoo.benchmark.latency.peaks import measure_peaks
 
-    return measure_peaks(precisions)
+    found = measure_peaks(precisions)
+    return found.macs, found.bytes
 
 
 def session() -> dict[str, str]:
