@@ -1,14 +1,20 @@
 """Networks as files for the runtimes that read them."""
 
+import importlib
 import os
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scmnet_zoo.benchmark.latency.frames import frames
 from scmnet_zoo.benchmark.latency.preset import Cell
 
 ONNX = "onnx"
 SUFFIXES = {"onnxruntime": ONNX, "openvino": ONNX, "litert": "tflite"}  # OpenVINO reads ONNX
+FORMATS = {ONNX: "onnx", "xml": "openvino", "tflite": "litert"}  # those of scmnet_zoo.deploy
 OPSET = 18
+CALIBRATION = 8  # images
 
 
 def maker_of(cell: Cell) -> str:
@@ -19,48 +25,57 @@ def maker_of(cell: Cell) -> str:
 def export_name(cell: Cell) -> str:
     """Name of the file; cells with the same one share it."""
     end = "network" if cell.scope == "network" else "mask"
-    # bfloat16 is a matter of the runtime; INT8 of the file.
-    precision = f"int8_{cell.runtime}" if cell.precision == "int8" else "f32"
+    int8 = cell.precision == "int8"  # bfloat16 is a matter of the runtime, INT8 of the file
+    precision = f"int8_{cell.runtime}" if int8 else "f32"
+    suffix = "xml" if int8 and cell.runtime == "openvino" else SUFFIXES[cell.runtime]
     size = "x".join(map(str, cell.size))
-    return f"{cell.network}_{cell.form}_{precision}_{size}_{end}.{SUFFIXES[cell.runtime]}"
+    return f"{cell.network}_{cell.form}_{precision}_{size}_{end}.{suffix}"
 
 
-def export_cell(cell: Cell, path: Path, photos: tuple[Path, ...]) -> None:
+def export_cell(cell: Cell, path: Path) -> None:
     """Write a cell's network to a file, with a batch of one and a fixed size.
 
     Args:
         cell: which; its precision is f32 but for `"int8"`.
-        path: where to.
-        photos: to calibrate INT8 with.
+        path: where to; files that belong to it are written beside it.
 
     Raises:
         ValueError: there is no way.
         ImportError: what exports is not installed.
     """
-    plain = Cell(cell.network, cell.runtime, cell.form, "f32", cell.size, cell.scope)
-    part = path.with_name(f"part_{path.name}")
-    if cell.form == "export":
-        _from_torch(plain, part)
-    elif cell.precision == "int8":
-        raise ValueError("Expected f32 or bf16. Received: int8, which is not exported yet")
-    elif path.suffix == f".{ONNX}" and cell.form == "fused":
-        _our_onnx(plain, part)
-    elif path.suffix == f".{ONNX}":
-        _keras_onnx(plain, part)
-    else:
-        _litert(plain, part)
-    os.replace(part, path)
+    if cell.precision == "int8" and cell.form != "fused":
+        raise ValueError(f"Expected the form fused in int8. Received: {cell.form}")
+    cell = cell if cell.precision == "int8" else replace(cell, precision="f32")
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder, path.name)
+        if cell.form == "export":
+            _from_torch(cell, part)
+        elif cell.form == "fused":
+            _deployed(cell, part)
+        elif path.suffix == f".{ONNX}":
+            _keras_onnx(cell, part)
+        else:
+            _litert(cell, part)
+        for file in Path(folder).iterdir():
+            os.replace(file, path.with_name(file.name))
 
 
-def _our_onnx(cell: Cell, path: Path) -> None:
-    """The inference form through the zoo's own writer."""
-    import onnx
+def _deployed(cell: Cell, path: Path) -> None:
+    """The inference form as `scmnet_zoo.deploy.export` writes it.
 
-    from scmnet_zoo.benchmark.latency.networks import keras_network
-    from scmnet_zoo.deploy.onnx_writer import to_onnx
+    Not by that function: weights that are random would not stand its comparison in int8.
+    """
+    from scmnet_zoo.benchmark.latency.networks import zoo_network
+    from scmnet_zoo.deploy.export import TARGETS
+    from scmnet_zoo.deploy.job import Job
+    from scmnet_zoo.deploy.pipeline import pipeline
 
-    name = "logits" if cell.scope == "network" else "mask"
-    onnx.save(to_onnx(keras_network(cell), name), str(path))
+    target = TARGETS[FORMATS[path.suffix.removeprefix(".")]]
+    writer = importlib.import_module(f"scmnet_zoo.deploy.targets.{target}")
+    output = "logits" if cell.scope == "network" else "mask"
+    model = pipeline(zoo_network(cell), output, cell.size)
+    images = frames(cell.size, CALIBRATION) if cell.precision == "int8" else []
+    writer.write(Job(model, path.name, output, cell.precision, cell.size, {}, images), path.parent)
 
 
 def _keras_onnx(cell: Cell, path: Path) -> None:
@@ -74,7 +89,7 @@ def _keras_onnx(cell: Cell, path: Path) -> None:
 
 
 def _litert(cell: Cell, path: Path) -> None:
-    """Through TensorFlow's converter."""
+    """As TensorFlow converts it."""
     import tensorflow as tf
 
     from scmnet_zoo.benchmark.latency.networks import keras_network

@@ -216,9 +216,8 @@ class Bench:
         if not path.exists():
             backend = maker_of(cell)
             maker = self.worker(f"make {backend}", backend)
-            photos = self._images(cell.size).photos
             try:
-                maker.ask("export", cell, path, photos, timeout=4 * self.preset.prepare_seconds)
+                maker.ask("export", cell, path, timeout=4 * self.preset.prepare_seconds)
             except WorkerError as error:
                 self._unmakable[name] = f"not exported: {error}"
                 raise WorkerError(self._unmakable[name]) from error

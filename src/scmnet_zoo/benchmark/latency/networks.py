@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from scmnet_zoo.benchmark.latency.preset import Cell
+from scmnet_zoo.deploy import fuse
 from scmnet_zoo.layers import DepthwiseConv2D, ImageInput
 from scmnet_zoo.models import NETWORKS
 
@@ -36,7 +37,7 @@ def keras_network(cell: Cell) -> keras.Model:
     keras.config.set_dtype_policy(POLICIES[cell.precision])
     try:
         if cell.network in OURS:
-            return _ours(cell)
+            return _in_form(zoo_network(cell), cell)
         if cell.network not in HUB:
             raise ValueError(f"Expected a Keras network of {__name__}. Received: {cell.network!r}")
         if cell.form != "model":
@@ -46,18 +47,26 @@ def keras_network(cell: Cell) -> keras.Model:
         keras.config.set_dtype_policy(before)
 
 
-def _ours(cell: Cell) -> keras.Model:
+def zoo_network(cell: Cell) -> keras.Model:
+    """A network of the zoo as its factory makes it, to logits.
+
+    Raises:
+        ValueError: it is not the zoo's.
+    """
+    if cell.network not in OURS:
+        raise ValueError(f"Expected one of {', '.join(OURS)}. Received: {cell.network!r}")
     key, arguments = OURS[cell.network]
-    model = NETWORKS[key](
+    return NETWORKS[key](
         num_classes=CLASSES,
         input_shape=(*cell.size, 3),
         include_preprocessing=cell.scope != "network",
         classifier_activation=None,
         **arguments,
     )
-    if cell.form == "fused":
-        from scmnet_zoo.deploy import fuse
 
+
+def _in_form(model: keras.Model, cell: Cell) -> keras.Model:
+    if cell.form == "fused":
         return fuse(model, output="logits" if cell.scope == "network" else "mask")
     if cell.form == "stock":
         for layer in model._flatten_layers():

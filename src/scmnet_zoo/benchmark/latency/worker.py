@@ -100,11 +100,11 @@ def train(cell: Cell, steps: int) -> tuple[list[float], int | None]:
     return train_rounds(cell, steps)
 
 
-def export(cell: Cell, path: Path, photos: tuple[Path, ...]) -> None:
+def export(cell: Cell, path: Path) -> None:
     """Write a cell's network to a file."""
     from scmnet_zoo.benchmark.latency.exports import export_cell
 
-    export_cell(cell, path, photos)
+    export_cell(cell, path)
 
 
 # Answers are of plain types where their own would make the asking process import Keras.
