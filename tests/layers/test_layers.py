@@ -67,8 +67,10 @@ CASES = {
         {"filters": 6, "bins": (1, 3), "momentum": 0.9, "epsilon": 1e-5},
         MAP,
     ),
+    "ResizeTo": ({"size": (15, 23), "interpolation": "bilinear_align_corners"}, (8, 12, 4)),
     "ResizeToPartner": ({"interpolation": "bilinear"}, [(8, 12, 4), (15, 23, 2)]),
 }
+FIXED_SIDES = ("AdaptiveAveragePooling2D", "ResizeTo")  # whatever the input's
 every_layer = pytest.mark.parametrize("name", layers.__all__)
 
 
@@ -130,7 +132,7 @@ def test_stated_shape_is_the_real_one(name):
     y = run(model, data(name))
     assert y.shape == (2, *model.output_shape[1:])
     free = model_of(name, free_sizes=True)
-    sides = y.shape[1:3] if name == "AdaptiveAveragePooling2D" else (None, None)
+    sides = y.shape[1:3] if name in FIXED_SIDES else (None, None)
     assert free.output_shape == (None, *sides, *y.shape[3:])
 
 
@@ -405,6 +407,23 @@ def test_resize_with_known_and_unknown_sizes_is_the_same(old, new, interpolation
     )
     unknown = graph(x, np.array(new, "int32")).numpy()
     np.testing.assert_allclose(unknown, resize(tf.constant(x), new, interpolation), atol=1e-5)
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_resize_to_a_size(interpolation):
+    """Equal to `ResizeToPartner` with a partner of that size."""
+    x = keras.ops.array(np.random.default_rng(0).normal(size=(2, 6, 10, 3)).astype("float32"))
+    found = layers.ResizeTo((11, 17), interpolation)(x)
+    partner = keras.ops.zeros((2, 11, 17, 1))
+    expected = layers.ResizeToPartner(interpolation)([x, partner])
+    as_numpy = keras.ops.convert_to_numpy
+    np.testing.assert_array_equal(as_numpy(found), as_numpy(expected))
+
+
+@pytest.mark.parametrize("size", [(8,), (8, 0), 8, (8.0, 8)])
+def test_resize_to_refuses_what_is_no_size(size):
+    with pytest.raises(ValueError, match=r"Expected size to be \(height, width\)"):
+        layers.ResizeTo(size)
 
 
 def test_resize_refuses_what_is_not_a_pair():

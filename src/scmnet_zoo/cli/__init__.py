@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from scmnet_zoo._version import __version__
-from scmnet_zoo.cli import benchmark, data, evaluate, models, segment, train, weights
+from scmnet_zoo.cli import benchmark, data, evaluate, export, models, segment, train, weights
 from scmnet_zoo.cli._errors import Commands
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ def _common(
 app.command("segment")(segment.command)
 app.command("evaluate")(evaluate.command)
 app.command("train")(train.command)
+app.command("export")(export.command)
 app.add_typer(data.app, name="data")
 app.add_typer(benchmark.app, name="benchmark")
 app.command("models")(models.command)

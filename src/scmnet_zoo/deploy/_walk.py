@@ -48,3 +48,15 @@ def _step(tensor) -> Step:
     history = tensor._keras_history
     node = history.operation._inbound_nodes[history.node_index]
     return Step(history.operation, tuple(node.input_tensors), tensor)
+
+
+def replay(model: keras.Model, image):
+    """What a model's layers, called once more, make of another symbolic image."""
+    made: dict[int, Any] = {}
+    for step in walk(model):
+        if isinstance(step.layer, keras.layers.InputLayer):
+            made[id(step.output)] = image
+            continue
+        given = [made[id(tensor)] for tensor in step.inputs]
+        made[id(step.output)] = step.layer(given if len(given) > 1 else given[0])
+    return made[id(model.outputs[0])]

@@ -21,6 +21,7 @@ from scmnet_zoo.layers import (
     DepthwiseConv2D,
     DilatedMaxPooling2D,
     ImageInput,
+    ResizeTo,
     ResizeToPartner,
 )
 
@@ -170,6 +171,11 @@ def _resize_to_partner(site: Site) -> str:
     )
 
 
+def _resize_to(site: Site) -> str:
+    layer, sides = site.layer, site.shapes[0][1:3]
+    return resize(site.graph, site.x, sides, layer.size, layer.interpolation, site.name)
+
+
 def _class_mask(site: Site) -> str:
     """By way of floats: TensorRT resizes only these, and converts only these to uint8."""
     graph, name = site.graph, site.name
@@ -210,6 +216,7 @@ LAYERS: dict[type, Callable[[Site], str | Value]] = {
     keras.layers.BatchNormalization: _batch_norm,
     DilatedMaxPooling2D: dilated_max_pooling,
     AdaptiveAveragePooling2D: adaptive_average,
+    ResizeTo: _resize_to,
     ResizeToPartner: _resize_to_partner,
     ClassMask: _class_mask,
 }

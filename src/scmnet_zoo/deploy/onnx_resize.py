@@ -10,7 +10,7 @@ Sides = tuple[int | None, int | None]
 
 
 def resize(
-    graph: Graph, x: str, old: Sides, new: Sides, interpolation: str, name: str, partner: str
+    graph: Graph, x: str, old: Sides, new: Sides, interpolation: str, name: str, partner: str = ""
 ) -> str:
     """Add the nodes that bring a map to another size.
 
@@ -76,7 +76,10 @@ def _gather(
         return graph.add("Gather", [x, graph.integers(known, f"{last}_places")], last, axis=axis)
     one, two = graph.scalars([1]), graph.scalars([2])
     before = graph.add("Shape", [x], f"{last}_old", start=axis, end=axis + 1)
-    after = graph.add("Shape", [partner], f"{last}_new", start=axis, end=axis + 1)
+    if new is None:
+        after = graph.add("Shape", [partner], f"{last}_new", start=axis, end=axis + 1)
+    else:
+        after = graph.scalars([new])
     even = graph.add("Mul", [graph.counted(after, f"{last}_index"), two], f"{last}_even")
     odd = graph.add("Add", [even, one], f"{last}_odd")
     scaled = graph.add("Mul", [odd, before], f"{last}_scaled")

@@ -11,6 +11,7 @@ from scmnet_zoo.layers.image_input import ImageInput
 from scmnet_zoo.layers.inverted_residual import InvertedResidual
 from scmnet_zoo.layers.pyramid_pooling import PyramidPooling
 from scmnet_zoo.layers.resize import ResizeToPartner
+from scmnet_zoo.layers.resize_to import ResizeTo
 from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "ImageInput",
     "InvertedResidual",
     "PyramidPooling",
+    "ResizeTo",
     "ResizeToPartner",
 ]

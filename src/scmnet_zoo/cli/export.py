@@ -1,0 +1,160 @@
+"""`scmnet-zoo export`: a network as a file for another runtime."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import one_line
+from scmnet_zoo.cli._sizes import parse_size
+
+if TYPE_CHECKING:
+    from scmnet_zoo.deploy import Labelled, Report
+
+ANY = "dynamic"
+MOST_IMAGES = 200  # of a calibration
+
+
+def command(
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="What to write; a folder for saved_model.")
+    ],
+    format: Annotated[
+        str, typer.Option(help="onnx, openvino, litert, tensorrt, saved_model or jax.")
+    ],
+    network: Annotated[
+        str, typer.Option(help="Network (`scmnet-zoo models` lists them).")
+    ] = "scmnet",
+    weights: Annotated[
+        str, typer.Option(help="Name (`scmnet-zoo weights` lists them) or file of the weights.")
+    ] = "camvid",
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW|dynamic", help="Size the network sees, by default as in training."
+        ),
+    ] = None,
+    precision: Annotated[str, typer.Option(help="f32, f16, bf16 or int8.")] = "f32",
+    output_kind: Annotated[
+        str, typer.Option(help="probabilities, logits, or mask: the class of each pixel.")
+    ] = "probabilities",
+    original_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW|dynamic",
+            help="Size of the images, which are then resized inside, and the result back.",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of images to set int8's scales by.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Dataset to compare mIoU on.")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Name of that dataset.")] = "camvid",
+    split: Annotated[str, typer.Option(help="Which part of it.")] = "test",
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="How many of its frames at most, by default all.")
+    ] = None,
+) -> None:
+    """Write a network as a file for another runtime, and compare it with the network there.
+
+    Normalisation is inside: the file takes RGB images as they are, (batch, height, width, 3) in
+    uint8. If it differs too much from the network, nothing is written.
+    """
+    seen = _parse(size, "--size")
+    original = _parse(original_size, "--original-size")
+    start_keras()
+    from scmnet_zoo.deploy import describe, export
+    from scmnet_zoo.deploy.formats import check_format
+    from scmnet_zoo.images import read_image
+    from scmnet_zoo.models import factory_of
+
+    given = seen or (0, 0) if size is None else seen  # the size of training, which is not known yet
+    check_format(format, output, precision, given, calibrate is not None)
+    images = [] if calibrate is None else _images(calibrate)
+    factory = factory_of(network)
+    description = describe(network, weights)
+    labelled = None
+    if data is not None:
+        labelled = _labelled(network, weights, dataset, data, split, frames)
+    if size is None:
+        seen = description.training_size
+    done = export(
+        factory(weights=weights),
+        output,
+        format,
+        size=seen,
+        precision=precision,
+        output=output_kind,
+        original_size=None if original_size is None else original or (None, None),
+        description=description,
+        calibration=[read_image(image) for image in images],
+        labelled=labelled,
+        report=lambda line: Console(stderr=True).print(Text(one_line(line)), style="dim"),
+    )
+    _print(done)
+
+
+def _parse(text: str | None, option: str) -> tuple[int, int] | None:
+    return None if text in (None, ANY) else parse_size(str(text), option)
+
+
+def _images(folder: Path) -> list[Path]:
+    """Some of the folder's images, evenly spread.
+
+    Raises:
+        OSError: there is no such folder.
+        ValueError: there are none in it.
+    """
+    from scmnet_zoo.cli.segment import find_photos
+
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: expected a folder of images. Received: no folder")
+    found = find_photos([folder])
+    return found[:: -(-len(found) // MOST_IMAGES)]
+
+
+def _labelled(
+    network: str, weights: str, dataset: str, data: Path, split: str, frames: int | None
+) -> "Labelled":
+    from scmnet_zoo.deploy import Labelled
+    from scmnet_zoo.evaluation import load
+
+    task = load(network, weights, dataset, data, split)
+    return Labelled(task.dataset, task.protocol, task.places, frames)
+
+
+def _print(done: "Report") -> None:
+    console = Console(highlight=False)
+    compared, quality = done.comparison, done.quality
+    if quality is not None and quality.before:
+        table = Table(title="IoU %")
+        for title in ("class", "network", "file", "change"):
+            table.add_column(title, justify="left" if title == "class" else "right")
+        for name, old, new in zip(quality.classes, quality.before, quality.after, strict=True):
+            table.add_row(Text(name), f"{old:.2f}", f"{new:.2f}", f"{new - old:+.2f}")
+        table.add_section()
+        means = quality.means
+        change = f"{means[1] - means[0]:+.2f}"
+        table.add_row("mean", *(f"{mean:.2f}" for mean in means), change)
+        console.print(table)
+    if quality is not None and quality.seconds is not None and quality.sizes is not None:
+        slow, fast = (1000 * one for one in quality.seconds)
+        before, after = (one / 1e6 for one in quality.sizes)
+        console.print(
+            f"in float {slow:.1f} ms and {before:.1f} MB, now {fast:.1f} ms and {after:.1f} MB"
+        )
+    sizes = ", ".join(f"{height}x{width}" for height, width in compared.sizes)
+    difference = ""
+    if compared.difference is not None:
+        difference = f"largest difference {compared.difference:.1e}, "
+    console.print(
+        f"compared with the network on {compared.frames} image(s) at {sizes}: {difference}"
+        f"{compared.equal:.3%} of the pixels of the same class"
+    )
+    console.print(Text(one_line(f"Written to {done.path}, {done.size / 1e6:.1f} MB")))

@@ -1,0 +1,131 @@
+"""What an exported file says of itself."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from scmnet_zoo._version import __version__
+from scmnet_zoo.data.labels import palette_for
+from scmnet_zoo.layers import ImageInput
+from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.checkpoint import Checkpoint
+from scmnet_zoo.weights.registry import find_checkpoint
+
+KEY = "scmnet_zoo"  # of the metadata in files that hold others too
+
+
+@dataclass(frozen=True)
+class Description:
+    """Where a network's weights are from, and what its classes are.
+
+    Attributes:
+        network: key of the network; empty if it is not known.
+        weights: name or file name of the weights.
+        weights_hash: SHA-256 or whatever their publisher states, as `algorithm:digits`.
+        classes: names of the classes.
+        training_size: (height, width) the network was trained to see.
+    """
+
+    network: str = ""
+    weights: str = ""
+    weights_hash: str = ""
+    classes: tuple[str, ...] = ()
+    training_size: tuple[int, int] | None = None
+
+
+def describe(network: str, weights: str | os.PathLike | None) -> Description:
+    """The description of a network with its weights.
+
+    Args:
+        network: key of the network.
+        weights: None, a name, or a path, as a factory takes them.
+
+    Raises:
+        ValueError: there are no such weights.
+        OSError: they cannot be downloaded.
+    """
+    checkpoint = find_checkpoint(network, weights)
+    if checkpoint is None or weights is None:
+        return Description(network)
+    metadata = checkpoint.metadata
+    return Description(
+        network,
+        Path(os.fspath(weights)).name,
+        _hash(network, os.fspath(weights), checkpoint),
+        () if metadata is None else tuple(metadata.classes),
+        None if metadata is None else metadata.training_size,
+    )
+
+
+def _hash(network: str, weights: str, checkpoint: Checkpoint) -> str:
+    path = Path(checkpoint.source)
+    if path.is_file():
+        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    if weights in manifest.names(network, published_only=False):
+        file = manifest.find(network, weights).file
+        if file is not None and file.hash is not None:
+            return f"{file.hash.algorithm}:{file.hash.value}"
+    return ""
+
+
+def metadata_of(
+    model: keras.Model,
+    description: Description,
+    *,
+    output: str,
+    layout: str,
+    precision: str,
+    size: tuple[int, int] | None,
+    original_size: tuple[int | None, int | None] | None,
+) -> dict[str, str]:
+    """What the file says, as texts; all but plain words are JSON.
+
+    Args:
+        model: the network; its classes and normalisation are read off it.
+        description: the rest.
+        output: what comes out.
+        layout: of what comes out, e.g. `"NHWC"`.
+        precision: of the computation.
+        size: (height, width) the network sees, None where it varies.
+        original_size: that of the images, if they are resized inside.
+    """
+    outputs = model.output["main"] if isinstance(model.output, dict) else model.output
+    count = outputs.shape[-1]
+    classes = description.classes or tuple(f"class {index}" for index in range(count))
+    inputs: dict[str, Any] = {
+        "layout": "NHWC",
+        "type": "uint8" if takes_bytes(model) else "float32",
+        "colour": "RGB",
+        "network_size": size,
+        "image_size": size if original_size is None else original_size,
+    }
+    return {
+        "zoo_version": __version__,
+        "network": description.network or model.name,
+        "weights": description.weights,
+        "weights_hash": description.weights_hash,
+        "classes": json.dumps(classes, ensure_ascii=False),
+        "palette": json.dumps(palette_for(classes)),
+        "normalisation": json.dumps(normalisation_of(model)),
+        "input": json.dumps(inputs),
+        "output": json.dumps({"kind": output, "layout": layout}),
+        "precision": precision,
+    }
+
+
+def normalisation_of(model: keras.Model) -> dict[str, Any]:
+    """Mean and standard deviation, on the scale 0..255, that are taken care of inside."""
+    layers = [layer for layer in model.layers if isinstance(layer, ImageInput)]
+    if not layers or layers[0].mean is None:
+        return {"mean": None, "std": None}
+    return {"mean": layers[0].mean, "std": layers[0].std}
+
+
+def takes_bytes(model: keras.Model) -> bool:
+    """Whether a network takes images 0..255; one without pre-processing takes floats."""
+    return normalisation_of(model)["mean"] is not None

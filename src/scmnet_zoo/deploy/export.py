@@ -1,0 +1,245 @@
+"""A network as a file for another runtime, compared with the network before it gets its name."""
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from scmnet_zoo.deploy.description import Description, metadata_of
+from scmnet_zoo.deploy.formats import (
+    FORMATS,
+    MINIMUM_FRAMES,
+    OUTPUTS,
+    OpenSize,
+    Size,
+    check_format,
+    check_installed,
+    format_of,
+)
+from scmnet_zoo.deploy.job import Job
+from scmnet_zoo.deploy.parity import LIMITS, Comparison, Runner, check, compare
+from scmnet_zoo.deploy.pipeline import pipeline, reference
+from scmnet_zoo.deploy.quality import Labelled, Quality, check_quality, measure
+from scmnet_zoo.deploy.staging import staged
+from scmnet_zoo.evaluation.protocol import resize_image
+from scmnet_zoo.images import example_photo, read_image
+from scmnet_zoo.layers.image_input import MINIMUM_SIDE
+
+TARGETS = {
+    "onnx": "onnx_file",
+    "openvino": "openvino_file",
+    "litert": "litert_file",
+    "tensorrt": "tensorrt_engine",
+    "saved_model": "saved_model",
+    "jax": "jax_file",
+}
+USUAL_SIZE = (360, 480)  # at which files of any size are compared, if nothing else is known
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written, and how it compares with the network.
+
+    Attributes:
+        path: the file or folder.
+        size: of it in bytes, with what lies beside it.
+        comparison: with the network.
+        quality: mIoU of network and file, of int8 also time and size of the float file; None
+            without labelled frames and a calibration.
+    """
+
+    path: Path
+    size: int
+    comparison: Comparison
+    quality: Quality | None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file in its runtime, on the CPU.
+
+    Attributes:
+        run: from images `(batch, height, width, 3)`, uint8 unless the metadata says else, to
+            scores `(batch, height, width, classes)` or a mask `(batch, height, width)`.
+        metadata: what the file says of itself, see `docs/deploy.md`.
+    """
+
+    run: Runner
+    metadata: dict[str, str]
+
+
+def export(
+    model: keras.Model,
+    path: str | os.PathLike,
+    format: str,
+    *,
+    size: Size | None = None,
+    precision: str = "f32",
+    output: str = "probabilities",
+    original_size: OpenSize | None = None,
+    description: Description | None = None,
+    calibration: Sequence[np.ndarray] = (),
+    images: Sequence[np.ndarray] = (),
+    labelled: Labelled | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Report:
+    """Write a network as a file for another runtime, and compare it with the network.
+
+    Normalisation is inside: the file takes RGB images as they are, uint8, channels last; of a
+    network made with `include_preprocessing=False` it takes float32. It is loaded in its runtime
+    and compared with the network on real images before it gets its name; if it is too far off, or
+    anything else goes wrong, nothing is left and what was there stays.
+
+    Args:
+        model: a network of the zoo.
+        path: of the file; of a folder for `"saved_model"`.
+        format: `"onnx"`, `"openvino"`, `"litert"`, `"tensorrt"`, `"saved_model"` or `"jax"`.
+        size: (height, width) the network sees; None for any.
+        precision: `"f32"`, `"f16"`, `"bf16"` or `"int8"`; not every format has all.
+        output: `"probabilities"`, `"logits"` or `"mask"`, the class of each pixel.
+        original_size: (height, width) of the images, None for a side that varies, where they are
+            to be resized inside, and the result back; None as a whole where they have `size`.
+        description: of the weights, for the file's metadata; see `describe`.
+        calibration: images for `"int8"`, 8 or more, uint8 RGB.
+        images: to compare with, by default some of the calibration, else the photograph that
+            ships with the package.
+        labelled: frames with labels, to compare mIoU with.
+        report: told, in a line, what is being done.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: something that the format does not have, a runtime that is not installed, or a
+            file that differs too much.
+        OSError: it cannot be written.
+
+    Example:
+
+    >>> model = SCMNet(weights="camvid")
+    >>> export(model, "scmnet.onnx", "onnx", size=(720, 960), output="mask")
+    """
+    path = Path(path)
+    found = check_format(format, path, precision, size, bool(len(calibration)))
+    _check_arguments(output, size, precision, calibration)
+    _check_backend(found.backend, format)
+    description = description or Description()
+    fixed = size if original_size is None else _known(original_size)
+    job = Job(
+        pipeline(model, output, size, original_size),
+        path.name,
+        output,
+        precision,
+        fixed,
+        metadata_of(
+            model,
+            description,
+            output=output,
+            layout="NHW" if output == "mask" else found.layout,
+            precision=precision,
+            size=size,
+            original_size=original_size,
+        ),
+        tuple(_fit(image, fixed or description.training_size) for image in calibration),
+    )
+    network = reference(model, output, size, original_size)
+    pictures = list(images) or list(calibration[:4]) or [read_image(example_photo())]
+    target = _target(format)
+    with staged(path) as folder:
+        report(f"writing {path.name}")
+        target.write(job, folder)
+        run, _ = target.load(folder / path.name)
+        report("comparing with the network")
+        sizes = [fixed] if fixed else _sizes(description.training_size)
+        comparison = compare(run, network, pictures, sizes, output)
+        check(comparison, LIMITS[precision], output, f"the {format} file in {precision}")
+        quality = None
+        if labelled is not None or precision == "int8":
+            float_job = job if precision != "int8" else _in_float(job)
+            quality = measure(job, float_job, folder, target, network, labelled, pictures, report)
+            check_quality(quality, LIMITS[precision], precision, f"the {format} file")
+        taken = _bytes(folder)
+    return Report(path, taken, comparison, quality)
+
+
+def load(path: str | os.PathLike, threads: int | None = None) -> Exported:
+    """Load an exported file in its runtime, on the CPU.
+
+    Args:
+        path: of the file or folder; its suffix says its format.
+        threads: how many the runtime may use, by default as it likes.
+
+    Raises:
+        ValueError: another suffix, or the runtime is not installed.
+        OSError: it is not there.
+
+    Example:
+
+    >>> exported = load("scmnet.onnx")
+    >>> exported.run(images).shape
+    (1, 720, 960)
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: expected an exported file. Received: no such file")
+    format = format_of(path)
+    check_installed(format)
+    return Exported(*_target(format).load(path, threads))
+
+
+def _target(format: str):
+    return importlib.import_module(f"scmnet_zoo.deploy.targets.{TARGETS[format]}")
+
+
+def _check_arguments(output, size, precision, calibration):
+    if output not in OUTPUTS:
+        raise ValueError(f"Expected output to be one of {', '.join(OUTPUTS)}. Received: {output!r}")
+    if size is not None and min(size) < MINIMUM_SIDE:
+        raise ValueError(
+            f"Expected a size of at least {MINIMUM_SIDE}x{MINIMUM_SIDE}. Received: {size}"
+        )
+    if precision == "int8" and len(calibration) < MINIMUM_FRAMES:
+        raise ValueError(
+            f"Expected {MINIMUM_FRAMES} images or more for the calibration. "
+            f"Received: {len(calibration)}"
+        )
+
+
+def _check_backend(backend, format):
+    used = keras.backend.backend()
+    if backend not in (None, used):
+        raise ValueError(
+            f"Expected the Keras backend {backend} (KERAS_BACKEND={backend}) for {format}. "
+            f"Received: {used}"
+        )
+
+
+def _known(size: OpenSize) -> Size | None:
+    height, width = size
+    return None if height is None or width is None else (height, width)
+
+
+def _fit(image: np.ndarray, size: Size | None) -> np.ndarray:
+    return resize_image(image, size or USUAL_SIZE)[None]
+
+
+def _sizes(training_size: Size | None) -> list[Size | None]:
+    """Where any size will do: the usual one, and one of odd sides."""
+    height, width = training_size or USUAL_SIZE
+    odd = max(MINIMUM_SIDE, height * 3 // 4) | 1, max(MINIMUM_SIDE, width * 3 // 4) | 1
+    return [(height, width), odd]
+
+
+def _in_float(job: Job) -> Job:
+    return Job(job.model, f"float_{job.name}", job.output, "f32", job.size, {**job.metadata}, ())
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+__all__ = ["FORMATS", "Exported", "Report", "export", "load"]

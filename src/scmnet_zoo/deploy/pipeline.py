@@ -1,0 +1,87 @@
+"""From the image as a camera gives it to what is wanted of it, in one model."""
+
+import keras
+
+from scmnet_zoo.deploy._walk import replay
+from scmnet_zoo.deploy.description import takes_bytes
+from scmnet_zoo.deploy.formats import OpenSize, Size
+from scmnet_zoo.deploy.fuse import fuse
+from scmnet_zoo.layers import ClassMask, ImageInput, ResizeTo, ResizeToPartner
+
+
+def pipeline(
+    model: keras.Model,
+    output: str = "probabilities",
+    size: Size | None = None,
+    original_size: OpenSize | None = None,
+) -> keras.Model:
+    """The inference form of a network, from uint8 images, of other sizes on request.
+
+    Args:
+        model: a network of the zoo.
+        output: `"probabilities"`, `"logits"` or `"mask"`.
+        size: (height, width) the network sees; None where it varies.
+        original_size: (height, width) of the images, None for a side that varies: they are resized
+            bilinearly to `size` inside, and the scores back before a mask is made of them. None
+            as a whole where images have the size that the network sees.
+
+    Returns:
+        A flat model of the layers in `FUSED_LAYERS`, and `ResizeTo` where images are resized.
+
+    Raises:
+        ValueError: an `original_size` without a `size` or with logits, or what `fuse` refuses.
+    """
+    if original_size is None:
+        fused = fuse(model, output, size)
+        image = _input(model, size or (None, None))
+        return keras.Model(image, replay(fused, image), name=fused.name)
+    _check(size, output)
+    fused = fuse(model, "probabilities", size)
+    image = _input(model, original_size)
+    return _resized(image, size, output, lambda small: replay(fused, small), fused.name)
+
+
+def reference(
+    model: keras.Model,
+    output: str = "probabilities",
+    size: Size | None = None,
+    original_size: OpenSize | None = None,
+) -> keras.Model:
+    """What `pipeline` has to equal: the network itself; for logits too it gives probabilities."""
+    image = _input(model, original_size or size or (None, None))
+    if original_size is None:
+        scores = _scores(model, ImageInput(name="reference_image")(image))
+        scores = ClassMask(name="reference_mask")(scores) if output == "mask" else scores
+        return keras.Model(image, scores)
+    return _resized(image, size, output, lambda small: _scores(model, small), "reference")
+
+
+def _resized(image, size, output, network, name):
+    """The model around a network that sees images at another size."""
+    full = ImageInput(name="original")(image)  # a cast
+    scores = network(ResizeTo(size, name="original_resized")(full))
+    scores = ResizeToPartner("bilinear", name="scores_resized")([scores, full])
+    if output == "mask":
+        scores = ClassMask(name="original_mask")(scores)
+    return keras.Model(image, scores, name=name)
+
+
+def _input(model, size):
+    dtype = "uint8" if takes_bytes(model) else "float32"
+    return keras.Input((*size, model.inputs[0].shape[-1]), dtype=dtype, name="image")
+
+
+def _scores(model, image):
+    scores = model(image, training=False)
+    return scores["main"] if isinstance(scores, dict) else scores
+
+
+def _check(size, output):
+    if size is None:
+        raise ValueError(
+            "Expected a size for the network where images are resized inside. Received: none"
+        )
+    if output == "logits":
+        raise ValueError(
+            "Expected probabilities or mask where images are resized inside. Received: logits"
+        )

@@ -1,0 +1,1 @@
+"""The formats, one file each: `write(job, folder)`, and `load(path)` for what was written."""

@@ -1,0 +1,78 @@
+"""ONNX models in int8, by ONNX Runtime's static quantisation."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime import quantization
+
+# Convolutions, and what stands between them; all else stays in float32.
+KINDS = ("Conv", "Add", "Sum", "Concat", "MaxPool", "Resize", "Sigmoid", "Mul")
+
+
+def quantise(model: onnx.ModelProto, images: Sequence[np.ndarray]) -> onnx.ModelProto:
+    """A model with activations and weights in int8, the latter by channel.
+
+    The convolutions that read the image and the one that makes the scores stay in float32.
+
+    Args:
+        model: in float32.
+        images: of the calibration, `(1, height, width, 3)`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
+        onnx.save(model, source)
+        quantization.quantize_static(
+            source,
+            target,
+            _Images(images, model.graph.input[0]),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=list(KINDS),
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            nodes_to_exclude=sensitive(model.graph),
+            calibrate_method=quantization.CalibrationMethod.MinMax,
+        )
+        found = onnx.load(target)
+    del found.metadata_props[:]
+    found.metadata_props.extend(model.metadata_props)
+    return found
+
+
+def sensitive(graph: onnx.GraphProto) -> list[str]:
+    """The nodes that stay in float32: up to the first convolutions, and from the last on."""
+    makers = {name: node for node in graph.node for name in node.output}
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    found: dict[str, None] = {}
+    ahead = [graph.input[0].name]
+    while ahead:
+        for node in readers.get(ahead.pop(), []):
+            found[node.name] = None
+            if node.op_type not in ("Conv", "Shape"):
+                ahead += node.output
+    behind = [graph.output[0].name]
+    while behind:
+        node = makers.get(behind.pop())
+        if node is not None and node.name not in found:
+            found[node.name] = None
+            if node.op_type != "Conv":
+                behind += node.input
+    return list(found)
+
+
+class _Images(quantization.CalibrationDataReader):
+    """The images one after the other, as ONNX Runtime asks for them."""
+
+    def __init__(self, images: Sequence[np.ndarray], image: onnx.ValueInfoProto):
+        kind = onnx.helper.tensor_dtype_to_np_dtype(image.type.tensor_type.elem_type)
+        self._rest = iter([{image.name: one.astype(kind)} for one in images])
+
+    def get_next(self) -> dict[str, Any] | None:
+        return next(self._rest, None)

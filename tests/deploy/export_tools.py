@@ -1,0 +1,29 @@
+"""Networks to export: with weights that ship, else with seeded ones."""
+
+from testing_tools import randomise
+
+from scmnet_zoo.deploy import Description, describe
+from scmnet_zoo.models import NETWORKS, factory_of
+from scmnet_zoo.weights import manifest
+
+ARGUMENTS = {"deeplabv3plus": {"backbone": "mobilenet_v2"}}
+KEYS = tuple(NETWORKS)
+
+
+def shipped(key):
+    """The name of CamVid weights of a network that are in the package; None if there are none."""
+    for entry in manifest.entries():
+        sources = () if entry.file is None else entry.file.sources
+        at_hand = any(isinstance(source, manifest.Wheel) for source in sources)
+        if (entry.network, entry.dataset) == (key, "camvid") and at_hand:
+            return entry.name
+    return None
+
+
+def network(key):
+    """A network and what is known of it."""
+    name = shipped(key)
+    if name is not None:
+        return factory_of(key)(weights=name), describe(key, name)
+    model = randomise(factory_of(key)(num_classes=5, **ARGUMENTS.get(key, {})))
+    return model, Description(key)
