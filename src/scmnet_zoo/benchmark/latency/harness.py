@@ -187,14 +187,16 @@ class Bench:
                 self._again(row.cell, rows, len(rows))
 
     def _train(self, row: Row) -> None:
-        worker = self._runner(row.cell)
-        worker.end()  # a new process: the most memory that it held is then this cell's
+        # In a process of its own: the most memory that it held is then this cell's.
+        worker = self.worker("train", row.cell.runtime)
         try:
             steps, limit = self.preset.turn_runs, 4 * self.preset.prepare_seconds
             times, row.memory = worker.ask("train", row.cell, steps, timeout=limit)
             row.rounds = [[seconds] for seconds in times]
+            self._note_versions(worker)
         except WorkerError as error:
             row.fail(error)
+        self._workers.pop("train").end()
 
     def _forget(self, number: int, row: Row) -> None:
         if row.cell.scope != "train":
