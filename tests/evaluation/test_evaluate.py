@@ -319,17 +319,17 @@ def test_weights_of_other_classes(real_size, tmp_path):
 # Of every sixth of CamVid's test frames, by protocol A, measured on TensorFlow on a CPU. All frames
 # take minutes; `scmnet-zoo benchmark accuracy` measures them and compares with the manifest.
 SIXTH = {
-    "sky": 92.74,
-    "building": 80.44,
-    "pole": 40.29,
-    "road": 95.13,
-    "sidewalk": 81.71,
-    "tree": 73.89,
-    "sign": 40.30,
-    "fence": 32.78,
-    "car": 83.44,
-    "pedestrian": 57.05,
-    "bicyclist": 63.12,
+    "sky": 93.54,
+    "building": 84.29,
+    "pole": 42.29,
+    "road": 96.02,
+    "sidewalk": 85.69,
+    "tree": 76.62,
+    "sign": 47.77,
+    "fence": 37.42,
+    "car": 88.06,
+    "pedestrian": 65.97,
+    "bicyclist": 73.64,
 }
 
 

@@ -27,7 +27,7 @@ ENTRIES = manifest.parse(TEXT)
 SHIPPED = [
     entry for entry in ENTRIES if entry.file is not None and manifest.Wheel() in entry.file.sources
 ]
-MAXIMUM_BYTES = 6_000_000
+MAXIMUM_BYTES = 25_000_000  # of all together, so that the wheel stays small
 # What the factories take where neither recipe nor weights say otherwise.
 DEFAULTS = {
     "scmnet": {"residual": True},
@@ -351,7 +351,7 @@ def test_an_unknown_name_lists_the_known():
     with pytest.raises(ValueError, match=r"scmnet \('camvid'\).*Received: weights='cityscape'"):
         manifest.find("scmnet", "cityscape")
     with pytest.raises(ValueError, match="none yet"):
-        manifest.find("deeplabv3plus", "coco")
+        manifest.find("enet", "coco")
     with pytest.raises(ValueError, match=r"one of .*scmnet/camvid.*Received: camvid"):
         manifest.find_key("camvid")
 
@@ -480,6 +480,7 @@ def test_a_name_wins_over_a_folder_of_that_name(tmp_path, monkeypatch):
 def test_every_shipped_file_has_its_entry():
     folder = Path(str(resources.files("scmnet_zoo.weights"))) / "files"
     assert {path.name for path in folder.iterdir()} == {entry.file.name for entry in SHIPPED}
+    assert sum(path.stat().st_size for path in folder.iterdir()) < MAXIMUM_BYTES
     assert manifest.parse(TEXT) == ENTRIES
     assert [manifest.as_json(entry) for entry in ENTRIES] == json.loads(TEXT)["entries"]
 
@@ -498,7 +499,7 @@ def entry(request):
 
 def test_file(entry):
     content = packaged_path(entry.file).read_bytes()
-    assert len(content) == entry.file.size < MAXIMUM_BYTES
+    assert len(content) == entry.file.size
     assert hashlib.sha256(content).hexdigest() == entry.file.hash.value
 
 
@@ -543,18 +544,22 @@ def test_stored_output(entry):
     np.testing.assert_allclose(found.reshape(-1, len(entry.classes)), stored[entry.key], atol=2e-4)
 
 
-# Measured on TensorFlow 2.21.
-STREET = {"sky": 0.365, "road": 0.330, "tree": 0.226, "car": 0.065}
+# Shares of the example photograph, measured on TensorFlow 2.21.
+STREET = {
+    "scmnet/camvid": {"sky": 0.366, "road": 0.277, "tree": 0.213, "car": 0.035},
+    "fastscnn/camvid": {"sky": 0.361, "road": 0.286, "tree": 0.213, "car": 0.118},
+    "contextnet/camvid": {"sky": 0.367, "road": 0.262, "tree": 0.212, "car": 0.101},
+    "deeplabv3plus/camvid_mobilenet_v2": {"sky": 0.327, "road": 0.302, "tree": 0.236, "car": 0.108},
+}
 
 
-def test_answer_on_the_example():
-    """What SCMNet with the shipped weights sees on the example photograph."""
+def test_answer_on_the_example(entry):
+    """What the shipped weights see on a photograph that is not the dataset's."""
     from scmnet_zoo import segment
 
     photo = Path(str(resources.files("scmnet_zoo"))) / "example" / "street.jpg"
-    shares = segment(photo, "scmnet", "camvid").shares
-    assert list(shares)[:4] == list(STREET)
-    for name, share in STREET.items():
+    shares = segment(photo, entry.network, entry.name).shares
+    for name, share in STREET[entry.key].items():
         assert shares[name] == pytest.approx(share, abs=0.003), name
     assert sum(shares.values()) == pytest.approx(1)
 
