@@ -9,14 +9,21 @@ import numpy as np
 import onnx
 from onnxruntime import quantization
 
-# Convolutions, and what stands between them; all else stays in float32.
-KINDS = ("Conv", "Add", "Sum", "Concat", "MaxPool", "Resize", "Sigmoid", "Mul")
+# Convolutions, and all that stands between them: each way to float32 and back costs more than
+# what it leads to gains.
+KINDS = (
+    *("Conv", "Add", "Mul", "Relu", "Sigmoid", "Concat", "Resize", "Expand"),
+    *("MaxPool", "AveragePool", "GlobalAveragePool"),
+)
+# Tells ONNX Runtime that there is nothing left to fold before, which it would else advise to do.
+PREPARED = {"onnx.quant.pre_process": "onnxruntime.quant"}
 
 
 def quantise(model: onnx.ModelProto, images: Sequence[np.ndarray]) -> onnx.ModelProto:
     """A model with activations and weights in int8, the latter by channel.
 
-    The convolutions that read the image and the one that makes the scores stay in float32.
+    What is done to the image before the first convolutions, and the convolution that makes the
+    scores with all behind it, stay in float32.
 
     Args:
         model: in float32.
@@ -24,7 +31,9 @@ def quantise(model: onnx.ModelProto, images: Sequence[np.ndarray]) -> onnx.Model
     """
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
-        onnx.save(model, source)
+        prepared = _in_pairs(model)
+        onnx.helper.set_model_props(prepared, PREPARED)
+        onnx.save(prepared, source)
         quantization.quantize_static(
             source,
             target,
@@ -43,8 +52,27 @@ def quantise(model: onnx.ModelProto, images: Sequence[np.ndarray]) -> onnx.Model
     return found
 
 
+def _in_pairs(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with sums of several maps as additions of two, which alone there are in int8."""
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    del found.graph.node[:]
+    for node in model.graph.node:
+        total = node.input[0]
+        if node.op_type != "Sum":
+            found.graph.node.append(node)
+            continue
+        for number, other in enumerate(node.input[1:], start=2):
+            last = number == len(node.input)
+            name = node.output[0] if last else f"{node.name}_{number}"
+            pair = onnx.helper.make_node("Add", [total, other], [name], name=name)
+            found.graph.node.append(pair)
+            total = name
+    return found
+
+
 def sensitive(graph: onnx.GraphProto) -> list[str]:
-    """The nodes that stay in float32: up to the first convolutions, and from the last on."""
+    """The nodes that stay in float32: before the first convolutions, and from the last on."""
     makers = {name: node for node in graph.node for name in node.output}
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:
@@ -54,8 +82,8 @@ def sensitive(graph: onnx.GraphProto) -> list[str]:
     ahead = [graph.input[0].name]
     while ahead:
         for node in readers.get(ahead.pop(), []):
-            found[node.name] = None
             if node.op_type not in ("Conv", "Shape"):
+                found[node.name] = None
                 ahead += node.output
     behind = [graph.output[0].name]
     while behind:

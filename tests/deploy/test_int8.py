@@ -1,0 +1,100 @@
+"""INT8: what is quantised, what is compared, and what is refused."""
+
+import keras
+import numpy as np
+import pytest
+from testing_tools import images, toy
+
+from scmnet_zoo.deploy import Description, export, load, quality
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+FILES = {"onnx": "a.onnx", "openvino": "a.xml", "litert": "a.tflite"}
+MODULES = {"onnx": "onnx", "openvino": "nncf", "litert": "ai_edge_litert"}
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="LiteRT needs TensorFlow"
+)
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    """A network of one layer is no faster in int8."""
+    monkeypatch.setattr(quality, "_times", lambda *arguments: (2.0, 1.0))
+
+
+def _deep():
+    """A toy of several convolutions, so that some are between the first and the last."""
+    keras.utils.set_random_seed(0)
+    model = toy(num_classes=5, width=16)
+    layers = {layer.name: layer for layer in model.layers}
+    x = layers["stem_relu"].output
+    for number in range(2):
+        x = keras.layers.Conv2D(16, 3, padding="same", name=f"middle{number}")(x)
+        x = keras.layers.Add(name=f"add{number}")([x, layers["stem_relu"].output])
+        x = keras.layers.Activation("relu", name=f"relu{number}")(x)
+    x = keras.layers.Conv2D(5, 1, name="head_classifier")(x)
+    return keras.Model(model.input, keras.layers.Activation("softmax", name="softmax")(x))
+
+
+def _calibration(count=8):
+    return [images(40, 50, seed=seed)[0] for seed in range(count)]
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_int8(format, tmp_path):
+    pytest.importorskip(MODULES[format])
+    path = tmp_path / FILES[format]
+    about = Description("scmnet", classes=tuple("abcde"))
+    arguments = {"size": (64, 96), "calibration": _calibration(), "description": about}
+    report = export(_deep(), path, format, precision="int8", **arguments)
+    assert 1e-4 < report.comparison.difference < 0.3
+    assert report.comparison.equal > 0.9
+    assert report.quality.seconds == (2.0, 1.0)
+    assert report.quality.sizes[1] == report.size
+    exported = load(path)
+    assert exported.metadata["precision"] == "int8"
+    assert exported.metadata["classes"] == '["a", "b", "c", "d", "e"]'
+    assert exported.run(images(64, 96)).shape == (1, 64, 96, 5)
+
+
+def test_the_classifier_and_what_is_before_the_first_convolution_stay_in_float(tmp_path):
+    path = tmp_path / "a.onnx"
+    export(_deep(), path, "onnx", size=(64, 96), precision="int8", calibration=_calibration())
+    graph = onnx.load(path).graph
+    weights = {one.name: one.data_type for one in graph.initializer}
+    assert onnx.TensorProto.INT8 in weights.values()
+    assert weights["head_classifier_kernel"] == onnx.TensorProto.FLOAT
+    assert "middle0_kernel" not in weights
+
+
+def test_slower_than_float_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(quality, "_times", lambda *arguments: (0.001, 0.002))
+    with pytest.raises(
+        ValueError, match=r"faster than in float .* Received: 2\.0 ms, in float 1\.0"
+    ):
+        export(
+            _deep(),
+            tmp_path / "a.onnx",
+            "onnx",
+            size=(64, 96),
+            precision="int8",
+            calibration=_calibration(),
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_images():
+    with pytest.raises(ValueError, match="Expected 8 images or more for the calibration"):
+        export(toy(), "a.onnx", "onnx", precision="int8", calibration=_calibration(7))
+
+
+def test_what_is_lost_is_told_by_class():
+    from scmnet_zoo.deploy.parity import LIMITS
+
+    found = quality.Quality(("road", "car"), (90.0, 50.0), (89.5, 47.0))
+    assert np.isclose(found.lost, 1.75)
+    with pytest.raises(ValueError, match=r"1\.75 lost; .* road 90\.00 to 89\.50, car 50\.00 to 47"):
+        quality.check_quality(found, LIMITS["int8"], "int8", "the file")
+    quality.check_quality(quality.Quality(("a",), (50.0,), (49.1,)), LIMITS["int8"], "int8", "it")
