@@ -1,0 +1,49 @@
+"""`benchmarks/camvid_curve.py`, which is not in the package, on a small network."""
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import pytest
+import scenes
+from testing_tools import toy
+
+from scmnet_zoo.data import camvid
+from scmnet_zoo.data.loader import source_of
+from scmnet_zoo.training import find_recipe, fit, start, training_network, with_size
+
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "camvid_curve.py"
+
+
+@pytest.fixture
+def script():
+    if not SCRIPT.is_file():
+        pytest.skip("needs a checkout")
+    spec = importlib.util.spec_from_file_location("camvid_curve", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_shipped_run_has_its_losses(script):
+    for run, (_, recipe) in script.RECIPES.items():
+        losses = script.logged(run)
+        assert len(losses) == find_recipe(recipe).epochs
+        assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_beginning_is_that_of_the_whole_run(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "factory_of", lambda network: toy)
+    recipe = dataclasses.replace(
+        with_size(find_recipe("fastscnn_camvid"), (72, 96)), batch_size=2, epochs=3
+    )
+    loss = dataclasses.replace(recipe.loss, auxiliary=0.0)  # the toy has no such heads
+    recipe = dataclasses.replace(recipe, precision="float32", loss=loss)
+    folder = scenes.draw(tmp_path / "camvid", {"train": 4})
+    source = source_of(camvid(folder, "train"), recipe.size)
+    begun = script.beginning("toy", recipe, source, 2)
+    script.keras.utils.set_random_seed(0)
+    model = training_network("toy", recipe, source.dataset.space.classes)
+    whole = [row["loss"] for row in fit(model, source, recipe, 0)]
+    assert begun == pytest.approx(whole[:2], rel=1e-5)
+    assert whole[2] not in begun
