@@ -137,6 +137,10 @@ IMPOSSIBLE = {
         ["--format", "tensorrt", "--output", "a.engine", "--size", "dynamic"],
         "Expected a size, e.g. 720x960, for tensorrt",
     ),
+    "dynamic_original_jax": (
+        ["--format", "jax", "--output", "a.zip", "--original-size", "dynamic"],
+        "Expected a size, e.g. 720x960, for jax",
+    ),
     "dynamic_litert_int8": (
         [
             *("--format", "litert", "--output", "a.tflite", "--size", "dynamic"),

@@ -74,8 +74,8 @@ def command(
     from scmnet_zoo.images import read_image
     from scmnet_zoo.models import factory_of
 
-    given = seen or (0, 0) if size is None else seen  # the size of training, which is not known yet
-    check_format(format, output, precision, given, calibrate is not None)
+    varies = (original_size or size) == ANY
+    check_format(format, output, precision, varies, calibrate is not None)
     images = [] if calibrate is None else _images(calibrate)
     factory = factory_of(network)
     description = describe(network, weights)

@@ -124,11 +124,11 @@ def export(
     >>> export(model, "scmnet.onnx", "onnx", size=(720, 960), output="mask")
     """
     path = Path(path)
-    found = check_format(format, path, precision, size, bool(len(calibration)))
+    fixed = size if original_size is None else _known(original_size)
+    found = check_format(format, path, precision, fixed is None, bool(len(calibration)))
     _check_arguments(output, size, precision, calibration)
     _check_backend(found.backend, format)
     description = description or Description()
-    fixed = size if original_size is None else _known(original_size)
     job = Job(
         pipeline(model, output, size, original_size),
         path.name,

@@ -45,7 +45,7 @@ FORMATS = {
     ),
     "tensorrt": Format(".engine", ("onnx", "tensorrt"), "", ("f32", "f16"), False, "NCHW"),
     "saved_model": Format("", ("tensorflow",), "", ("f32",), True, "NHWC", "tensorflow"),
-    "jax": Format(".zip", ("jax",), "jax", ("f32", "bf16"), True, "NHWC", "jax"),
+    "jax": Format(".zip", ("jax",), "jax", ("f32", "bf16"), False, "NHWC", "jax"),
 }
 
 # What a precision needs beside the format.
@@ -61,10 +61,17 @@ def check_format(
     format: str,
     path: Path,
     precision: str,
-    size: Size | None,
+    varies: bool,
     calibrated: bool,
 ) -> Format:
     """The format, if it can be written as asked.
+
+    Args:
+        format: its name.
+        path: of the file or folder.
+        precision: of the computation.
+        varies: whether the size of the images does.
+        calibrated: whether there are images for the calibration.
 
     Raises:
         ValueError: it cannot.
@@ -83,7 +90,7 @@ def check_format(
             f"Expected precision to be one of {', '.join(found.precisions)} for {format}. "
             f"Received: {precision!r}"
         )
-    if size is None and (not found.any_size or (format, precision) == ("litert", "int8")):
+    if varies and (not found.any_size or (format, precision) == ("litert", "int8")):
         raise ValueError(
             f"Expected a size, e.g. 720x960, for {format} in {precision}: it has no dynamic one. "
             "Received: dynamic"

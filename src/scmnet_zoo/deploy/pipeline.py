@@ -2,7 +2,7 @@
 
 import keras
 
-from scmnet_zoo.deploy._walk import replay
+from scmnet_zoo.deploy._walk import replay, walk
 from scmnet_zoo.deploy.description import takes_bytes
 from scmnet_zoo.deploy.formats import OpenSize, Size
 from scmnet_zoo.deploy.fuse import fuse
@@ -39,6 +39,30 @@ def pipeline(
     fused = fuse(model, "probabilities", size)
     image = _input(model, original_size)
     return _resized(image, size, output, lambda small: replay(fused, small), fused.name)
+
+
+def in_bfloat16(model: keras.Model) -> keras.Model:
+    """The same model computing in bfloat16; normalisation and softmax stay in float32."""
+    made = {}
+    for layer, inputs, output in walk(model):
+        if isinstance(layer, keras.layers.InputLayer):
+            made[id(output)] = image = _like(output)
+            continue
+        config = layer.get_config()
+        whole = isinstance(layer, ImageInput) or config.get("activation") == "softmax"
+        config["dtype"] = "float32" if whole else "mixed_bfloat16"
+        copy = type(layer).from_config(config)
+        given = [made[id(tensor)] for tensor in inputs]
+        made[id(output)] = copy(given if len(given) > 1 else given[0])
+        copy.set_weights(layer.get_weights())
+    last = made[id(model.outputs[0])]
+    if last.dtype == "bfloat16":
+        last = keras.layers.Activation("linear", dtype="float32", name="in_float32")(last)
+    return keras.Model(image, last, name=model.name)
+
+
+def _like(tensor):
+    return keras.Input(tensor.shape[1:], dtype=tensor.dtype, name="image")
 
 
 def reference(

@@ -12,6 +12,7 @@ from jax import export as jax_export
 from scmnet_zoo.deploy.description import KEY
 from scmnet_zoo.deploy.job import Job
 from scmnet_zoo.deploy.parity import Runner
+from scmnet_zoo.deploy.pipeline import in_bfloat16
 
 PROGRAM = "program.jax"
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -19,12 +20,13 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 def write(job: Job, folder: Path) -> None:
     """Write `job.name` into the folder."""
-    image = job.model.inputs[0]
-    trainable = [variable.value for variable in job.model.trainable_variables]
-    fixed = [variable.value for variable in job.model.non_trainable_variables]
+    model = in_bfloat16(job.model) if job.precision == "bf16" else job.model
+    image = model.inputs[0]
+    trainable = [variable.value for variable in model.trainable_variables]
+    fixed = [variable.value for variable in model.non_trainable_variables]
 
     def serve(images):
-        outputs, _ = job.model.stateless_call(trainable, fixed, images, training=False)
+        outputs, _ = model.stateless_call(trainable, fixed, images, training=False)
         return outputs
 
     shape = (1, *image.shape[1:])
