@@ -130,6 +130,49 @@ def _wide(x):
     return kl.Conv2D(5, 1, name="head")(kl.Add()([y, x]))
 
 
+def _averaged(convolution, size=(36, 44), channels=3):
+    """The graph of a convolution of an image's averages, compared; its nodes' kinds."""
+    inputs = keras.Input((*size, channels))
+    x = convolution(kl.AveragePooling2D(2, padding="same")(inputs))
+    model = randomise(keras.Model(inputs, x))
+    written = to_onnx(model)
+    x = np.random.default_rng(0).normal(size=(1, *size, channels)).astype("float32")
+    found = ort.InferenceSession(written.SerializeToString()).run(None, {"image": x})[0]
+    expected = np.moveaxis(keras.ops.convert_to_numpy(model(x)), -1, 1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    return [node.op_type for node in written.graph.node]
+
+
+@pytest.mark.parametrize("strides", [1, 2, 3])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_averages_of_the_image_go_into_the_convolution(strides, padding):
+    kinds = _averaged(kl.Conv2D(5, 3, strides, padding=padding))
+    assert kinds == ["Transpose", "Conv"]
+
+
+def test_averages_that_stay():
+    """Of an odd side, of many channels, or read by something else than a plain convolution."""
+    assert "AveragePool" in _averaged(kl.Conv2D(5, 3, 2, padding="same"), (35, 44))
+    assert "AveragePool" in _averaged(kl.Conv2D(5, 3, 2, padding="same"), channels=8)
+    assert "AveragePool" in _averaged(kl.Conv2D(5, 3, padding="same", dilation_rate=2))
+    assert "AveragePool" in _averaged(zoo.DepthwiseConv2D(3, padding="same"))
+    assert "AveragePool" in _averaged(lambda x: kl.Add()([x, kl.Conv2D(3, 1)(x)]))
+    assert "AveragePool" in _averaged(lambda x: x)
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["float", "half"])
+def test_the_first_of_equal_classes(half):
+    """As NumPy's and Keras's argmax have it."""
+    inputs = keras.Input((32, 32, 256))
+    model = keras.Model(inputs, zoo.ClassMask()(zoo.ImageInput()(inputs)))
+    x = np.zeros((1, 32, 32, 256), "float32")
+    x[0, 0, 0, [3, 200]] = 1
+    x[0, 0, 1, 255] = 1
+    session = ort.InferenceSession(to_onnx(model, half=half).SerializeToString())
+    found = session.run(None, {"image": x})[0]
+    np.testing.assert_array_equal(found, x.argmax(-1))
+
+
 @pytest.mark.parametrize("dynamic", [False, True], ids=["fixed", "dynamic"])
 def test_channels_of_zeros_are_appended_where_nobody_sees_them(dynamic):
     written = _check(_wide, dynamic, tolerance=2e-5)

@@ -20,10 +20,12 @@ class Value(NamedTuple):
     Attributes:
         name: of the tensor.
         pads: zeros that belong around it and that a convolution is to add.
+        block: (rows, columns) of which the convolution is to take the average first.
     """
 
     name: str
     pads: Pads = (0, 0, 0, 0)
+    block: tuple[int, int] = (1, 1)
 
 
 class Graph:

@@ -76,6 +76,11 @@ def _depthwise(site: Site) -> str:
 
 def _convolve(site: Site, kernel: np.ndarray, bias: np.ndarray, groups: int) -> str:
     graph, layer = site.graph, site.layer
+    around = padding(site, layer.kernel_size, layer.strides, layer.dilation_rate)
+    rows, columns = site.values[0].block
+    if (rows, columns) != (1, 1):  # each tap becomes the average over a block
+        kernel = np.repeat(np.repeat(kernel, rows, 2), columns, 3) / (rows * columns)
+        around = {"pads": tuple(np.multiply(around["pads"], (rows, columns) * 2).tolist())}
     inputs = [site.x, graph.weights(kernel, f"{site.name}_kernel")]
     inputs.append(graph.weights(bias, f"{site.name}_bias"))
     return graph.add(
@@ -84,9 +89,9 @@ def _convolve(site: Site, kernel: np.ndarray, bias: np.ndarray, groups: int) -> 
         site.name,
         group=int(groups),
         kernel_shape=kernel.shape[2:],
-        strides=layer.strides,
+        strides=(layer.strides[0] * rows, layer.strides[1] * columns),
         dilations=layer.dilation_rate,
-        **padding(site, layer.kernel_size, layer.strides, layer.dilation_rate),
+        **around,
     )
 
 
@@ -177,10 +182,18 @@ def _resize_to(site: Site) -> str:
 
 
 def _class_mask(site: Site) -> str:
-    """By way of floats: TensorRT resizes only these, and converts only these to uint8."""
+    """The least index of the largest, in floats: OpenVINO sorts for an ArgMax.
+
+    TensorRT too resizes only floats, and converts only these to uint8.
+    """
     graph, name = site.graph, site.name
-    best = graph.add("ArgMax", [site.x], f"{name}_index", axis=1, keepdims=1)
-    mask = graph.cast(best, np.float32, f"{name}_float")
+    count = site.shapes[0][-1]
+    largest = graph.add("ReduceMax", [site.x], f"{name}_largest", axes=(1,), keepdims=1)
+    best = graph.add("GreaterOrEqual", [site.x, largest], f"{name}_best")
+    places = graph.weights(np.arange(count).reshape(1, -1, 1, 1), f"{name}_places")
+    beyond = graph.weights(np.array(count), f"{name}_beyond")
+    places = graph.add("Where", [best, places, beyond], f"{name}_candidates")
+    mask = graph.add("ReduceMin", [places], f"{name}_index", axes=(1,), keepdims=1)
     if len(site.values) == 2:
         sides, wanted = site.shapes[0][1:3], site.shapes[1][1:3]
         partner = site.values[1].name

@@ -2,16 +2,54 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 
+from scmnet_zoo.deploy._walk import Step
+from scmnet_zoo.deploy.onnx_graph import Value
 from scmnet_zoo.deploy.onnx_site import Site, padding
+
+IMAGE_CHANNELS = 4
+
+
+def into_convolutions(steps: list[Step]) -> set[int]:
+    """The averages of an image's blocks, by `id`, that the convolutions behind can take along.
+
+    A convolution of averages is one of the image, with a larger kernel. Of three channels that
+    is less work than a pass over the image and back.
+    """
+    readers: dict[int, list[Step]] = {}
+    for step in steps:
+        for tensor in step.inputs:
+            readers.setdefault(id(tensor), []).append(step)
+    found = set()
+    for step in steps:
+        layer = step.layer
+        if not isinstance(layer, keras.layers.AveragePooling2D):
+            continue
+        _, height, width, channels = step.inputs[0].shape
+        whole = None not in (height, width) and channels <= IMAGE_CHANNELS
+        whole = whole and tuple(layer.pool_size) == tuple(layer.strides)
+        if not whole or height % layer.pool_size[0] or width % layer.pool_size[1]:
+            continue
+        behind = readers.get(id(step.output), [])
+        if behind and all(_is_dense(reader.layer) for reader in behind):
+            found.add(id(step.output))
+    return found
+
+
+def _is_dense(layer: keras.layers.Layer) -> bool:
+    plain = type(layer) is keras.layers.Conv2D and layer.groups == 1
+    return plain and tuple(layer.dilation_rate) == (1, 1)
 
 
 def max_pooling(site: Site) -> str:
     return _pool(site, "MaxPool")
 
 
-def average_pooling(site: Site) -> str:
+def average_pooling(site: Site) -> str | Value:
+    if site.merged:
+        return Value(site.x, block=tuple(site.layer.pool_size))
     return _pool(site, "AveragePool", count_include_pad=0)
 
 

@@ -9,7 +9,9 @@ import onnx
 from scmnet_zoo.deploy._walk import Step, walk
 from scmnet_zoo.deploy.onnx_channels import spare_channels
 from scmnet_zoo.deploy.onnx_graph import Graph, Value, tensor_info
-from scmnet_zoo.deploy.onnx_layers import PADDING, Site, padded, write_layer
+from scmnet_zoo.deploy.onnx_layers import PADDING, padded, write_layer
+from scmnet_zoo.deploy.onnx_pooling import into_convolutions
+from scmnet_zoo.deploy.onnx_site import Site
 
 SIDES = ("height", "width")
 
@@ -44,10 +46,10 @@ def to_onnx(
     >>> onnx.save(to_onnx(fuse(SCMNet(weights="camvid"))), "scmnet.onnx")
     """
     steps = walk(model)
-    graph, spare = Graph(half), spare_channels(steps)
+    graph, spare, merged = Graph(half), spare_channels(steps), into_convolutions(steps)
     values: dict[int, Value] = {}
     for step in steps:
-        values[id(step.output)] = _write(graph, step, values, spare)
+        values[id(step.output)] = _write(graph, step, values, spare, id(step.output) in merged)
     last = steps[-1]
     name = padded(graph, values[id(last.output)]).name
     if half and last.output.dtype != "uint8":
@@ -60,7 +62,9 @@ def to_onnx(
     return graph.model(model.name, inputs, outputs, metadata or {})
 
 
-def _write(graph: Graph, step: Step, values: dict[int, Value], spare: dict[int, int]) -> Value:
+def _write(
+    graph: Graph, step: Step, values: dict[int, Value], spare: dict[int, int], merged: bool
+) -> Value:
     layer = step.layer
     if isinstance(layer, keras.layers.InputLayer):
         return _image(graph, step.output.dtype)
@@ -75,6 +79,7 @@ def _write(graph: Graph, step: Step, values: dict[int, Value], spare: dict[int, 
             [tuple(tensor.shape) for tensor in step.inputs],
             [spare.get(id(tensor), 0) for tensor in step.inputs],
             spare.get(id(step.output), 0),
+            merged,
         )
     )
 

@@ -17,7 +17,6 @@ ANY = NUMBER | {"BOOL"}
 OPERATORS: dict[str, frozenset[str]] = {
     "Add": NUMBER,
     "And": frozenset({"BOOL"}),
-    "ArgMax": NUMBER,
     "AveragePool": REAL,
     "BatchNormalization": REAL,
     "Cast": ANY | {"UINT8"},
@@ -39,6 +38,7 @@ OPERATORS: dict[str, frozenset[str]] = {
     "Pad": NUMBER,
     "Range": NUMBER,
     "ReduceMax": NUMBER,
+    "ReduceMin": NUMBER,
     "ReduceSum": NUMBER,
     "Relu": NUMBER,
     "Reshape": ANY,
@@ -50,6 +50,7 @@ OPERATORS: dict[str, frozenset[str]] = {
     "Sub": NUMBER,
     "Sum": NUMBER,
     "Transpose": ANY,
+    "Where": ANY,
 }
 RESIZE = {
     "mode": {"nearest", "linear"},
