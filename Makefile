@@ -48,7 +48,7 @@ check-backends: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 check-backends: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 check-backends: $(VENV)/.backends
 	$(BIN)/python -m pytest $(PYTEST) tests/models/test_fast_scnn.py tests/models/test_contextnet.py \
-		tests/benchmark/test_torch_scmnet.py
+		tests/benchmark/test_torch_scmnet.py tests/benchmark/test_depthwise_triton.py
 	$(BIN)/python -m pytest $(PYTEST) --dist load -m backends
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PYTEST) --dist load $(PORTABLE) -k 'not deeplabv3plus and not contextnet'
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) tests/training
