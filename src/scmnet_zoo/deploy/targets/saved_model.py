@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from scmnet_zoo.deploy.description import KEY
 from scmnet_zoo.deploy.job import Job
@@ -17,17 +17,16 @@ EXTRA = Path("assets.extra", f"{KEY}.json")  # the place TensorFlow leaves for f
 def write(job: Job, folder: Path) -> None:
     """Write the folder `job.name` into the folder."""
     image = job.model.inputs[0]
-    shape = (1 if job.size else None, *image.shape[1:])
-    archive = keras.export.ExportArchive()
-    archive.track(job.model)
-    archive.add_endpoint(
-        "serve",
-        lambda image: {job.output: job.model(image, training=False)},
-        [tf.TensorSpec(shape, image.dtype, "image")],
-    )
-    archive.write_out(folder / job.name, verbose=False)
+    spec = tf.TensorSpec((1 if job.size else None, *image.shape[1:]), image.dtype, "image")
+    network = tf.function(lambda image: job.model(image, training=False), [spec])
+    # Weights as constants: there is nothing to restore, and no gradient to keep.
+    frozen = convert_variables_to_constants_v2(network.get_concrete_function())
+    module = tf.Module()
+    module.serve = tf.function(lambda image: {job.output: frozen(image)[0]}, [spec])
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(folder / job.name), module.serve, options)
     extra = folder / job.name / EXTRA
-    extra.parent.mkdir()
+    extra.parent.mkdir(exist_ok=True)
     extra.write_text(json.dumps(job.metadata, indent=1), encoding="utf-8")
 
 
