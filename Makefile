@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers: each holds a deep-learning framework, and CI has two cores. A file's tests, which
 # share what is slow to build, run on one of them, except where each test takes long by itself.
-PYTEST ?= -n 2 --dist loadfile --disable-warnings
+PYTEST ?= -n 2 --dist loadfile --disable-warnings --durations 12
 # What other backends than TensorFlow run; JAX compiles for minutes what is marked long there.
 PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metrics \
 	tests/deploy/test_fuse.py \
