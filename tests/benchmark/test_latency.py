@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import subprocess
 import sys
 
@@ -145,9 +146,13 @@ def test_a_worker_that_hangs_or_dies():
         assert error.value.ended
         assert not worker.running
         assert worker.ask("session", timeout=60)["python"]  # a new process
-        os.kill(worker._process.pid, signal.SIGKILL)
+        # Stopped it cannot answer, and it dies while it is asked, not before.
+        os.kill(worker._process.pid, signal.SIGSTOP)
+        killing = threading.Timer(0.5, os.kill, (worker._process.pid, signal.SIGKILL))
+        killing.start()
         with pytest.raises(WorkerError, match="ended by signal 9") as error:
             worker.ask("session", timeout=60)
+        killing.join()
         assert error.value.ended
     finally:
         worker.end()
