@@ -2,15 +2,19 @@
 
 from scmnet_zoo.benchmark.latency.preset import Block, Cell, Preset
 from scmnet_zoo.benchmark.latency.process import WorkerError
+from scmnet_zoo.benchmark.latency.rows import Part
 from scmnet_zoo.benchmark.latency.worker import Prepared
 
 
-def cell(network="fastscnn", runtime="tensorflow", form="stock", size=(64, 64), scope="mask"):
-    return Cell(network, runtime, form, "f32", size, scope)
+def cell(
+    network="fastscnn", runtime="tensorflow", form="stock", size=(64, 64), scope="mask", batch=1
+):
+    return Cell(network, runtime, form, "f32", size, scope, batch)
 
 
-def preset(*cells, rounds=3, targets=()):
-    return Preset("toy", rounds, 4, 0.2, 60.0, 1, (Block("toys", cells),), targets)
+def preset(*cells, rounds=3, targets=(), **more):
+    blocks = more.pop("blocks", (Block("toys", cells),))
+    return Preset("toy", rounds, 4, 0.2, 60.0, 1, blocks, targets, **more)
 
 
 class ToyWorker:
@@ -19,18 +23,25 @@ class ToyWorker:
     Attributes:
         asked: all requests to all workers, in order.
         faults: errors by request and network, each raised once.
+        met: where it is set, waited for by each that prepares.
+        many: how many there are.
     """
 
     asked: list = []  # noqa: RUF012
     faults: dict = {}  # noqa: RUF012
+    met = None
+    many = 0
 
-    def __init__(self, backend, threads):
-        self.backend, self.running, self.held = backend, False, {}
+    def __init__(self, backend, threads, environment):
+        self.backend, self.running, self.held, self.own = backend, False, {}, None
+        ToyWorker.many += 1
 
     def ask(self, request, *arguments, timeout=None):
         self.running = True
         network = self._network(request, arguments)
         ToyWorker.asked.append((request, network))
+        if request == "prepare" and ToyWorker.met is not None:
+            ToyWorker.met.wait(timeout=20)
         fault = ToyWorker.faults.pop((request, network), None)
         if fault is not None:
             if fault.ended:
@@ -41,8 +52,13 @@ class ToyWorker:
             return Prepared(1.0, 5_000_000)
         if request == "turn":
             return [0.01, 0.02, 0.03]
+        if request in ("prepare_train", "prepare_profile"):
+            self.own = network
+            return 2.0
         if request == "train":
             return [0.2, 0.1, 0.3], 7
+        if request == "split":
+            return [Part("stage", "stem", 0.01, 1_000_000, 1_000), Part("stage", "head", 0.03)]
         return {"keras": "0"} if request == "session" else None
 
     def _network(self, request, arguments):
@@ -50,8 +66,13 @@ class ToyWorker:
             if arguments[0] not in self.held:
                 raise WorkerError(f"{arguments[0]} is not prepared")
             return self.held[arguments[0]]
+        if request in ("train", "split"):
+            return self.own
         cells = [one for one in arguments if isinstance(one, Cell)]
         return cells[0].network if cells else None
+
+    def stop(self):
+        self.running = False
 
     def end(self):
         self.running, self.held = False, {}

@@ -1,19 +1,25 @@
 """The harness of the latency benchmark; the last test runs real networks."""
 
+import csv
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from latency_tools import ToyWorker, cell, preset
 
-from scmnet_zoo.benchmark.latency import find_preset, harness, measure
+from scmnet_zoo.benchmark.latency import bench, find_preset, measure, write_report
 from scmnet_zoo.benchmark.latency.frames import frames, read_photos, read_video, write_files
+from scmnet_zoo.benchmark.latency.preset import Block
 from scmnet_zoo.benchmark.latency.process import Worker, WorkerError
 from scmnet_zoo.benchmark.latency.program import LEAST_RUNS, timed
+from scmnet_zoo.benchmark.latency.rows import NOT_YET
 from scmnet_zoo.benchmark.latency.statistics import summarise
 
 
@@ -40,9 +46,11 @@ def test_a_turn_has_a_run_that_does_not_count():
 @pytest.fixture
 def toys(monkeypatch):
     """Workers that only say that they run."""
-    monkeypatch.setattr(harness, "Worker", ToyWorker)
+    monkeypatch.setattr(bench, "Worker", ToyWorker)
     monkeypatch.setattr(ToyWorker, "asked", [])
     monkeypatch.setattr(ToyWorker, "faults", {})
+    monkeypatch.setattr(ToyWorker, "met", None)
+    monkeypatch.setattr(ToyWorker, "many", 0)
     return ToyWorker
 
 
@@ -57,9 +65,11 @@ def test_cells_take_turns(toys):
     assert [row.cell for row in found.rows] == cells
     assert all(row.times.runs == 9 and row.times.median == 0.02 for row in found.rows)
     assert [row.memory for row in found.rows] == [5_000_000] * 3
-    assert [one for one in toys.asked if one[0] == "prepare"] == [
+    assert sorted(one for one in toys.asked if one[0] == "prepare") == [
         ("prepare", name) for name in "abc"
     ]
+    first = toys.asked.index(("turn", "a"))
+    assert not [one for one in toys.asked[first:] if one[0] == "prepare"]
     assert [one for one in toys.asked if one[0] == "release"] == [
         ("release", name) for name in "abc"
     ]
@@ -108,8 +118,60 @@ def test_nothing_that_runs(toys):
 
 def test_progress_reaches_its_end(toys):
     seen = []
-    measure(preset(cell("a"), cell("b")), lambda *one: seen.append(one[1:]), floors=False)
-    assert seen == [(n, 4) for n in range(4)]
+    measure(preset(cell("a"), cell("b")), lambda *one: seen.append(one), floors=False)
+    assert [one[1:] for one in seen if not one[0].startswith("prepared")] == [
+        (n, 4) for n in range(4)
+    ]
+    assert len([one for one in seen if one[0].endswith("mask: in 1 s")]) == 2
+
+
+def test_runtimes_prepare_at_the_same_time(toys):
+    """Each waits until the other prepares, too."""
+    toys.met = threading.Barrier(2)
+    rows = measure(preset(cell("a"), cell("b", "jax")), floors=False).rows
+    assert [row.note for row in rows] == [""] * 2
+
+
+def test_a_runtime_has_several_processes(toys):
+    """Programs take them in turns; images from files go through the program of images."""
+    toys.met = threading.Barrier(2)
+    cells = [cell("a", "torch"), cell("b", "torch"), cell("a", "torch", scope="network")]
+    cells.append(cell("b", "torch", scope="jpeg"))
+    rows = measure(preset(*cells, processes={"torch": 2}), floors=False).rows
+    assert [row.note for row in rows] == [""] * 4
+    assert toys.many == 2
+    assert turns_of(toys) == ["a", "b", "a", "b"] * 3
+
+
+def test_a_run_that_is_broken_off_leaves_what_is_done(toys, tmp_path):
+    toys.faults["turn", "b"] = KeyboardInterrupt()
+    toys.faults["turn", "b"].ended = False
+    blocks = (Block("first", (cell("a"),)), Block("second", (cell("b"),)))
+    seen = []
+
+    def save(found):
+        seen.append(found)
+        write_report(found, tmp_path)
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(preset(blocks=blocks), save=save)
+    assert [found.missing for found in seen] == [("second", "peaks and floors")]
+    page = (tmp_path / "latency.md").read_text()
+    assert "The run had not come to: second; peaks and floors." in page
+    first, second = list(csv.DictReader((tmp_path / "latency.csv").open()))
+    assert (first["network"], first["median_ms"], first["note"]) == ("a", "20.000", "")
+    assert (second["median_ms"], second["note"]) == ("", NOT_YET)
+
+
+def test_profiles_are_prepared_with_the_last_block(toys):
+    toys.faults["prepare_profile", "q"] = WorkerError("no such profile")
+    asked = preset(cell("a"), profiles=(cell("p"), cell("q")))
+    found = measure(asked, floors=False)
+    assert [part.name for part in found.profiles[0].parts] == ["stem", "head"]
+    assert (found.profiles[1].parts, found.profiles[1].note) == ((), "no such profile")
+    order = [one for one in toys.asked if one[0] in ("prepare_profile", "turn", "split")]
+    assert sorted(order[:2]) == [("prepare_profile", "p"), ("prepare_profile", "q")]
+    assert order[2:] == [("turn", "a")] * 3 + [("split", "p")]
 
 
 def test_floors_are_told_of_the_zoos_networks(toys, monkeypatch):
@@ -134,14 +196,16 @@ def test_floors_are_told_of_the_zoos_networks(toys, monkeypatch):
 
 
 def test_a_worker_that_hangs_or_dies():
-    worker = Worker("tensorflow", 1)
+    worker = Worker("tensorflow", 1, {"SCMNET_ZOO_TOLD": "so"})
     try:
         assert worker.ask("session", timeout=60)["python"]
+        environment = Path(f"/proc/{worker._process.pid}/environ").read_bytes()
+        assert b"SCMNET_ZOO_TOLD=so" in environment.split(bytes(1))
         with pytest.raises(WorkerError, match="KeyError") as error:
             worker.ask("turn", 7, 1, 1.0, timeout=60)
         assert not error.value.ended
         os.kill(worker._process.pid, signal.SIGSTOP)
-        with pytest.raises(WorkerError, match="took longer than 0 s") as error:
+        with pytest.raises(WorkerError, match="session took longer than 0 s") as error:
             worker.ask("session", timeout=0.2)
         assert error.value.ended
         assert not worker.running
@@ -156,6 +220,55 @@ def test_a_worker_that_hangs_or_dies():
         assert error.value.ended
     finally:
         worker.end()
+
+
+def test_a_worker_that_is_stopped_while_another_thread_asks():
+    worker = Worker("tensorflow", 1)
+    try:
+        worker.ask("session", timeout=60)
+        os.kill(worker._process.pid, signal.SIGSTOP)
+        stopping = threading.Timer(0.3, worker.stop)
+        stopping.start()
+        with pytest.raises(WorkerError, match="ended by signal 9"):
+            worker.ask("session", timeout=60)
+        stopping.join()
+        with pytest.raises(WorkerError, match="it was stopped"):
+            worker.ask("session", timeout=60)
+        assert not worker.running
+    finally:
+        worker.end()
+
+
+def test_sigterm_ends_the_workers_and_leaves_files(tmp_path):
+    """While the second of two blocks is prepared: the first is there, and nothing else is left."""
+    text = "rounds = 1\nturn_runs = 2\nturn_seconds = 0.1\nprepare_seconds = 60\n"
+    for title, network in (("first", "fastscnn"), ("second", "scmnet")):
+        text += f'[[blocks]]\ntitle = "{title}"\n[[blocks.cells]]\nnetworks = ["{network}"]\n'
+        text += 'runtimes = ["tensorflow"]\nforms = ["model"]\nprecisions = ["f32"]\n'
+        text += 'sizes = [[64, 64]]\nscopes = ["mask"]\n'
+    (tmp_path / "own.toml").write_text(text)
+    (tmp_path / "tmp").mkdir()
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    code = "from scmnet_zoo.cli import main; main()"
+    arguments = ["benchmark", "latency", "--preset", "own.toml", "--output", "out"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if re.search("preparing scmnet", line):
+            break
+    time.sleep(0.3)
+    (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.terminate()
+    assert "Broken off. Written so far: " in process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not Path(f"/proc/{worker}").exists()
+    assert list((tmp_path / "tmp").glob("scmnet-zoo-*")) == []
+    assert "had not come to: second" in (tmp_path / "out" / "latency.md").read_text()
 
 
 def test_images_are_different_and_like_photographs():

@@ -1,3 +1,5 @@
+import numpy as np
+
 from scmnet_zoo.benchmark import training
 from scmnet_zoo.benchmark.training import ROUNDS, step_time
 from scmnet_zoo.data import CAMVID
@@ -7,13 +9,19 @@ def test_the_rounds_of_a_run(monkeypatch):
     """What is run is the recipe at the size asked for; what is told are seconds a step."""
     seen = {}
 
-    def fit(network, source, recipe):
+    def fit(network, source, recipe, progress):
+        for step in range(1, 21):
+            progress(step, 20)
         seen.update(network=network, source=source, recipe=recipe)
         return [{"seconds": seconds} for seconds in (40.0, 1.0, 3.0, 2.0)]
 
     monkeypatch.setattr(training, "fit", fit)
     monkeypatch.setattr(training, "training_network", lambda *arguments: arguments)
-    time = step_time("scmnet", (64, 96), batch_size=3, precision="float32", steps=5)
+    called = []
+    time = step_time(
+        "scmnet", (64, 96), 3, precision="float32", steps=5, compiled=lambda: called.append(1)
+    )
+    assert called == [1]
     assert time.rounds == (0.2, 0.6, 0.4)
     assert (time.seconds, time.first) == (0.4, 40.0)
     key, recipe, classes = seen["network"]
@@ -22,3 +30,5 @@ def test_the_rounds_of_a_run(monkeypatch):
     assert (recipe.size, recipe.augmentation.crop, recipe.batch_size) == ((64, 96), (64, 96), 3)
     assert (recipe.epochs, recipe.precision) == (ROUNDS + 1, "float32")
     assert len(seen["source"].dataset.samples) == 15  # five steps of three
+    assert seen["source"].layer.images.shape == (3, 64, 96, 3)  # no more than a step takes
+    assert seen["source"].get(np.array([0, 4, 14])).tolist() == [0, 1, 2]

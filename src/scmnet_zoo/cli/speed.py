@@ -2,8 +2,10 @@
 
 import contextlib
 import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,7 +15,11 @@ from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail
+from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
+
+if TYPE_CHECKING:
+    from scmnet_zoo.benchmark.latency import Measurement
 
 
 def latency(
@@ -24,32 +30,58 @@ def latency(
 ) -> None:
     """Time networks in runtimes, in turns, peers beside them.
 
-    Writes latency.csv, latency.md, environment.json and latency.png, mIoU against latency.
+    Writes latency.csv, latency.md, profile.csv, environment.json and latency.png, mIoU against
+    latency, again after each block, so that a run that is broken off leaves what it has done.
     """
     # Keras runs in the workers alone.
     from scmnet_zoo.benchmark.latency import find_preset, measure, write_report
 
     chosen = find_preset(preset)
     made = _writable(output)
-    shown = Console(stderr=True)
+    written: tuple[Path, ...] = ()
+
+    def save(found: "Measurement") -> None:
+        nonlocal written
+        written = write_report(found, output)
+
     try:
-        with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bar:
-            task = bar.add_task("starting")
-
-            def show(title: str, done: int, total: int) -> None:
-                bar.update(task, description=title, completed=done, total=total)
-
-            measurement = measure(chosen, show)
-        paths = write_report(measurement, output)
+        with ending_at_sigterm(), _progress() as show:
+            measurement = measure(chosen, show, save=save)
+            save(measurement)
     except BaseException:
+        if written:
+            typer.echo(f"Broken off. Written so far: {', '.join(map(str, written))}", err=True)
         _remove(made)
         raise
     failed = [row for row in measurement.rows if row.times is None]
     console = Console(highlight=False)
     console.print(f"{len(measurement.rows) - len(failed)} of {len(measurement.rows)} cells timed")
-    for row in failed:
-        console.print(Text(f"failed: {row.cell.title}: {row.note}"))
-    console.print(Text(f"Written: {', '.join(map(str, paths))}"))
+    notes = [(row.title, row.note) for row in failed]
+    notes += [(one.title, one.note) for one in measurement.profiles if not one.parts]
+    for title, note in notes:
+        console.print(Text(f"failed: {title}: {note}"))
+    console.print(Text(f"Written: {', '.join(map(str, written))}"))
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, else a line for each step, with the seconds since the start."""
+    shown = Console(stderr=True)
+    if not shown.is_terminal:
+        start = time.monotonic()
+
+        def line(title: str, done: int, total: int) -> None:
+            typer.echo(f"{time.monotonic() - start:6.1f} s  {done}/{total}  {title}", err=True)
+
+        yield line
+        return
+    with Progress(console=shown, transient=True) as bar:
+        task = bar.add_task("starting")
+
+        def show(title: str, done: int, total: int) -> None:
+            bar.update(task, description=title, completed=done, total=total)
+
+        yield show
 
 
 def floor(

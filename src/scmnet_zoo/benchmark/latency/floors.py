@@ -1,18 +1,27 @@
 """How far cells are from the least that this machine could take."""
 
 import contextlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from scmnet_zoo.benchmark.latency.preset import Cell
 from scmnet_zoo.benchmark.latency.process import WorkerError
+from scmnet_zoo.benchmark.latency.rows import Peaks
 
 if TYPE_CHECKING:
-    from scmnet_zoo.benchmark.latency.harness import Bench, Row
+    from scmnet_zoo.benchmark.latency.bench import Bench
+    from scmnet_zoo.benchmark.latency.rows import Row
 
 BACKENDS = ("tensorflow", "jax", "torch")
 SCOPES = ("network", "mask")
+FORMS = ("stock", "model", "fused")  # of the zoo's networks
 LIMIT = 300.0  # seconds
-Peaks = dict[str, tuple[dict[str, float], float]]
+COUNTERS = 4  # processes that count at most
+# Counting needs no accelerator, and compiling for one takes long.
+ON_CPU = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+
+Counted = tuple[int, int] | None  # multiply-adds and bytes
 
 
 def over_floors(bench: "Bench", rows: list["Row"]) -> Peaks:
@@ -32,25 +41,45 @@ def over_floors(bench: "Bench", rows: list["Row"]) -> Peaks:
         with contextlib.suppress(WorkerError):
             worker = bench.worker(f"run {backend}", backend)
             peaks[backend] = worker.ask("peaks", precisions, timeout=LIMIT)
-    known: dict[tuple, tuple[int, int] | None] = {}
+    counted = {row.cell: row for row in timed if row.cell.form in FORMS}
+    floors = _count(bench, counted, next(iter(peaks), BACKENDS[0]))
     for row in timed:
-        macs = max((one.get(row.cell.precision, 0.0) for one, _ in peaks.values()), default=0.0)
-        copied = max((one for _, one in peaks.values()), default=0.0)
-        if macs and copied and row.cell.form in ("stock", "model", "fused"):
-            floor = _floor(bench, row.cell, next(iter(peaks)), known)
-            if floor is not None and row.times:
-                row.over_floor = row.times.median / max(floor[0] / macs, floor[1] / copied)
+        count = floors.get(_key(row.cell))
+        if count is not None and row.times:
+            least = seconds(peaks, row.cell.precision, *count)
+            row.over_floor = row.times.median / least if least else None
     return peaks
 
 
-def _floor(
-    bench: "Bench", cell: Cell, backend: str, known: dict[tuple, tuple[int, int] | None]
-) -> tuple[int, int] | None:
-    """Multiply-adds and bytes of a cell's network, None for one that is not the zoo's."""
-    key = (cell.network, cell.size, cell.precision, cell.scope)
-    if key not in known:
-        known[key] = None
-        with contextlib.suppress(WorkerError):
-            worker = bench.worker(f"run {backend}", backend)
-            known[key] = worker.ask("floor", cell, timeout=LIMIT)
-    return known[key]
+def seconds(peaks: Peaks, precision: str, macs: int, moved: int) -> float | None:
+    """The least time of multiply-adds and bytes; None where the rates are not known."""
+    fastest = max((one.get(precision, 0.0) for one, _ in peaks.values()), default=0.0)
+    copied = max((one for _, one in peaks.values()), default=0.0)
+    return max(macs / fastest, moved / copied) if fastest and copied else None
+
+
+def _key(cell: Cell) -> tuple:
+    return (cell.network, cell.size, cell.precision, cell.scope)
+
+
+def _count(bench: "Bench", cells: Iterable[Cell], backend: str) -> dict[tuple, Counted]:
+    """What the cells' networks cannot do without, None for one that is not the zoo's."""
+    todo = list({_key(cell): cell for cell in cells}.items())
+    many = min(COUNTERS, bench.threads, len(todo))
+    workers = [bench.worker(f"count {number}", backend, ON_CPU) for number in range(many)]
+
+    def queue(number: int) -> dict[tuple, Counted]:
+        found: dict[tuple, Counted] = {}
+        for key, cell in todo[number::many]:
+            found[key] = None
+            with contextlib.suppress(WorkerError):
+                found[key] = workers[number].ask("floor", cell, timeout=LIMIT)
+        return found
+
+    with ThreadPoolExecutor(max(1, many)) as pool:
+        running = [pool.submit(queue, number) for number in range(many)]
+        try:
+            return {key: count for one in running for key, count in one.result().items()}
+        except BaseException:
+            bench.stop()  # else the threads would wait for them
+            raise

@@ -9,8 +9,8 @@ from importlib import resources
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from scmnet_zoo.benchmark.latency.harness import Row
 from scmnet_zoo.benchmark.latency.preset import Cell
+from scmnet_zoo.benchmark.latency.rows import Row
 from scmnet_zoo.files import whole_file
 from scmnet_zoo.weights import manifest
 

@@ -3,96 +3,16 @@
 import itertools
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-SCOPES = ("network", "mask", "jpeg", "video", "train")
-RUNTIMES = ("tensorflow", "jax", "torch", "onnxruntime", "openvino", "litert")
-FORMS = ("stock", "model", "fused", "eager", "compiled", "export")
-PRECISIONS = ("f32", "bf16", "int8")
+from scmnet_zoo.benchmark.latency.preset_schema import SCHEMA
+
 AXES = ("sizes", "scopes", "precisions", "networks", "runtimes", "forms")
-
-_NAMES = {"type": "array", "minItems": 1, "items": {"type": "string"}}
-_SIZE = {
-    "type": "array",
-    "minItems": 2,
-    "maxItems": 2,
-    "items": {"type": "integer", "minimum": 32},
-}
-_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
-_COUNT = {"type": "integer", "minimum": 1}
-
-
-def _names_of(known: tuple[str, ...]) -> dict[str, Any]:
-    return {**_NAMES, "items": {"enum": list(known)}}
-
-
-def _table(required: dict[str, Any], optional: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(required),
-        "properties": required | optional,
-    }
-
-
-_CELL = _table(
-    {
-        "network": {"type": "string"},
-        "runtime": {"enum": list(RUNTIMES)},
-        "form": {"enum": list(FORMS)},
-        "precision": {"enum": list(PRECISIONS)},
-        "size": _SIZE,
-        "scope": {"enum": list(SCOPES)},
-    },
-    {},
-)
-SCHEMA = _table(
-    {
-        "rounds": _COUNT,
-        "turn_runs": _COUNT,
-        "turn_seconds": _POSITIVE,
-        "prepare_seconds": _POSITIVE,
-        "blocks": {
-            "type": "array",
-            "minItems": 1,
-            "items": _table(
-                {
-                    "title": {"type": "string"},
-                    "cells": {
-                        "type": "array",
-                        "minItems": 1,
-                        "items": _table(
-                            {
-                                "networks": _NAMES,
-                                "runtimes": _names_of(RUNTIMES),
-                                "forms": _names_of(FORMS),
-                                "precisions": _names_of(PRECISIONS),
-                                "sizes": {"type": "array", "minItems": 1, "items": _SIZE},
-                                "scopes": _names_of(SCOPES),
-                            },
-                            {},
-                        ),
-                    },
-                },
-                {},
-            ),
-        },
-    },
-    {
-        "threads": _COUNT,
-        "targets": {
-            "type": "array",
-            "items": _table(
-                {"text": {"type": "string"}, "limit": _POSITIVE, "cell": _CELL}, {"than": _CELL}
-            ),
-        },
-    },
-)
 
 
 @dataclass(frozen=True)
@@ -110,6 +30,7 @@ class Cell:
         scope: `"network"`, normalised image to logits, both on the device; `"mask"`, RGB bytes
             to class indices, both on the device; `"jpeg"` and `"video"`, from a file to class
             indices in the host's memory; `"train"`, a training step.
+        batch: images in a training step; else one.
     """
 
     network: str
@@ -118,13 +39,20 @@ class Cell:
     precision: str
     size: tuple[int, int]
     scope: str
+    batch: int = 1
 
     @property
     def title(self) -> str:
         """Words for a line of text."""
         height, width = self.size
         what = f"{self.network} {self.runtime} {self.form} {self.precision}"
-        return f"{what} {height}x{width} {self.scope}"
+        images = f"{self.batch}x" if self.scope == "train" else ""
+        return f"{what} {images}{height}x{width} {self.scope}"
+
+
+def program_of(cell: Cell) -> Cell:
+    """The cell of the program that it runs: images from files go through that of images."""
+    return cell if cell.scope == "network" else replace(cell, scope="mask")
 
 
 @dataclass(frozen=True)
@@ -158,6 +86,8 @@ class Preset:
         threads: of each runtime; None for one a core.
         blocks: in this order.
         targets: what is compared with limits at the end.
+        processes: of a runtime that has more than one, which prepare at the same time.
+        profiles: cells whose time is split.
     """
 
     name: str
@@ -168,6 +98,8 @@ class Preset:
     threads: int | None
     blocks: tuple[Block, ...]
     targets: tuple[Target, ...] = ()
+    processes: dict[str, int] = field(default_factory=dict)
+    profiles: tuple[Cell, ...] = ()
 
 
 def find_preset(name: str | os.PathLike) -> Preset:
@@ -216,18 +148,28 @@ def read_preset(path: Path) -> Preset:
         threads=table.get("threads"),
         blocks=tuple(_block(block) for block in table["blocks"]),
         targets=tuple(_target(target) for target in table.get("targets", [])),
+        processes=table.get("processes", {}),
+        profiles=_cells(table.get("profiles", [])),
     )
 
 
 def _block(table: dict[str, Any]) -> Block:
+    return Block(table["title"], _cells(table["cells"]))
+
+
+def _cells(groups: list[dict[str, Any]]) -> tuple[Cell, ...]:
+    """Every combination of a group's values, of each group; a cell that is there twice, once."""
     cells = [
-        Cell(network, runtime, form, precision, tuple(size), scope)
-        for group in table["cells"]
+        Cell(network, runtime, form, precision, tuple(size), scope, group.get("batch", 1))
+        for group in groups
         for size, scope, precision, network, runtime, form in itertools.product(
             *(group[key] for key in AXES)
         )
     ]
-    return Block(table["title"], tuple(dict.fromkeys(cells)))
+    for cell in cells:
+        if cell.batch > 1 and cell.scope != "train":
+            raise ValueError(f"Expected a batch of one outside training. Received: {cell.batch}")
+    return tuple(dict.fromkeys(cells))
 
 
 def _target(table: dict[str, Any]) -> Target:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
@@ -40,14 +41,21 @@ class WorkerError(Exception):
 class Worker:
     """A process of `worker.py`.
 
+    Several threads may ask; they are answered one after another.
+
     Args:
         backend: Keras's backend in it.
         threads: how many threads, and cores.
+        environment: variables that are set in it besides.
     """
 
-    def __init__(self, backend: str, threads: int):
+    def __init__(self, backend: str, threads: int, environment: dict[str, str] | None = None):
         self.backend = backend
         self.threads = threads
+        self._environment = environment or {}
+        self._asking = threading.Lock()
+        self._starting = threading.Lock()
+        self._stopped = False
         self._process: subprocess.Popen | None = None
         self._pipe: Connection | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
@@ -68,14 +76,21 @@ class Worker:
         Raises:
             WorkerError: it failed, took too long, or the process ended.
         """
-        if not self.running:
-            self._start()
+        with self._asking:
+            return self._ask(request, arguments, timeout)
+
+    def _ask(self, request: str, arguments: tuple[Any, ...], timeout: float | None) -> Any:
+        with self._starting:
+            if self._stopped:
+                raise WorkerError("it was stopped", ended=True)
+            if not self.running:
+                self._start()
         assert self._pipe is not None
         try:
             self._pipe.send((request, arguments))
             if not self._pipe.poll(timeout):
                 self._kill()
-                raise WorkerError(f"took longer than {timeout:.0f} s", ended=True)
+                raise WorkerError(f"{request} took longer than {timeout:.0f} s", ended=True)
             done, answer = self._pipe.recv()
         except (EOFError, OSError) as error:
             raise WorkerError(self._why_it_ended(), ended=True) from error
@@ -83,8 +98,14 @@ class Worker:
             raise WorkerError(answer)
         return answer
 
+    def stop(self) -> None:
+        """End the process at once, for good, while another thread may be waiting for it."""
+        with self._starting:
+            self._stopped = True
+            self._kill()
+
     def end(self) -> None:
-        """End the process, if there is one."""
+        """End the process, if there is one; no other thread asks."""
         if self._pipe is not None:
             self._pipe.close()  # it ends by itself when it next waits
             self._pipe = None
@@ -108,6 +129,7 @@ class Worker:
             **QUIET,
             **{name: str(self.threads) for name in THREAD_VARIABLES},
             "KERAS_BACKEND": self.backend,
+            **self._environment,
         }
         # Not `-m`: what it sends is to be of the module's own name.
         code = "from scmnet_zoo.benchmark.latency.worker import main; main()"

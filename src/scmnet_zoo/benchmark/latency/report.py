@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from scmnet_zoo.benchmark.latency.harness import Measurement, Row
 from scmnet_zoo.benchmark.latency.plot import points, write_plot
 from scmnet_zoo.benchmark.latency.preset import Block, Cell, Target
+from scmnet_zoo.benchmark.latency.rows import Measurement, Row
 from scmnet_zoo.files import write_text
 
 COLUMNS = (
@@ -80,6 +80,8 @@ def as_markdown(measurement: Measurement) -> str:
         rates = ", ".join(f"{rate / 1e9:.0f} GMAC/s in {kind}" for kind, rate in macs.items())
         lines.append(f"- peaks, {backend}: {rates}, {copied / 1e9:.0f} GB/s copied")
     lines += ["", f"{preset.rounds} rounds, in which the cells of a table take turns.", ""]
+    if measurement.missing:
+        lines += [f"The run had not come to: {'; '.join(measurement.missing)}.", ""]
     found = {row.cell: row for row in measurement.rows}
     if preset.targets:
         lines += ["| target | limit | found | holds |", "|---|--:|--:|---|"]

@@ -13,8 +13,9 @@ from typing import Any
 
 from scmnet_zoo.benchmark.latency import memory
 from scmnet_zoo.benchmark.latency.frames import Files
-from scmnet_zoo.benchmark.latency.preset import Cell
+from scmnet_zoo.benchmark.latency.preset import Cell, program_of
 from scmnet_zoo.benchmark.latency.program import Program, runs_of, timed
+from scmnet_zoo.benchmark.latency.rows import Part
 
 LONGEST = 160  # characters of a message
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "onnxruntime", "openvino", "ai_edge_litert")
@@ -36,6 +37,8 @@ class Prepared:
 
 _held: dict[int, tuple[Cell, Callable[[], None]]] = {}
 _programs: dict[Cell, Program] = {}
+_training: Any = None
+_split: Any = None
 _threads = 1
 
 
@@ -44,7 +47,7 @@ def prepare(number: int, cell: Cell, path: Path | None, files: Files) -> Prepare
     start = time.perf_counter()
     before = memory.resident()
     memory.reset_peak()
-    key = _program_of(cell)
+    key = program_of(cell)
     shared = key in _programs
     if not shared:
         _programs[key] = _program(cell, path)
@@ -58,11 +61,6 @@ def prepare(number: int, cell: Cell, path: Path | None, files: Files) -> Prepare
         needs = max(peak - before, 0)
     _held[number] = (cell, run)
     return Prepared(time.perf_counter() - start, needs)
-
-
-def _program_of(cell: Cell) -> Cell:
-    """The cell of the program that it runs: images from files go through that of images."""
-    return cell if cell.scope == "network" else replace(cell, scope="mask")
 
 
 def _program(cell: Cell, path: Path | None) -> Program:
@@ -88,16 +86,42 @@ def turn(number: int, runs: int, seconds: float) -> list[float]:
 def release(number: int) -> None:
     """Forget a cell."""
     _held.pop(number, None)
-    used = {_program_of(cell) for cell, _ in _held.values()}
-    for key in set(_programs) - used:
+    used = {program_of(cell) for cell, _ in _held.values()}
+    unused = set(_programs) - used
+    for key in unused:
         del _programs[key]
+    if unused:
+        memory.give_back()
 
 
-def train(cell: Cell, steps: int) -> tuple[list[float], int | None]:
-    """Time training steps."""
-    from scmnet_zoo.benchmark.latency.train_step import train_rounds
+def prepare_train(cell: Cell, steps: int) -> float:
+    """Compile a training step; returns how many seconds that took."""
+    from scmnet_zoo.benchmark.latency.train_step import Training
 
-    return train_rounds(cell, steps)
+    global _training
+    start = time.perf_counter()
+    _training = Training(cell, steps)
+    return time.perf_counter() - start
+
+
+def train() -> tuple[list[float], int | None]:
+    """Time the training steps that were prepared: seconds a step, by round, and memory."""
+    return _training.rounds()
+
+
+def prepare_profile(cell: Cell, path: Path | None) -> float:
+    """Compile what a cell's time is split with; returns how many seconds that took."""
+    from scmnet_zoo.benchmark.latency.profiles import splitter
+
+    global _split
+    start = time.perf_counter()
+    _split = splitter(cell, path, _threads)
+    return time.perf_counter() - start
+
+
+def split() -> list[Part]:
+    """Split the time of the cell that was prepared."""
+    return _split()
 
 
 def export(cell: Cell, path: Path) -> None:
@@ -144,7 +168,10 @@ def session() -> dict[str, str]:
 
 REQUESTS: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for function in (prepare, turn, release, train, export, floor, peaks, session)
+    for function in (
+        *(prepare, turn, release, prepare_train, train, prepare_profile, split),
+        *(export, floor, peaks, session),
+    )
 }
 
 

@@ -42,6 +42,9 @@ def _tensorflow(model: keras.Model, cell: Cell) -> Program:
 
 
 def _jax(model: keras.Model, cell: Cell) -> Program:
+    """The image is the only argument of the inference form, whose weights are constants: to hand
+    over some hundred of them takes longer than a small network. Other forms are what
+    `model.predict` compiles, with the weights as arguments."""
     import jax
 
     def run(trainable, fixed, image):
@@ -52,17 +55,27 @@ def _jax(model: keras.Model, cell: Cell) -> Program:
     fixed = [variable.value for variable in model.non_trainable_variables]
     kind = np.float32 if cell.scope == "network" else np.uint8
     image = jax.ShapeDtypeStruct((1, *cell.size, 3), kind)
-    compiled = jax.jit(run).lower(trainable, fixed, image).compile()
+    if cell.form == "fused":
+        compiled = jax.jit(lambda image: run(trainable, fixed, image)).lower(image).compile()
+        constants = sum(value.nbytes for value in [*trainable, *fixed])
+        call = compiled
+    else:
+        compiled = jax.jit(run).lower(trainable, fixed, image).compile()
+        constants = 0
+
+        def call(image):
+            return compiled(trainable, fixed, image)
 
     def memory() -> int | None:
-        """Arguments, result and what lies between, as XLA laid it out."""
+        """Arguments, result and what lies between, as XLA laid it out, and the constants."""
         needs = compiled.memory_analysis()
         if needs is None or jax.default_backend() == "cpu":
             return None
-        return needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes
+        laid_out = (needs.argument_size_in_bytes, needs.output_size_in_bytes)
+        return sum(laid_out) + needs.temp_size_in_bytes + constants
 
     return Program(
-        call=lambda image: compiled(trainable, fixed, image),
+        call=call,
         place=jax.device_put,
         wait=jax.block_until_ready,
         fetch=np.asarray,
