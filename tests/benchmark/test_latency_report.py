@@ -7,9 +7,10 @@ import pytest
 from latency_tools import cell, preset
 from PIL import Image
 
-from scmnet_zoo.benchmark.latency import Measurement, Row, write_report
+from scmnet_zoo.benchmark.latency import Measurement, Profile, Row, write_report
 from scmnet_zoo.benchmark.latency.plot import points
 from scmnet_zoo.benchmark.latency.preset import Target
+from scmnet_zoo.benchmark.latency.rows import Part
 from scmnet_zoo.benchmark.latency.statistics import summarise
 
 
@@ -101,3 +102,47 @@ def test_without_points_there_is_no_picture(measurement, tmp_path):
     rows = measurement.rows[1:]
     paths = write_report(Measurement(measurement.preset, rows, {}, {}), tmp_path)
     assert [path.suffix for path in paths] == [".csv", ".md", ".json"]
+
+
+def test_where_the_time_goes(tmp_path):
+    """Shares are of the whole call; floors are the larger of what was counted at the peaks."""
+    one = cell("scmnet", "jax", "fused", (1024, 2048))
+    parts = (
+        Part("stage", "stem", 0.003, 1_000_000_000, 500_000),
+        Part("stage", "head", 0.006, 1_000_000, 2_000_000),
+        Part("call", "beyond", 0.001),
+    )
+    profiles = (Profile(one, parts), Profile(cell("enet"), note="no | profile"))
+    measurement = Measurement(
+        preset(one), (row(one, 0.01),), {"jax": ({"f32": 1e12}, 1e9)}, {}, profiles
+    )
+    paths = write_report(measurement, tmp_path)
+    assert tmp_path / "profile.csv" in paths
+    lines = (tmp_path / "latency.md").read_text().splitlines()
+    # 1 GMAC at 1 TMAC/s takes 1 ms, 2 MB at 1 GB/s take 2 ms.
+    assert "| stem | 3.000 | 30.0% | 1.000 | 3.0 |" in lines
+    assert "| head | 6.000 | 60.0% | 2.000 | 3.0 |" in lines
+    assert "| beyond | 1.000 | 10.0% | | |" in lines
+    assert "Failed: no | profile" in lines
+    with (tmp_path / "profile.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [line["part"] for line in table] == ["stem", "head", "beyond", ""]
+    expected = {"ms": "6.0000", "share": "0.6000", "floor_ms": "2.0000", "mb": "2.000"}
+    assert {key: table[1][key] for key in expected} == expected
+    assert table[3]["note"] == "no | profile"
+
+
+def test_memory_beside_the_images(tmp_path):
+    """Of a GPU alone, each cell once."""
+    jax = cell("scmnet", "jax", "fused", (1000, 1000))
+    train = cell("scmnet", "jax", "model", (500, 1000), "train", 2)
+    rows = (row(jax, 0.1), row(jax, 0.2), row(train, 0.3), row(cell(runtime="openvino"), 0.1))
+    for environment, count in (({}, 0), ({"gpu": "one"}, 2)):
+        write_report(Measurement(preset(jax), rows, {}, environment), tmp_path)
+        lines = (tmp_path / "latency.md").read_text().splitlines()
+        found = lines[lines.index("## Peak memory") + 4 :] if count else []
+        assert ("## Peak memory" in lines) == bool(count)
+        assert [line for line in found if line] == [
+            "| scmnet | 1 of 1000x1000 | mask | jax | fused | f32 | 7 | 2.5 |",
+            "| scmnet | 2 of 500x1000 | train | jax | model | f32 | 7 | 2.5 |",
+        ][:count]

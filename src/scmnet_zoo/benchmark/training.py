@@ -72,7 +72,7 @@ def step_time(
     )
     keras.utils.set_random_seed(0)
     model = training_network(network, recipe, CAMVID.classes)
-    source = _Again(_made_up(size, batch_size * steps), size, batch_size)
+    source = made_up_source(size, batch_size, steps)
     rows = fit(model, source, recipe, progress=_once_compiled(compiled, steps))
     rounds = tuple(row["seconds"] / steps for row in rows[1:])
     machine = session()
@@ -82,6 +82,11 @@ def step_time(
         first=rows[0]["seconds"],
         where=f"{machine['backend']} on {machine['devices']}",
     )
+
+
+def made_up_source(size: tuple[int, int], batch_size: int, steps: int) -> OnDevice:
+    """Frames on the device, as many as a step takes, that stand for those of several steps."""
+    return _Again(_made_up(size, batch_size * steps), size, batch_size)
 
 
 class _Again(OnDevice):

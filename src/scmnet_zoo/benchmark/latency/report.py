@@ -9,17 +9,20 @@ from pathlib import Path
 from scmnet_zoo.benchmark.latency.plot import points, write_plot
 from scmnet_zoo.benchmark.latency.preset import Block, Cell, Target
 from scmnet_zoo.benchmark.latency.rows import Measurement, Row
+from scmnet_zoo.benchmark.latency.tables import memory_table, profile_csv, profile_tables
 from scmnet_zoo.files import write_text
 
 COLUMNS = (
-    *("block", "network", "runtime", "form", "precision", "height", "width", "scope"),
+    *("block", "network", "runtime", "form", "precision", "height", "width", "scope", "batch"),
     *("median_ms", "p99_ms", "fastest_ms", "runs", "spread", "over_floor", "memory_mb"),
     *("prepare_s", "note"),
 )
 
 
 def write_report(measurement: Measurement, folder: str | os.PathLike) -> tuple[Path, ...]:
-    """Write `latency.csv`, `latency.md`, `environment.json` and, where there are points, a plot.
+    """Write `latency.csv`, `latency.md`, `environment.json`, `profile.csv` and a plot.
+
+    The last two where there are profiles, and points.
 
     Args:
         measurement: what to write.
@@ -35,8 +38,11 @@ def write_report(measurement: Measurement, folder: str | os.PathLike) -> tuple[P
     texts = {
         "latency.csv": as_csv(measurement.rows),
         "latency.md": as_markdown(measurement),
+        "profile.csv": profile_csv(measurement.profiles, measurement.peaks),
         "environment.json": json.dumps(measurement.environment, indent=1) + "\n",
     }
+    if not measurement.profiles:
+        del texts["profile.csv"]
     for name, text in texts.items():
         write_text(folder / name, text)
     paths = [folder / name for name in texts]
@@ -61,7 +67,7 @@ def as_csv(rows: tuple[Row, ...]) -> str:
         writer.writerow(
             [
                 *(row.block, cell.network, cell.runtime, cell.form, cell.precision),
-                *(*cell.size, cell.scope, *values),
+                *(*cell.size, cell.scope, cell.batch, *values),
                 "" if row.over_floor is None else f"{row.over_floor:.2f}",
                 "" if row.memory is None else f"{row.memory / 1e6:.0f}",
                 "" if row.prepare is None else f"{row.prepare:.1f}",
@@ -89,6 +95,8 @@ def as_markdown(measurement: Measurement) -> str:
         lines.append("")
     for block in preset.blocks:
         lines += _block(block, [row for row in measurement.rows if row.block == block.title])
+    lines += memory_table(measurement)
+    lines += profile_tables(measurement.profiles, measurement.peaks)
     return "\n".join(lines)
 
 
@@ -120,12 +128,13 @@ def _block(block: Block, rows: list[Row]) -> list[str]:
 def _row(row: Row) -> str:
     cell, times = row.cell, row.times
     height, width = cell.size
+    images = f"{cell.batch} of " if cell.scope == "train" else ""
     values = ["", "", ""]
     if times:
         values = [_digits(1e3 * times.median), _digits(1e3 * times.p99), str(times.runs)]
     columns = [
         *(cell.network, cell.runtime, cell.form, cell.precision),
-        *(f"{height}x{width}", cell.scope, *values),
+        *(f"{images}{height}x{width}", cell.scope, *values),
         "" if row.over_floor is None else f"{row.over_floor:.1f}",
         "" if row.memory is None or not times else f"{row.memory / 1e6:.0f}",
         row.note.replace("|", "\\|"),

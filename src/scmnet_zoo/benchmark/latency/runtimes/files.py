@@ -25,15 +25,39 @@ def file_program(cell: Cell, path: Path, threads: int) -> Program:
     return RUNTIMES[cell.runtime](path, cell.precision, threads)
 
 
+def session_options(threads: int) -> Any:
+    """The options of ONNX Runtime's sessions."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+def openvino_settings(core: Any, precision: str, threads: int) -> dict[str, Any]:
+    """The settings with which OpenVINO compiles.
+
+    Raises:
+        ValueError: the CPU does not have the precision.
+    """
+    if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise ValueError("Expected a CPU with bfloat16. Received: one without")
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        # INT8 files are computed in float32 where they are not quantised.
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+    }
+
+
 def _onnxruntime(path: Path, precision: str, threads: int) -> Program:
     import onnxruntime
 
     if precision == "bf16":
         raise ValueError("Expected f32 or int8 in ONNX Runtime on a CPU. Received: bf16")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options = session_options(threads)
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
@@ -47,14 +71,7 @@ def _openvino(path: Path, precision: str, threads: int) -> Program:
     import openvino
 
     core = openvino.Core()
-    settings: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads,
-        # INT8 files are computed in float32 where they are not quantised.
-        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-    }
-    if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise ValueError("Expected a CPU with bfloat16. Received: one without")
+    settings = openvino_settings(core, precision, threads)
     compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
     request = compiled.create_infer_request()
     kind = compiled.inputs[0].get_element_type().to_string()

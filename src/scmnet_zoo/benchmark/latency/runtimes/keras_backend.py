@@ -58,13 +58,10 @@ def _jax(model: keras.Model, cell: Cell) -> Program:
     if cell.form == "fused":
         compiled = jax.jit(lambda image: run(trainable, fixed, image)).lower(image).compile()
         constants = sum(value.nbytes for value in [*trainable, *fixed])
-        call = compiled
+        weights: tuple[list, ...] = ()
     else:
         compiled = jax.jit(run).lower(trainable, fixed, image).compile()
-        constants = 0
-
-        def call(image):
-            return compiled(trainable, fixed, image)
+        constants, weights = 0, (trainable, fixed)
 
     def memory() -> int | None:
         """Arguments, result and what lies between, as XLA laid it out, and the constants."""
@@ -75,7 +72,7 @@ def _jax(model: keras.Model, cell: Cell) -> Program:
         return sum(laid_out) + needs.temp_size_in_bytes + constants
 
     return Program(
-        call=call,
+        call=lambda image: compiled(*weights, image),
         place=jax.device_put,
         wait=jax.block_until_ready,
         fetch=np.asarray,
