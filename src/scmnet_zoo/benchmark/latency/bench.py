@@ -11,7 +11,7 @@ from scmnet_zoo.benchmark.latency.exports import SUFFIXES, export_name, maker_of
 from scmnet_zoo.benchmark.latency.frames import Files, write_files
 from scmnet_zoo.benchmark.latency.machine import machine
 from scmnet_zoo.benchmark.latency.preset import Block, Cell, Preset, program_of
-from scmnet_zoo.benchmark.latency.process import Worker, WorkerError
+from scmnet_zoo.benchmark.latency.process import Worker, WorkerError, caches
 from scmnet_zoo.benchmark.latency.rows import Profile, Row
 from scmnet_zoo.benchmark.latency.statistics import summarise
 
@@ -33,6 +33,7 @@ class Bench:
         self.preset = preset
         self.folder = folder
         self.threads = preset.threads or len(os.sched_getaffinity(0))
+        self._caches = caches(folder, self.threads // max(1, *preset.processes.values(), 1))
         self._progress = progress
         self._done = 0
         self._total = 2 * (sum(len(b.cells) for b in preset.blocks) + len(preset.profiles))
@@ -43,7 +44,8 @@ class Bench:
         self._versions: dict[str, str] = {}
         self._stopped = False
         self._lock = threading.Lock()  # of all the above
-        self._making = threading.Lock()  # of exports and images
+        self._drawing = threading.Lock()  # of images
+        self._making = {backend: threading.Lock() for backend in BACKENDS}  # of exports
 
     def worker(self, name: str, backend: str, environment: dict[str, str] | None = None) -> Worker:
         """The worker of this name; a process is started when it is first asked.
@@ -56,7 +58,7 @@ class Bench:
                 raise WorkerError("it was stopped", ended=True)
             if name not in self._workers:
                 self._workers[name] = Worker(
-                    backend, self.threads, {**self._caches(), **(environment or {})}
+                    backend, self.threads, {**self._caches, **(environment or {})}
                 )
             return self._workers[name]
 
@@ -101,7 +103,8 @@ class Bench:
     def _places(self, rows: dict[int, Row | Profile]) -> dict[int, Worker]:
         """The worker of each cell: training steps and profiles have their own, of the others
         those of one program one, and the programs of a runtime take its processes in turns."""
-        found, programs = {}, {}
+        found: dict[int, Worker] = {}
+        programs: dict[str, dict[Cell, int]] = {}
         for number, row in rows.items():
             cell, name = row.cell, f"{type(row).__name__.lower()} {number}"
             if isinstance(row, Row) and cell.scope != "train":
@@ -113,13 +116,21 @@ class Bench:
         return found
 
     def _prepare_all(self, rows: dict[int, Row | Profile]) -> None:
-        """Each process prepares its cells one after another, beside the other processes."""
+        """Each process prepares its cells one after another, beside the other processes.
+
+        So do those that export.
+        """
+        exported: dict[str, list[Cell]] = {}
+        for row in rows.values():
+            if row.cell.runtime in SUFFIXES:
+                exported.setdefault(maker_of(row.cell), []).append(row.cell)
         queues: dict[int, dict[int, Row | Profile]] = {}
         for number, row in rows.items():
             queues.setdefault(id(self._runners[number]), {})[number] = row
         with ThreadPoolExecutor(max(LEAST_AT_ONCE, self.threads)) as pool:
             running: list[Future] = [
-                pool.submit(self._prepare_queue, queue) for queue in queues.values()
+                *(pool.submit(self._export_queue, cells) for cells in exported.values()),
+                *(pool.submit(self._prepare_queue, queue) for queue in queues.values()),
             ]
             try:
                 for one in running:
@@ -129,6 +140,11 @@ class Bench:
                     one.cancel()
                 self.stop()  # else the threads would wait for them
                 raise
+
+    def _export_queue(self, cells: list[Cell]) -> None:
+        for cell in cells:
+            with contextlib.suppress(WorkerError):  # told to whoever wants the file
+                self._export(cell)
 
     def _prepare_queue(self, queue: dict[int, Row | Profile]) -> None:
         for number, row in queue.items():
@@ -210,13 +226,12 @@ class Bench:
         Raises:
             WorkerError: it cannot be made.
         """
-        name = export_name(cell)
+        name, backend = export_name(cell), maker_of(cell)
         path = self.folder / name
-        with self._making:
+        with self._making[backend]:
             if name in self._unmakable:
                 raise WorkerError(self._unmakable[name])
             if not path.exists():
-                backend = maker_of(cell)
                 maker = self.worker(f"make {backend}", backend)
                 try:
                     maker.ask("export", cell, path, timeout=4 * self.preset.prepare_seconds)
@@ -226,7 +241,7 @@ class Bench:
         return path
 
     def _images(self, size: tuple[int, int]) -> Files:
-        with self._making:
+        with self._drawing:
             if size not in self._files:
                 self._files[size] = write_files(self.folder, size)
             return self._files[size]
@@ -253,18 +268,6 @@ class Bench:
         """End all workers."""
         for worker in self._workers.values():
             worker.end()
-
-    def _caches(self) -> dict[str, str]:
-        """Where compilers keep what they made: a network is compiled once a run, in any process."""
-        share = max(1, self.threads // max(1, *self.preset.processes.values(), 1))
-        return {
-            "TORCHINDUCTOR_CACHE_DIR": str(self.folder / "inductor"),
-            "TORCHINDUCTOR_FX_GRAPH_CACHE": "1",
-            "TORCHINDUCTOR_COMPILE_THREADS": str(share),
-            "TRITON_CACHE_DIR": str(self.folder / "triton"),
-            "JAX_COMPILATION_CACHE_DIR": str(self.folder / "jax"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        }
 
     def _note_versions(self, worker: Worker) -> None:
         if worker.running:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from typing import Any
 
 GRACE = 5.0  # seconds that a worker has to end
@@ -24,6 +25,21 @@ QUIET = {
     # What JAX reserves beforehand it would not share with PyTorch.
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
+
+
+def caches(folder: Path, threads: int) -> dict[str, str]:
+    """Variables that tell compilers where to keep what they make, and how many threads they have.
+
+    A network is then compiled once, whichever process wants it next.
+    """
+    return {
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
+        "TORCHINDUCTOR_FX_GRAPH_CACHE": "1",
+        "TORCHINDUCTOR_COMPILE_THREADS": str(max(1, threads)),
+        "TRITON_CACHE_DIR": str(folder / "triton"),
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
 
 
 class WorkerError(Exception):

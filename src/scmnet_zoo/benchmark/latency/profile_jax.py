@@ -46,8 +46,7 @@ def jax_splitter(cell: Cell, threads: int) -> Callable[[], list[Part]]:
         image = (image.astype(np.float32) - MEAN) / STD
     placed = jax.device_put(image)
     cuts = [keras.Model(model.inputs[0], list(stage.kept)) for stage in order]
-    with ThreadPoolExecutor(min(AT_ONCE, threads)) as pool:
-        programs = list(pool.map(lambda cut: _compiled(cut, image), cuts))
+    programs = compiled([_lowered(cut, image) for cut in cuts], threads)
     calls = [lambda program=program: program(placed) for program in programs]
     for call in calls:
         jax.block_until_ready(call())
@@ -107,7 +106,13 @@ def _queued(call: Call, count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def _compiled(model: keras.Model, image: np.ndarray) -> Callable[[Any], Any]:
+def compiled(programs: Sequence[Any], threads: int) -> list[Any]:
+    """JAX's lowered programs, compiled several at a time."""
+    with ThreadPoolExecutor(min(AT_ONCE, threads)) as pool:
+        return list(pool.map(lambda program: program.compile(), programs))
+
+
+def _lowered(model: keras.Model, image: np.ndarray) -> Any:
     """With the weights as constants, as the form fused is timed."""
     trainable = [variable.value for variable in model.trainable_variables]
     fixed = [variable.value for variable in model.non_trainable_variables]
@@ -115,4 +120,4 @@ def _compiled(model: keras.Model, image: np.ndarray) -> Callable[[Any], Any]:
     def run(image):
         return model.stateless_call(trainable, fixed, image, training=False)[0]
 
-    return jax.jit(run).lower(jax.ShapeDtypeStruct(image.shape, image.dtype)).compile()
+    return jax.jit(run).lower(jax.ShapeDtypeStruct(image.shape, image.dtype))

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from scmnet_zoo.benchmark.latency.preset import Cell
-from scmnet_zoo.benchmark.latency.profile_jax import differences, one_by_one, queued_times
+from scmnet_zoo.benchmark.latency.profile_jax import compiled, differences, one_by_one, queued_times
 from scmnet_zoo.benchmark.latency.rows import Part
 from scmnet_zoo.benchmark.latency.train_step import PRECISIONS
 from scmnet_zoo.benchmark.training import made_up_source
@@ -24,6 +24,7 @@ from scmnet_zoo.training.recipe import Recipe
 
 STEPS = 1000  # over which the schedule runs; it does not change the time
 # Each program does what the one before does, and this.
+FORWARD, LOSS, OPTIMISED, AUGMENTED = 0, 2, 3, 4
 PROGRAMS = ("forward", "backward", "loss", "clipping, optimiser, averages", "augmentation")
 
 
@@ -42,7 +43,7 @@ class _Mean(keras.losses.Loss):
         return keras.ops.mean(keras.ops.cast(logits, "float32"))
 
 
-def train_splitter(cell: Cell) -> Callable[[], list[Part]]:
+def train_splitter(cell: Cell, threads: int) -> Callable[[], list[Part]]:
     """A function that splits the step of the network's CamVid recipe.
 
     Raises:
@@ -52,13 +53,13 @@ def train_splitter(cell: Cell) -> Callable[[], list[Part]]:
         raise ValueError(f"Expected f32 or bf16 in training. Received: {cell.precision}")
     precision = PRECISIONS[cell.precision]
     recipe = _recipe(cell, precision)
-    calls = []
-    for number in range(len(PROGRAMS)):
-        keras.utils.set_random_seed(0)
-        network = training_network(cell.network, recipe, CAMVID.classes)
-        call = _program(network, recipe, cell, number)
+    made = [_program(recipe, cell, number) for number in range(len(PROGRAMS))]
+    steps = compiled([step for step, _, _ in made], threads)
+    calls = [
+        _going_on(step, state, frames) for step, (_, state, frames) in zip(steps, made, strict=True)
+    ]
+    for call in calls:
         jax.block_until_ready(call())
-        calls.append(call)
 
     def split() -> list[Part]:
         whole = queued_times(calls)
@@ -82,23 +83,33 @@ def _recipe(cell: Cell, precision: str) -> Recipe:
     )
 
 
-def _program(network: keras.Model, recipe: Recipe, cell: Cell, number: int) -> Callable[[], Any]:
-    """A step that does the first `number` + 1 of `PROGRAMS`; calls go on from its state."""
+def _program(recipe: Recipe, cell: Cell, number: int) -> tuple[Any, Any, Any]:
+    """A step that does the first `number` + 1 of `PROGRAMS`, lowered; its state, its frames."""
+    keras.utils.set_random_seed(0)
+    network = training_network(cell.network, recipe, CAMVID.classes)
     source = made_up_source(cell.size, cell.batch, 1)
     outputs = network.output if isinstance(network.output, dict) else {}
     auxiliary = [name for name in outputs if name != MAIN]
-    loss = loss_of(recipe.loss, None, auxiliary) if number >= 2 else _Mean()
-    augment = Augment(recipe.augmentation, 0, CAMVID.classes) if number >= 4 else _Same()
-    momentum = recipe.optimiser.ema if number >= 3 else 0.0
+    loss = loss_of(recipe.loss, None, auxiliary) if number >= LOSS else _Mean()
+    augment = Augment(recipe.augmentation, 0, CAMVID.classes) if number >= AUGMENTED else _Same()
+    momentum = recipe.optimiser.ema if number >= OPTIMISED else 0.0
     model = TrainingModel(source.layer, network, augment, loss, momentum)
     optimiser = optimiser_of(recipe.optimiser, network, STEPS, recipe.precision)
-    model.compile(optimizer=optimiser)
     frames = jax.numpy.asarray(source.get(np.arange(cell.batch, dtype=np.int32)))
     model(frames)
     optimiser.build(model.trainable_variables)
-    state = _values(model.trainable_variables), _values(model.non_trainable_variables)
+    state = (
+        _values(model.trainable_variables),
+        _values(model.non_trainable_variables),
+        _values(optimiser.variables),
+    )
     step = jax.jit(_step(model, optimiser, number), donate_argnums=(0,))
-    kept = [(*state, _values(optimiser.variables))]
+    return step.lower(state, frames), state, frames
+
+
+def _going_on(step: Callable[..., Any], state: Any, frames: Any) -> Callable[[], Any]:
+    """Each call goes on from the state that the one before has left."""
+    kept = [state]
 
     def call() -> Any:
         kept[0], result = step(kept[0], frames)
@@ -119,12 +130,12 @@ def _step(model: TrainingModel, optimiser: keras.Optimizer, number: int) -> Call
 
     def step(state, frames):
         trainable, fixed, moments = state
-        if number == 0:
+        if number == FORWARD:
             loss, fixed = loss_of_state(trainable, fixed, frames)
             return (trainable, fixed, moments), loss
         differentiated = jax.value_and_grad(loss_of_state, has_aux=True)
         (loss, fixed), gradients = differentiated(trainable, fixed, frames)
-        if number < 3:
+        if number < OPTIMISED:
             return (trainable, fixed, moments), (loss, gradients)
         trainable, moments = optimiser.stateless_apply(moments, gradients, trainable)
         return (trainable, fixed, moments), loss

@@ -28,8 +28,8 @@ def profile_csv(profiles: Iterable[Profile], peaks: Peaks) -> str:
     writer.writerow(COLUMNS)
     for profile in profiles:
         cell = profile.cell
-        what = (cell.network, cell.runtime, cell.form, cell.precision, *cell.size)
-        what = (*what, cell.scope, cell.batch)
+        what = [cell.network, cell.runtime, cell.form, cell.precision]
+        what += [*map(str, cell.size), cell.scope, str(cell.batch)]
         if not profile.parts:
             writer.writerow([*what, *[""] * 7, profile.note])
         for part, share, floor in _shares(profile, peaks):
