@@ -23,7 +23,7 @@ class ToyWorker:
     Attributes:
         asked: all requests to all workers, in order.
         faults: errors by request and network, each raised once.
-        met: where it is set, waited for by each that prepares.
+        met: where it is set, waited for by each that prepares, for so many seconds.
         many: how many there are.
     """
 
@@ -31,6 +31,7 @@ class ToyWorker:
     faults: dict = {}  # noqa: RUF012
     met = None
     many = 0
+    patience = 20.0
 
     def __init__(self, backend, threads, environment):
         self.backend, self.running, self.held, self.own = backend, False, {}, None
@@ -41,7 +42,7 @@ class ToyWorker:
         network = self._network(request, arguments)
         ToyWorker.asked.append((request, network))
         if request == "prepare" and ToyWorker.met is not None:
-            ToyWorker.met.wait(timeout=20)
+            ToyWorker.met.wait(timeout=ToyWorker.patience)
         fault = ToyWorker.faults.pop((request, network), None)
         if fault is not None:
             if fault.ended:

@@ -16,7 +16,7 @@ from latency_tools import ToyWorker, cell, preset
 
 from scmnet_zoo.benchmark.latency import bench, find_preset, measure, write_report
 from scmnet_zoo.benchmark.latency.frames import frames, read_photos, read_video, write_files
-from scmnet_zoo.benchmark.latency.preset import Block
+from scmnet_zoo.benchmark.latency.preset import Block, Cell
 from scmnet_zoo.benchmark.latency.process import Worker, WorkerError
 from scmnet_zoo.benchmark.latency.program import LEAST_RUNS, timed
 from scmnet_zoo.benchmark.latency.rows import NOT_YET
@@ -130,6 +130,14 @@ def test_runtimes_prepare_at_the_same_time(toys):
     toys.met = threading.Barrier(2)
     rows = measure(preset(cell("a"), cell("b", "jax")), floors=False).rows
     assert [row.note for row in rows] == [""] * 2
+
+
+def test_one_process_after_another(toys, monkeypatch):
+    monkeypatch.setattr(toys, "patience", 0.2)
+    toys.met = threading.Barrier(2)
+    cells = cell("a"), cell("b", "jax")
+    with pytest.raises(threading.BrokenBarrierError):
+        measure(preset(*cells, prepare_at_once=1), floors=False)
 
 
 def test_a_runtime_has_several_processes(toys):
@@ -318,6 +326,25 @@ def test_presets_that_are_wrong(tmp_path, text, message):
     whole += 'forms = ["fused"]\nprecisions = ["f32"]\nsizes = [[64, 64]]\nscopes = ["mask"]\n'
     path.write_text(text + "\n" + ("" if "required" in message else whole))
     with pytest.raises(ValueError, match=message):
+        find_preset(path)
+
+
+def test_presets_with_processes_batches_and_profiles(tmp_path):
+    cells = 'networks = ["a"]\nruntimes = ["jax"]\nforms = ["model"]\nprecisions = ["f32"]\n'
+    cells += "sizes = [[64, 64]]\n"
+    text = "rounds = 1\nturn_runs = 1\nturn_seconds = 1\nprepare_seconds = 1\n"
+    text += "prepare_at_once = 3\n[processes]\ntorch = 2\n"
+    text += f'[[blocks]]\ntitle = "b"\n[[blocks.cells]]\nbatch = 4\n{cells}scopes = ["train"]\n'
+    text += f'[[profiles]]\n{cells}scopes = ["mask"]\n'
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    found = find_preset(path)
+    assert (found.processes, found.prepare_at_once) == ({"torch": 2}, 3)
+    assert found.blocks[0].cells == (Cell("a", "jax", "model", "f32", (64, 64), "train", 4),)
+    assert found.profiles == (Cell("a", "jax", "model", "f32", (64, 64), "mask"),)
+    assert find_preset(path).blocks[0].cells[0].title.endswith("4x64x64 train")
+    path.write_text(text.replace('["train"]', '["mask"]'))
+    with pytest.raises(ValueError, match=r"a batch of one outside training\. Received: 4"):
         find_preset(path)
 
 

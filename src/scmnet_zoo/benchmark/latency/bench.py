@@ -127,7 +127,8 @@ class Bench:
         queues: dict[int, dict[int, Row | Profile]] = {}
         for number, row in rows.items():
             queues.setdefault(id(self._runners[number]), {})[number] = row
-        with ThreadPoolExecutor(max(LEAST_AT_ONCE, self.threads)) as pool:
+        at_once = self.preset.prepare_at_once or max(LEAST_AT_ONCE, self.threads)
+        with ThreadPoolExecutor(at_once) as pool:
             running: list[Future] = [
                 *(pool.submit(self._export_queue, cells) for cells in exported.values()),
                 *(pool.submit(self._prepare_queue, queue) for queue in queues.values()),

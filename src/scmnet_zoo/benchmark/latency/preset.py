@@ -88,6 +88,8 @@ class Preset:
         targets: what is compared with limits at the end.
         processes: of a runtime that has more than one, which prepare at the same time.
         profiles: cells whose time is split.
+        prepare_at_once: how many processes prepare at the same time; None for one a core, two at
+            least.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Preset:
     targets: tuple[Target, ...] = ()
     processes: dict[str, int] = field(default_factory=dict)
     profiles: tuple[Cell, ...] = ()
+    prepare_at_once: int | None = None
 
 
 def find_preset(name: str | os.PathLike) -> Preset:
@@ -150,6 +153,7 @@ def read_preset(path: Path) -> Preset:
         targets=tuple(_target(target) for target in table.get("targets", [])),
         processes=table.get("processes", {}),
         profiles=_cells(table.get("profiles", [])),
+        prepare_at_once=table.get("prepare_at_once"),
     )
 
 

@@ -72,6 +72,7 @@ SCHEMA = _table(
     },
     {
         "threads": _COUNT,
+        "prepare_at_once": _COUNT,
         "processes": _table({}, dict.fromkeys(PARALLEL, _COUNT)),
         "profiles": _CELLS,
         "targets": {

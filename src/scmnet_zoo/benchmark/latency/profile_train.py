@@ -96,7 +96,7 @@ def _program(recipe: Recipe, cell: Cell, number: int) -> tuple[Any, Any, Any]:
     model = TrainingModel(source.layer, network, augment, loss, momentum)
     optimiser = optimiser_of(recipe.optimiser, network, STEPS, recipe.precision)
     frames = jax.numpy.asarray(source.get(np.arange(cell.batch, dtype=np.int32)))
-    model(frames)
+    model(keras.KerasTensor((cell.batch,), dtype="int32"))  # builds it
     optimiser.build(model.trainable_variables)
     state = (
         _values(model.trainable_variables),
