@@ -24,6 +24,7 @@ CASES = {
     ),
     "ClassMask": ({}, [(8, 12, 4), (15, 23, 2)]),
     "ContextMiningModule": ({"dilation_rate": 3}, MAP),
+    "Conv2D": ({"filters": 5, "kernel_size": 1, "activation": "relu"}, MAP),
     "DepthwiseConv2D": (
         {"kernel_size": 3, "form": "shifted", "strides": 2, "padding": "same", "use_bias": True},
         MAP,

@@ -67,7 +67,7 @@ def _input(layer, inputs):
 def _conv(layer, x, prefix="", symmetric=False):
     """A convolution, standard or depthwise, with its activation behind it."""
     depthwise = isinstance(layer, keras_layers.DepthwiseConv2D)
-    kind = zoo.DepthwiseConv2D if depthwise else keras_layers.Conv2D
+    kind = zoo.DepthwiseConv2D if depthwise else zoo.Conv2D
     if not depthwise and layer.groups != 1:
         raise ValueError(
             f"Expected convolutions of one group. Received: {layer.name!r} of {layer.groups}"
@@ -234,6 +234,7 @@ RULES = {
     keras_layers.InputLayer: _input,
     zoo.ImageInput: lambda layer, inputs: _keep(layer, inputs, "mean", "std"),
     keras_layers.Conv2D: lambda layer, inputs: _conv(layer, *inputs),
+    zoo.Conv2D: lambda layer, inputs: _conv(layer, *inputs),
     zoo.DepthwiseConv2D: lambda layer, inputs: _conv(layer, *inputs),
     keras_layers.BatchNormalization: lambda layer, inputs: _batch_norm(layer, *inputs),
     keras_layers.Activation: lambda layer, inputs: _activation(layer, *inputs),

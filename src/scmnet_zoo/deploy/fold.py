@@ -5,7 +5,7 @@ from keras import layers as keras_layers
 from scmnet_zoo import layers as zoo
 from scmnet_zoo.deploy._node import Node, bypass, readers
 
-CONVOLUTIONS = (keras_layers.Conv2D, zoo.DepthwiseConv2D)
+CONVOLUTIONS = (zoo.Conv2D, zoo.DepthwiseConv2D)
 
 
 def fold(output: Node) -> None:
@@ -40,7 +40,7 @@ def _batch_norms(output):
 
 def _is_pointwise(node):
     return (
-        node.kind is keras_layers.Conv2D
+        node.kind is zoo.Conv2D
         and tuple(node.config["kernel_size"]) == (1, 1)
         and tuple(node.config["strides"]) == (1, 1)
     )
@@ -115,7 +115,7 @@ def _read_by_convolutions(node, graph):
     """The convolutions that read a node's values, or None where other layers do too."""
     found = []
     for reader in dict.fromkeys(graph[node]):
-        if reader.kind is keras_layers.Conv2D:
+        if reader.kind is zoo.Conv2D:
             found.append(reader)
         elif reader.inputs[0] is not node:
             continue  # a partner, of which only the size is read

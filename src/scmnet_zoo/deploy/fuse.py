@@ -16,7 +16,7 @@ OUTPUTS = ("probabilities", "logits", "mask")
 FUSED_LAYERS = (
     keras_layers.InputLayer,
     zoo.ImageInput,
-    keras_layers.Conv2D,
+    zoo.Conv2D,
     zoo.DepthwiseConv2D,
     keras_layers.BatchNormalization,
     keras_layers.Activation,
@@ -111,7 +111,7 @@ def _ending(main, output):
         ValueError: the network ends in something else.
     """
     node, upsample = main, None
-    while node.kind is not keras_layers.Conv2D:
+    while node.kind is not zoo.Conv2D:
         if node.kind is zoo.ResizeToPartner:
             upsample = node
         elif node.config.get("activation") != "softmax":

@@ -44,7 +44,7 @@ def spare_channels(steps: list[Step]) -> dict[int, int]:
             id(step.output)
             for step in steps
             if id(step.output) in chosen
-            and (type(step.layer) is keras.layers.Conv2D or _all_in(step, chosen))
+            and (isinstance(step.layer, keras.layers.Conv2D) or _all_in(step, chosen))
             and all(_takes(reader, step.output, chosen) for reader in readers[id(step.output)])
         }
         if len(kept) == len(chosen):
@@ -54,7 +54,7 @@ def spare_channels(steps: list[Step]) -> dict[int, int]:
 
 def _widens(step: Step) -> bool:
     """Whether the layer can make, or hand on, channels of zeros."""
-    if type(step.layer) is keras.layers.Conv2D:
+    if isinstance(step.layer, keras.layers.Conv2D):
         return step.layer.groups == 1
     return _passes(step)
 
@@ -79,7 +79,7 @@ def _takes(reader: Step, tensor, chosen: dict[int, int]) -> bool:
     layer = reader.layer
     if isinstance(layer, ImageInput):
         return False
-    if type(layer) is keras.layers.Conv2D:
+    if isinstance(layer, keras.layers.Conv2D):
         return layer.groups == 1
     if isinstance(layer, ResizeToPartner) and tensor is reader.inputs[1]:
         return tensor is not reader.inputs[0] or id(reader.output) in chosen

@@ -18,6 +18,7 @@ from scmnet_zoo.deploy.onnx_site import Site, padding
 from scmnet_zoo.layers import (
     AdaptiveAveragePooling2D,
     ClassMask,
+    Conv2D,
     DepthwiseConv2D,
     DilatedMaxPooling2D,
     ImageInput,
@@ -216,6 +217,7 @@ def _array(variable) -> np.ndarray:
 
 LAYERS: dict[type, Callable[[Site], str | Value]] = {
     ImageInput: _image_input,
+    Conv2D: _convolution,
     keras.layers.Conv2D: _convolution,
     DepthwiseConv2D: _depthwise,
     keras.layers.DepthwiseConv2D: _depthwise,

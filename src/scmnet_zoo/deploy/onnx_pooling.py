@@ -39,7 +39,7 @@ def into_convolutions(steps: list[Step]) -> set[int]:
 
 
 def _is_dense(layer: keras.layers.Layer) -> bool:
-    plain = type(layer) is keras.layers.Conv2D and layer.groups == 1
+    plain = isinstance(layer, keras.layers.Conv2D) and layer.groups == 1
     return plain and tuple(layer.dilation_rate) == (1, 1)
 
 

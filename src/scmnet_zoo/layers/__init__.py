@@ -4,6 +4,7 @@ from scmnet_zoo.layers.adaptive_average_pooling import AdaptiveAveragePooling2D
 from scmnet_zoo.layers.atrous_spatial_pyramid_pooling import AtrousSpatialPyramidPooling
 from scmnet_zoo.layers.class_mask import ClassMask
 from scmnet_zoo.layers.context_mining import ContextMiningModule
+from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 from scmnet_zoo.layers.dilated_max_pooling import DilatedMaxPooling2D
 from scmnet_zoo.layers.feature_fusion import DeepShallowFeatureFusion
@@ -19,6 +20,7 @@ __all__ = [
     "AtrousSpatialPyramidPooling",
     "ClassMask",
     "ContextMiningModule",
+    "Conv2D",
     "DeepShallowFeatureFusion",
     "DepthwiseConv2D",
     "DepthwiseSeparableConv2D",

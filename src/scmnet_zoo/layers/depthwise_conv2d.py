@@ -18,10 +18,12 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     A depthwise convolution does few operations for each byte it moves, and XLA's grouped
     convolution, to which the JAX backend hands it, can be many times slower than the memory
     allows. The *shifted* form multiplies the padded input, shifted once for each kernel tap, with
-    that tap's weights and adds up: XLA fuses it into one pass over memory, forward and backward.
-    It is used on JAX; TensorFlow and PyTorch run their *native* kernels. `benchmarks/depthwise.py`
-    measures both. On PyTorch's CPU half precision is computed in float32: its kernel (2.13) now and
-    then gives weight gradients of 1e30 in bfloat16.
+    that tap's weights and adds up: XLA fuses it into one pass over memory. It is used on JAX;
+    TensorFlow and PyTorch run their *native* kernels. On one NVIDIA GPU, from Ampere on, JAX runs
+    kernels of this package, in Triton, forward and backward, where the stride is 1 or 2 and each
+    channel has one kernel. `benchmarks/convolutions.py` measures them all. On PyTorch's CPU half
+    precision is computed in float32: its kernel (2.13) now and then gives weight gradients of 1e30
+    in bfloat16.
 
     Args:
         kernel_size: int or (height, width) of the kernel.
@@ -65,7 +67,8 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
                 self._call_in_float32(inputs) if _is_half_on_cpu(inputs) else super().call(inputs)
             )
         kernel = ops.cast(self.kernel, inputs.dtype)
-        outputs = _compiled(_shifted_depthwise)(
+        ours = self.form == "auto" and _triton().takes(inputs, kernel, self.strides)
+        outputs = _compiled(_triton_depthwise if ours else _shifted_depthwise)(
             inputs, kernel, self.strides, self.dilation_rate, self.padding
         )  # (batch, new_height, new_width, channels * depth_multiplier)
         if self.use_bias:
@@ -109,6 +112,23 @@ def _compiled(function):
     import jax
 
     return jax.jit(function, static_argnums=(2, 3, 4))
+
+
+def _triton():
+    """The kernels for JAX on a GPU, which only JAX can import."""
+    from scmnet_zoo.layers import _depthwise_triton
+
+    return _depthwise_triton
+
+
+def _triton_depthwise(x, kernel, strides, dilation, padding, interpret=False):
+    windows = tuple(
+        _window(size, taps, stride, rate, padding)[::2]
+        for size, taps, stride, rate in zip(
+            x.shape[1:3], kernel.shape[:2], strides, dilation, strict=True
+        )
+    )
+    return _triton().depthwise(x, kernel, strides[0], dilation, windows, interpret)
 
 
 def _shifted_depthwise(x, kernel, strides, dilation, padding):

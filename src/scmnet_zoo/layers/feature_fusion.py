@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 from scmnet_zoo.layers.resize import resize
 
@@ -75,7 +76,7 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
         dtype = self.dtype_policy
         self.lateral_convs, self.lateral_bns = [], []
         for level, shape in zip(LEVELS, input_shape, strict=True):
-            conv = keras.layers.Conv2D(self.filters, 1, dtype=dtype, name=f"lateral_{level}_conv")
+            conv = Conv2D(self.filters, 1, dtype=dtype, name=f"lateral_{level}_conv")
             bn = keras.layers.BatchNormalization(dtype=dtype, name=f"lateral_{level}_bn")
             conv.build(shape)
             bn.build((*shape[:-1], self.filters))
@@ -91,7 +92,7 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
                 dtype=dtype,
                 name=f"{name}_depthwise",
             )
-            pointwise = keras.layers.Conv2D(self.filters, 1, dtype=dtype, name=f"{name}_pointwise")
+            pointwise = Conv2D(self.filters, 1, dtype=dtype, name=f"{name}_pointwise")
             bn = keras.layers.BatchNormalization(
                 momentum=0.997, epsilon=1e-4, dtype=dtype, name=f"{name}_bn"
             )

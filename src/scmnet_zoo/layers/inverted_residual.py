@@ -4,6 +4,7 @@ import keras
 
 from scmnet_zoo.layers._padding import check_padding, keras_padding, pad_symmetric, strided
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 
 
@@ -79,9 +80,7 @@ class InvertedResidual(keras.layers.Layer):
         )
 
     def _pointwise(self, filters, name):
-        return keras.layers.Conv2D(
-            filters, 1, use_bias=self.use_bias, dtype=self.dtype_policy, name=name
-        )
+        return Conv2D(filters, 1, use_bias=self.use_bias, dtype=self.dtype_policy, name=name)
 
     def build(self, input_shape):
         channels = input_shape[-1]

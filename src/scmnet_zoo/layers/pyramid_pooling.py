@@ -5,6 +5,7 @@ from keras import ops
 
 from scmnet_zoo.layers._register import register
 from scmnet_zoo.layers.adaptive_average_pooling import adaptive_average_pool
+from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.resize import resize
 
 
@@ -49,9 +50,7 @@ class PyramidPooling(keras.layers.Layer):
         self.epsilon = epsilon
 
     def _conv_bn(self, filters, prefix):
-        conv = keras.layers.Conv2D(
-            filters, 1, use_bias=False, dtype=self.dtype_policy, name=f"{prefix}_conv"
-        )
+        conv = Conv2D(filters, 1, use_bias=False, dtype=self.dtype_policy, name=f"{prefix}_conv")
         bn = keras.layers.BatchNormalization(
             momentum=self.momentum,
             epsilon=self.epsilon,

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from scmnet_zoo.layers import ImageInput, ResizeToPartner
+from scmnet_zoo.layers import Conv2D, ImageInput, ResizeToPartner
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 from scmnet_zoo.weights.checkpoint import Checkpoint, Metadata, Normalisation, load_checkpoint
 from scmnet_zoo.weights.registry import find_checkpoint
@@ -160,7 +160,7 @@ def conv_bn(
     **bn,
 ):
     """Convolution, batch norm (with `bn`'s momentum and epsilon), activation."""
-    x = keras.layers.Conv2D(
+    x = Conv2D(
         filters, kernel_size, strides, padding=padding, use_bias=use_bias, name=f"{name}_conv"
     )(x)
     x = keras.layers.BatchNormalization(name=f"{name}_bn", **bn)(x)
@@ -173,7 +173,7 @@ def classify_auxiliary(x, filters, classes, dropout, name, **bn):
     """Logits at the size of the map, of a head that only training uses."""
     x = conv_bn(x, filters, 3, name, use_bias=False, **bn)
     x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    return keras.layers.Conv2D(classes, 1, name=f"{name}_classifier")(x)
+    return Conv2D(classes, 1, name=f"{name}_classifier")(x)
 
 
 def probabilities(logits, image, classifier_activation, interpolation, prefix="head"):

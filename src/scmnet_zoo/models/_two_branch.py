@@ -6,7 +6,7 @@ convolutions pad alike before and after; the ones that read an image pad nothing
 
 import keras
 
-from scmnet_zoo.layers import DepthwiseSeparableConv2D, InvertedResidual, ResizeToPartner
+from scmnet_zoo.layers import Conv2D, DepthwiseSeparableConv2D, InvertedResidual, ResizeToPartner
 from scmnet_zoo.models._factory import conv_bn, probabilities, with_auxiliary
 
 EPSILON = 1e-5
@@ -64,7 +64,7 @@ def classify(x, classes, dropout):
     x = ds_conv(x, x.shape[-1], "head_ds1")
     x = ds_conv(x, x.shape[-1], "head_ds2")
     x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    return keras.layers.Conv2D(classes, 1, name="head_classifier")(x)
+    return Conv2D(classes, 1, name="head_classifier")(x)
 
 
 def outputs(logits, auxiliary, image, classifier_activation):

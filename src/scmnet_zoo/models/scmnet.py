@@ -38,6 +38,7 @@ import keras
 
 from scmnet_zoo.layers import (
     ContextMiningModule,
+    Conv2D,
     DeepShallowFeatureFusion,
     DepthwiseSeparableConv2D,
     InvertedResidual,
@@ -144,7 +145,7 @@ def _logits(image, classes, residual, auxiliary, dropout):
     x = DepthwiseSeparableConv2D(64, name="head_ds1")(x)
     x = DepthwiseSeparableConv2D(48, dilation_rate=2, name="head_ds2")(x)
     x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    logits = keras.layers.Conv2D(classes, 1, name="head_classifier")(x)
+    logits = Conv2D(classes, 1, name="head_classifier")(x)
     heads = {"aux_cmm2": context2, "aux_cmm3": context3} if auxiliary else {}
     return logits, {
         name: classify_auxiliary(features, 64, classes, dropout, name)

@@ -7,7 +7,7 @@ import keras
 
 from scmnet_zoo.benchmark.latency.preset import Cell
 from scmnet_zoo.deploy import fuse
-from scmnet_zoo.layers import DepthwiseConv2D, ImageInput
+from scmnet_zoo.layers import Conv2D, DepthwiseConv2D, ImageInput
 from scmnet_zoo.models import NETWORKS
 
 CLASSES = 19
@@ -21,6 +21,12 @@ OURS: dict[str, tuple[str, dict[str, Any]]] = {
     "contextnet": ("contextnet", {}),
     "deeplabv3plus": ("deeplabv3plus", {}),
     "deeplabv3plus_mobilenet_v2": ("deeplabv3plus", {"backbone": "mobilenet_v2"}),
+}
+
+# Keras's own convolutions, for form "stock", in place of the zoo's.
+STOCK: dict[type, type] = {
+    Conv2D: keras.layers.Conv2D,
+    DepthwiseConv2D: keras.layers.DepthwiseConv2D,
 }
 
 
@@ -70,8 +76,7 @@ def _in_form(model: keras.Model, cell: Cell) -> keras.Model:
         return fuse(model, output="logits" if cell.scope == "network" else "mask")
     if cell.form == "stock":
         for layer in model._flatten_layers():
-            if isinstance(layer, DepthwiseConv2D):
-                layer.__class__ = keras.layers.DepthwiseConv2D  # the same but for the form
+            layer.__class__ = STOCK.get(type(layer), type(layer))  # the same but for the form
     elif cell.form != "model":
         raise ValueError(f"Expected form stock, model or fused. Received: {cell.form!r}")
     return model if cell.scope == "network" else _to_mask(model)

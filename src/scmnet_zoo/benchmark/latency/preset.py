@@ -22,7 +22,7 @@ class Cell:
     Attributes:
         network: a key of `networks.OURS` or `peers.PEERS`.
         runtime: what runs it.
-        form: of the zoo's networks `"stock"` (Keras's own depthwise convolution), `"model"` (as
+        form: of the zoo's networks `"stock"` (Keras's own convolutions), `"model"` (as
             the factory makes it) or `"fused"` (`scmnet_zoo.deploy.fuse`); of peers `"eager"` or
             `"compiled"` in PyTorch, else `"export"`, from PyTorch's ONNX file.
         precision: `"f32"`, `"bf16"` or `"int8"`.

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from scmnet_zoo.layers import Conv2D
+
 
 def trade_strides(strides: Sequence[int], output_stride: int) -> list[tuple[int, int]]:
     """(stride, dilation) of each block, so that the blocks together stride by `output_stride`.
@@ -37,9 +39,7 @@ def conv_bn(
     epsilon=1e-3,
 ):
     """Convolution `name` without bias, batch norm `name_bn`, activation."""
-    x = keras.layers.Conv2D(
-        filters, kernel_size, strides, padding=padding, use_bias=False, name=name
-    )(x)
+    x = Conv2D(filters, kernel_size, strides, padding=padding, use_bias=False, name=name)(x)
     x = keras.layers.BatchNormalization(epsilon=epsilon, name=f"{name}_bn")(x)
     if activation is None:
         return x

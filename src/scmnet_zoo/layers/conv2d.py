@@ -1,0 +1,48 @@
+"""Convolution in the form that each backend runs fastest."""
+
+import keras
+from keras import ops
+
+from scmnet_zoo.layers._register import register
+
+
+@register
+class Conv2D(keras.layers.Conv2D):
+    """Drop-in for `keras.layers.Conv2D`: same arguments, same weights, same numbers.
+
+    On JAX a pointwise convolution, of one pixel without stride, is a product of matrices. XLA runs
+    what comes before and after in the same kernel with it, while it hands convolutions to a library
+    that it cannot look into. `benchmarks/convolutions.py` measures both. TensorFlow and PyTorch run
+    their own kernels.
+
+    Args:
+        filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation,
+            use_bias and the initialisers, regularisers and constraints: as in
+            `keras.layers.Conv2D`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: `(batch, new_height, new_width, filters)`.
+
+    Source: Lin, Chen, Yan 2013, Network In Network, arXiv 1312.4400, section 3.2 (the pointwise
+    convolution as a product at each pixel).
+
+    Example:
+
+    >>> x = keras.ops.ones((1, 32, 64, 8))
+    >>> keras.ops.shape(Conv2D(16, 1)(x))
+    (1, 32, 64, 16)
+    """
+
+    def convolution_op(self, inputs, kernel):
+        """The convolution without bias and activation; Keras calls it."""
+        if keras.backend.backend() == "jax" and self._pointwise():
+            return ops.matmul(inputs, ops.cast(kernel, inputs.dtype)[0, 0])
+        return super().convolution_op(inputs, kernel)
+
+    def _pointwise(self) -> bool:
+        return (
+            self.data_format == "channels_last"
+            and self.groups == 1
+            and self.kernel_size == self.strides == (1, 1)
+        )

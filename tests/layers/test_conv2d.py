@@ -1,0 +1,46 @@
+"""The zoo's convolution against Keras's own."""
+
+import keras
+import numpy as np
+import pytest
+
+from scmnet_zoo.layers import Conv2D
+
+CASES = (
+    {"kernel_size": 1},
+    {"kernel_size": 1, "use_bias": False, "activation": "relu", "padding": "same"},
+    {"kernel_size": 1, "strides": 2},
+    {"kernel_size": 3, "padding": "same"},
+    {"kernel_size": 1, "groups": 2},
+)
+
+
+@pytest.mark.parametrize("arguments", CASES, ids=str)
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_the_same_as_keras(arguments, policy):
+    x = np.random.default_rng(0).normal(size=(2, 7, 9, 6)).astype("float32")
+    ours = Conv2D(4, dtype=policy, **arguments)
+    theirs = keras.layers.Conv2D(4, dtype=policy, **arguments)
+    ours.build(x.shape)
+    theirs.build(x.shape)
+    theirs.set_weights(ours.get_weights())
+    found, expected = ours(x), theirs(x)
+    assert found.dtype == expected.dtype
+    found, expected = (
+        keras.ops.convert_to_numpy(one).astype("float32") for one in (found, expected)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5 if policy == "float32" else 0.02)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="a product of matrices on JAX alone")
+def test_a_pointwise_convolution_is_a_product_of_matrices():
+    import jax
+
+    def primitives(**arguments):
+        layer = Conv2D(4, **arguments)
+        layer.build((1, 8, 8, 3))
+        return str(jax.make_jaxpr(layer)(np.ones((1, 8, 8, 3), "float32")))
+
+    assert "conv_general_dilated" not in primitives(kernel_size=1)
+    assert "conv_general_dilated" in primitives(kernel_size=3)
+    assert "conv_general_dilated" in primitives(kernel_size=1, strides=2)
