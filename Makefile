@@ -5,11 +5,20 @@ BIN := $(VENV)/bin
 # Two workers: each holds a deep-learning framework, and CI has two cores. A file's tests, which
 # share what is slow to build, run on one of them, except where each test takes long by itself.
 PYTEST ?= -n 2 --dist loadfile --disable-warnings --durations 12
+# Of the packages; CI takes a quicker one.
+INSTALL ?= $(BIN)/python -m pip install --quiet
 # What other backends than TensorFlow run; JAX compiles for minutes what is marked long there.
 PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metrics \
 	tests/deploy/test_fuse.py \
 	tests/data/test_augment.py tests/data/test_frames.py tests/data/test_loader.py
+REFERENCES := tests/models/test_fast_scnn.py tests/models/test_contextnet.py \
+	tests/weights/test_importers.py tests/weights/test_torch_file.py \
+	tests/benchmark/test_torch_scmnet.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# A thread for each of the two workers: on two cores more of them wait for each other.
+test faults check-backends long: export OMP_NUM_THREADS ?= 1
+test faults check-backends long: export TF_NUM_INTRAOP_THREADS ?= 1
+test faults check-backends long: export TF_NUM_INTEROP_THREADS ?= 1
 # Python compiles what is imported; pip would compile all that is installed, most of it for nothing.
 export PIP_NO_COMPILE ?= 1
 
@@ -38,46 +47,48 @@ faults: $(VENV)/.test
 		timeout 180 $(BIN)/python -m pytest $(PYTEST) -m network \
 		--random-order-bucket=global --random-order-seed=$$seed || exit 1; done
 
-# The references that need PyTorch, the agreement of backends, then the suite, on JAX and PyTorch.
+# The suite on JAX and PyTorch, on the latter with the comparisons with pytorchcv.
 # Compiling is most of the time on JAX: little is optimised, and nothing is compiled twice; of
-# training only the runs that are killed, which are among the agreements, are run there, and of the
-# networks SCMNet and Fast-SCNN; the agreements have all four.
-check-backends: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/$(VENV)/jax-cache
-check-backends: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0.1
-check-backends: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
-check-backends: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
+# training only the runs that are killed, which are long, are run there, and of the networks SCMNet
+# and Fast-SCNN; the agreement of backends, which is long, has all four.
+check-backends long: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/$(VENV)/jax-cache
+check-backends long: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0.1
+check-backends long: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
+check-backends long: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 check-backends: $(VENV)/.backends
-	$(BIN)/python -m pytest $(PYTEST) tests/models/test_fast_scnn.py tests/models/test_contextnet.py \
-		tests/benchmark/test_torch_scmnet.py tests/benchmark/test_depthwise_triton.py
-	$(BIN)/python -m pytest $(PYTEST) --dist load -m backends
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PYTEST) --dist load $(PORTABLE) -k 'not deeplabv3plus and not contextnet'
-	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) tests/training
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PYTEST) --dist worksteal $(PORTABLE) \
+		-k 'not deeplabv3plus and not contextnet'
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) $(REFERENCES) tests/training
 
-# The longest first; of training on PyTorch, where it starts soonest.
+# What takes long, and what compares backends in processes of their own; of training what takes
+# long is run on PyTorch, where it does not, by the target above.
 long: $(VENV)/.backends
-	$(BIN)/python -m pytest $(PYTEST) --dist load -m long tests/test_finetune.py tests \
-		--ignore tests/training
-	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) -m long tests/training
+	$(BIN)/python -m pytest $(PYTEST) --dist worksteal -m 'long or backends' \
+		tests/test_finetune.py tests $(addprefix --ignore tests/training/test_, \
+		loop.py interruption.py faults.py)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Expected Python 3.11 or newer. Received: " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.package: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	$(INSTALL) --editable .
 	touch $@
 
 $(VENV)/.test: $(VENV)/.package
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(INSTALL) --editable '.[test]'
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --editable '.[test,lint,docs]'
+	$(INSTALL) --editable '.[test,lint,docs]'
 	touch $@
 
+# Without what pytorchcv asks for: torchvision, which no comparison needs, would replace PyTorch by
+# a build for CUDA of several GB.
 $(VENV)/.backends: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet 'torch==2.13.0'
-	$(BIN)/python -m pip install --quiet --editable '.[test,jax,torch,reference]'
+	$(INSTALL) 'torch==2.13.0'
+	$(INSTALL) --editable '.[test,jax,torch]'
+	$(INSTALL) --no-deps 'pytorchcv==0.0.74'
 	touch $@
 
 clean:

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from keras import ops
 from testing_tools import arrays, assert_same_weights, toy
-from training_tools import RECIPE, changed, fitted, logits, long_but_on_torch, long_on_jax, untimed
+from training_tools import (
+    LONG_BUT_ON_TORCH,
+    RECIPE,
+    changed,
+    fitted,
+    logits,
+    long_but_on_torch,
+    long_on_jax,
+    untimed,
+)
 
 from scmnet_zoo.data import camvid
 from scmnet_zoo.data.augment import Augment, Augmentation
@@ -44,7 +53,7 @@ def test_rows_and_progress(plain):
 
 
 @long_on_jax
-@pytest.mark.parametrize("keep", [pytest.param("memory", marks=pytest.mark.long), "files"])
+@pytest.mark.parametrize("keep", [pytest.param("memory", marks=LONG_BUT_ON_TORCH), "files"])
 def test_where_frames_are_kept_does_not_matter(plain, folder, keep):
     source = source_of(camvid(folder, "train"), RECIPE.size, keep, workers=2)
     network, rows = fitted(source)
@@ -98,7 +107,7 @@ class Snapshots(InMemory):
 
 
 @long_on_jax
-@pytest.mark.parametrize("ema", [pytest.param(0.0, marks=pytest.mark.long), 0.5])
+@pytest.mark.parametrize("ema", [pytest.param(0.0, marks=LONG_BUT_ON_TORCH), 0.5])
 def test_frozen_epochs(train_frames, ema):
     """Only the classifiers learn, the auxiliary one too; then all does."""
     recipe = changed(epochs=4, freeze_epochs=2, loss_auxiliary=0.4, optimiser_ema=ema)
@@ -116,7 +125,7 @@ def test_frozen_epochs(train_frames, ema):
     assert all(layer.trainable for layer in network.layers)
 
 
-@pytest.mark.long
+@long_but_on_torch
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_learns_too(train_frames, val_frames, precision):
     recipe = changed(epochs=16, precision=precision, freeze_epochs=1, validations=1)

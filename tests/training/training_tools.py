@@ -31,8 +31,12 @@ RECIPE = Recipe(
 )
 
 
+# What fits several times, which only PyTorch does without compiling.
+LONG_BUT_ON_TORCH = () if BACKEND == "torch" else (pytest.mark.long,)
+
+
 def long_but_on_torch(test):
-    """Marks what fits several times, which only PyTorch does without compiling."""
+    """Marks such a test; cases of one take the marks above."""
     return test if BACKEND == "torch" else pytest.mark.long(test)
 
 
