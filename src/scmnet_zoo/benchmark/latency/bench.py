@@ -87,8 +87,8 @@ class Bench:
                 self._split(number, one)
         for worker in {id(w): w for w in self._runners.values()}.values():
             self._note_versions(worker)
-        for name in [name for name in self._workers if not name.startswith("run ")]:
-            self._workers.pop(name).end()  # they hold memory
+        for name in [name for name in self._workers if name.startswith(("row ", "profile "))]:
+            self._workers.pop(name).end()  # each held one cell
         return rows
 
     def turns(self, rows: dict[int, Row]) -> Iterable[tuple[int, Row]]:
@@ -233,6 +233,7 @@ class Bench:
             if name in self._unmakable:
                 raise WorkerError(self._unmakable[name])
             if not path.exists():
+                self._say(f"exporting {cell.title}")
                 maker = self.worker(f"make {backend}", backend)
                 try:
                     maker.ask("export", cell, path, timeout=4 * self.preset.prepare_seconds)

@@ -128,7 +128,12 @@ def export(cell: Cell, path: Path) -> None:
     """Write a cell's network to a file."""
     from scmnet_zoo.benchmark.latency.exports import export_cell
 
-    export_cell(cell, path)
+    try:
+        export_cell(cell, path)
+    finally:
+        if "keras" in sys.modules:
+            sys.modules["keras"].backend.clear_session()
+        memory.give_back()
 
 
 # Answers are of plain types where their own would make the asking process import Keras.
