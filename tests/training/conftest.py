@@ -3,7 +3,7 @@
 import pytest
 import scenes
 from testing_tools import toy
-from training_tools import RECIPE, RUN, trained
+from training_tools import RECIPE, RUN, trained, without_pictures
 
 from scmnet_zoo.data import camvid
 from scmnet_zoo.data.loader import source_of
@@ -35,6 +35,12 @@ def _use_toys(monkeypatch):
 def toys(monkeypatch):
     """The toy stands for every network."""
     _use_toys(monkeypatch)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Runs draw no pictures."""
+    without_pictures(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

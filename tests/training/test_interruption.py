@@ -26,7 +26,7 @@ def _standing(output):
     return standing.epoch, standing.step
 
 
-def test_crashes(finished, folder, tmp_path, toys, monkeypatch):
+def test_crashes(finished, folder, tmp_path, toys, undrawn, monkeypatch):
     """At the end of the frozen epochs, and in an epoch after one that is not saved."""
     output, save, get = tmp_path / "run", RunFolder.save_state, OnDevice.get
 
@@ -64,7 +64,7 @@ def _interrupt():
 
 
 @long_but_on_torch
-def test_interrupts(finished, folder, tmp_path, toys):
+def test_interrupts(finished, folder, tmp_path, toys, undrawn):
     """In a frozen epoch, in one that is not validated, and in the last.
 
     Frames are prepared ahead of the step that is meant, so it may be a few steps before.

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.backends
 
 TESTS = Path(__file__).resolve().parents[1]
 BACKENDS = ("tensorflow", "jax", "torch")
-RECIPE = changed(epochs=12, validations=6, arguments={"dropout": 0.2}, loss_class_weights="log")
+RECIPE = changed(epochs=24, validations=12, arguments={"dropout": 0.2}, loss_class_weights="log")
 PATIENCE = 300  # seconds
 
 
@@ -40,7 +40,7 @@ def begin(data, tmp_path):
         environment = {
             **os.environ,
             "KERAS_BACKEND": backend,
-            "PYTHONPATH": str(TESTS),
+            "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS / "training")]),
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling is most of the time
         }

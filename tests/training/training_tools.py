@@ -8,8 +8,9 @@ import keras
 import pytest
 from testing_tools import toy
 
+from scmnet_zoo import plots
 from scmnet_zoo.data.augment import Augmentation
-from scmnet_zoo.training import LossSettings, OptimiserSettings, Recipe, fit, train
+from scmnet_zoo.training import LossSettings, OptimiserSettings, Recipe, fit, pictures, train
 from scmnet_zoo.training.run_folder import TIMING
 
 BACKEND = keras.backend.backend()
@@ -62,6 +63,12 @@ RUN = changed(
     optimiser_head_factor=2.0,
     arguments={"dropout": 0.2, "width": 6},
 )
+
+
+def without_pictures(set_attribute):
+    """Curves and confusion are not drawn, which takes longer than to train a toy."""
+    set_attribute(pictures, "write_curves", lambda path, rows: None)
+    set_attribute(plots, "write_confusion", lambda path, matrix, classes: None)
 
 
 def logits(seed=0, **arguments):
