@@ -187,7 +187,7 @@ def test_floors_are_told_of_the_zoos_networks(toys, monkeypatch):
     answers = {
         ("peaks", "tensorflow"): ({"f32": 1e12}, 1e9),
         ("peaks", "jax"): ({"f32": 2e12}, 5e8),
-        "floor": (1_000_000_000, 5_000_000),  # multiply-adds, bytes
+        "floors": [(1_000_000_000, 5_000_000)],  # multiply-adds, bytes
     }
     ask = ToyWorker.ask
 

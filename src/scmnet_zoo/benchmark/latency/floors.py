@@ -21,8 +21,6 @@ COUNTERS = 4  # processes that count at most
 # Counting needs no accelerator, and compiling for one takes long.
 ON_CPU = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
 
-Counted = tuple[int, int] | None  # multiply-adds and bytes
-
 
 def over_floors(bench: "Bench", rows: list["Row"]) -> Peaks:
     """Measure the machine's peaks and set `over_floor` of the rows of the zoo's networks.
@@ -42,9 +40,9 @@ def over_floors(bench: "Bench", rows: list["Row"]) -> Peaks:
             worker = bench.worker(f"run {backend}", backend)
             peaks[backend] = worker.ask("peaks", precisions, timeout=LIMIT)
     counted = {row.cell: row for row in timed if row.cell.form in FORMS}
-    floors = _count(bench, counted, next(iter(peaks), BACKENDS[0]))
+    counts = _count(bench, counted, next(iter(peaks), BACKENDS[0]))
     for row in timed:
-        count = floors.get(_key(row.cell))
+        count = counts.get(_key(row.cell))
         if count is not None and row.times:
             least = seconds(peaks, row.cell.precision, *count)
             row.over_floor = row.times.median / least if least else None
@@ -62,18 +60,23 @@ def _key(cell: Cell) -> tuple:
     return (cell.network, cell.size, cell.precision, cell.scope)
 
 
-def _count(bench: "Bench", cells: Iterable[Cell], backend: str) -> dict[tuple, Counted]:
-    """What the cells' networks cannot do without, None for one that is not the zoo's."""
-    todo = list({_key(cell): cell for cell in cells}.items())
+def _count(bench: "Bench", cells: Iterable[Cell], backend: str) -> dict[tuple, tuple[int, int]]:
+    """What the cells' networks cannot do without; without those that are not the zoo's."""
+    networks: dict[tuple, dict[tuple, Cell]] = {}
+    for cell in cells:
+        networks.setdefault((cell.network, cell.scope), {})[_key(cell)] = cell
+    todo = list(networks.values())
     many = min(COUNTERS, bench.threads, len(todo))
     workers = [bench.worker(f"count {number}", backend, ON_CPU) for number in range(many)]
 
-    def queue(number: int) -> dict[tuple, Counted]:
-        found: dict[tuple, Counted] = {}
-        for key, cell in todo[number::many]:
-            found[key] = None
+    def queue(number: int) -> dict[tuple, tuple[int, int]]:
+        found: dict[tuple, tuple[int, int]] = {}
+        for same in todo[number::many]:
+            wanted = [(cell.size, cell.precision) for cell in same.values()]
             with contextlib.suppress(WorkerError):
-                found[key] = workers[number].ask("floor", cell, timeout=LIMIT)
+                first = next(iter(same.values()))
+                counts = workers[number].ask("floors", first, wanted, timeout=LIMIT)
+                found.update(zip(same, counts, strict=True))
         return found
 
     with ThreadPoolExecutor(max(1, many)) as pool:

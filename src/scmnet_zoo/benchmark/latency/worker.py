@@ -5,8 +5,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -139,14 +139,21 @@ def export(cell: Cell, path: Path) -> None:
 # Answers are of plain types where their own would make the asking process import Keras.
 
 
-def floor(cell: Cell) -> tuple[int, int]:
-    """Multiply-adds and bytes that the cell's network cannot do without."""
-    from scmnet_zoo.benchmark.floor import floor as count
-    from scmnet_zoo.benchmark.latency.networks import keras_network
+def floors(cell: Cell, wanted: Sequence[tuple[tuple[int, int], str]]) -> list[tuple[int, int]]:
+    """Multiply-adds and bytes that the cell's network cannot do without, at sizes in precisions."""
+    from scmnet_zoo.benchmark.floor import floor
+    from scmnet_zoo.benchmark.latency.networks import zoo_network
+    from scmnet_zoo.deploy import fuse
 
-    model = keras_network(replace(cell, form="fused", precision="f32"))
-    found = count(model, cell.precision)
-    return found.macs, found.bytes
+    model, models = zoo_network(cell), {}
+    output = "logits" if cell.scope == "network" else "mask"
+    found = []
+    for size, precision in wanted:
+        if size not in models:
+            models[size] = fuse(model, output, size)
+        count = floor(models[size], precision)
+        found.append((count.macs, count.bytes))
+    return found
 
 
 def peaks(precisions: tuple[str, ...]) -> tuple[dict[str, float], float]:
@@ -175,7 +182,7 @@ REQUESTS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         *(prepare, turn, release, prepare_train, train, prepare_profile, split),
-        *(export, floor, peaks, session),
+        *(export, floors, peaks, session),
     )
 }
 
