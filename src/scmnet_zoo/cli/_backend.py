@@ -1,4 +1,4 @@
-"""The import of Keras and its backend, without what TensorFlow has to say of itself."""
+"""The import of Keras and its backend: quiet, and with what was compiled before."""
 
 import contextlib
 import os
@@ -17,7 +17,24 @@ def start_keras() -> None:
     """
     if "keras" not in sys.modules:
         with _silent_stderr():
-            import keras  # noqa: F401
+            import keras
+        if keras.backend.backend() == "jax":
+            _keep_programs()
+
+
+def _keep_programs() -> None:
+    """Have JAX keep what it compiles for a GPU, unless the user has named a folder for that.
+
+    A run that goes on, or another like it, then starts without compiling. Not for CPUs: what was
+    compiled for one need not run on the next one that shares the folder.
+    """
+    import jax
+
+    from scmnet_zoo.weights.places import home
+
+    if jax.default_backend() == "gpu" and not jax.config.jax_compilation_cache_dir:
+        with contextlib.suppress(OSError):  # a user without a home has no such folder
+            jax.config.update("jax_compilation_cache_dir", str(home() / "jax"))
 
 
 @contextlib.contextmanager
