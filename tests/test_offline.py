@@ -11,7 +11,7 @@ import pytest
 USE = """
 import numpy as np
 import scmnet_zoo
-model = scmnet_zoo.SCMNet(weights="camvid")
+model = scmnet_zoo.FastSCNN(weights="camvid")
 answer = np.asarray(model.predict(np.full((1, 64, 96, 3), 100, "uint8"), verbose=0))
 assert answer.shape == (1, 64, 96, 11), answer.shape
 np.testing.assert_allclose(answer.sum(-1), 1, atol=1e-4)
