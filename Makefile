@@ -48,16 +48,18 @@ faults: $(VENV)/.test
 		--random-order-bucket=global --random-order-seed=$$seed || exit 1; done
 
 # The suite on JAX and PyTorch, on the latter with the comparisons with pytorchcv.
-# Compiling is most of the time on JAX: little is optimised, and nothing is compiled twice; of
-# training only the runs that are killed, which are long, are run there, and of the networks SCMNet
-# and Fast-SCNN; the agreement of backends, which is long, has all four.
+# Compiling is most of the time on JAX: little is optimised, and nothing is compiled twice. What is
+# left out there is in the agreement of backends, which is long: networks but for what Fast-SCNN and
+# fusing need, augmentation but for its draws; so are runs that are killed, all there is of training.
+ON_JAX := not deeplabv3plus and not contextnet and not (test_contract and scmnet) and \
+	not (test_augment and not seed) and not documented_example and not mixed_float16
 check-backends long: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/$(VENV)/jax-cache
 check-backends long: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0.1
 check-backends long: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 check-backends long: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 check-backends: $(VENV)/.backends
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PYTEST) --dist worksteal $(PORTABLE) \
-		-k 'not deeplabv3plus and not contextnet'
+		-k '$(ON_JAX)'
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) $(REFERENCES) tests/training
 
 # What takes long, and what compares backends in processes of their own; of training what takes

@@ -90,7 +90,9 @@ def test_the_averaged_weights_are_kept(train_frames):
     plain, rows = fitted(train_frames, changed(epochs=4, optimiser_ema=0.0))
     averaged, same = fitted(train_frames, changed(epochs=4, optimiser_ema=0.9))
     assert [row["loss"] for row in rows] == [row["loss"] for row in same]
-    for path, value in arrays(plain).items():
+    values = arrays(plain)
+    del values["stem_conv/bias"]  # before a batch norm it has no gradient, but for rounding
+    for path, value in values.items():
         assert np.abs(arrays(averaged)[path] - value).max() > 1e-4, path  # moving statistics too
 
 
