@@ -19,7 +19,7 @@ def run(*arguments):
 def quick(monkeypatch):
     """Nothing is measured; the preset is the shipped one."""
 
-    def measure(preset, progress):
+    def measure(preset, progress, save):
         first, second = preset.blocks[0].cells[:2]
         rows = (Row("b", first, summarise([[0.1]])), Row("b", second, note="is not installed"))
         return Measurement(preset, rows, {}, {})
@@ -58,7 +58,7 @@ def test_an_output_that_is_a_file(quick, tmp_path):
 
 
 def test_nothing_to_run_leaves_nothing(monkeypatch, tmp_path):
-    def measure(preset, progress):
+    def measure(preset, progress, save):
         raise ValueError("Expected at least one of 3 cells to run. Received: jax is not installed")
 
     monkeypatch.setattr(latency, "measure", measure)
