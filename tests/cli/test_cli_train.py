@@ -9,9 +9,9 @@ import tomli_w
 from testing_tools import toy
 from typer.testing import CliRunner
 
-from scmnet_zoo import cli, training
+from scmnet_zoo import cli, plots, training
 from scmnet_zoo.data.augment import Augmentation
-from scmnet_zoo.training import Recipe, read_recipe, shipped_recipe, start, trainer
+from scmnet_zoo.training import Recipe, pictures, read_recipe, shipped_recipe, start, trainer
 from scmnet_zoo.training.recipe import tables_of
 
 runner = CliRunner()
@@ -111,7 +111,9 @@ def toys(monkeypatch):
         monkeypatch.setattr(module, "factory_of", lambda network: toy)
 
 
-def test_two_splits_to_learn_from(tmp_path, recipe, toys):
+def test_two_splits_to_learn_from(tmp_path, recipe, toys, monkeypatch):
+    monkeypatch.setattr(pictures, "write_curves", lambda path, rows: None)
+    monkeypatch.setattr(plots, "write_confusion", lambda path, matrix, classes: None)
     data = scenes.draw(tmp_path / "camvid", {"train": 3, "val": 2})
     where = ["--data", data, "--output", tmp_path / "run", "--recipe", recipe]
     both = ["--train-split", "train", "--train-split", "val"]
