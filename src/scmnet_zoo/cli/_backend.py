@@ -32,7 +32,8 @@ def _keep_programs() -> None:
 
     from scmnet_zoo.weights.places import home
 
-    if jax.default_backend() == "gpu" and not jax.config.jax_compilation_cache_dir:
+    named = getattr(jax.config, "jax_compilation_cache_dir", None)
+    if jax.default_backend() == "gpu" and not named:
         with contextlib.suppress(OSError):  # a user without a home has no such folder
             jax.config.update("jax_compilation_cache_dir", str(home() / "jax"))
 
