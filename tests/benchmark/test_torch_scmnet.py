@@ -96,3 +96,16 @@ def test_the_same_numbers(size):
         theirs = peer(torch.from_numpy(image).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
     ours = keras.ops.convert_to_numpy(model(image))
     np.testing.assert_allclose(theirs, ours, atol=1e-4 * np.abs(ours).max())
+
+
+def test_its_profile():
+    """PyTorch's own: the operations and what lies between them make up a run."""
+    from scmnet_zoo.benchmark.latency.preset import Cell
+    from scmnet_zoo.benchmark.latency.profile_torch import KINDS, torch_splitter
+
+    parts = torch_splitter(Cell("torch_scmnet", "torch", "eager", "f32", (64, 128), "mask"))()
+    kinds = [part for part in parts[:-1] if part.by == "kind"]
+    assert parts[-1].by == "call"
+    assert 1 < len(kinds) <= KINDS + 1
+    assert any("conv" in part.name for part in kinds)
+    assert all(part.seconds > 0 for part in kinds)

@@ -1,5 +1,7 @@
 """The kernels for JAX on a GPU against the shifted form: interpreted, as there is no GPU here."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -84,7 +86,7 @@ def test_the_layer_takes_them_where_they_run(monkeypatch):
         return original(*arguments, interpret=True)
 
     original = depthwise_conv2d._triton_depthwise
-    monkeypatch.setattr(triton, "_ampere", lambda: True)
+    monkeypatch.setattr(triton, "_ampere", lambda device: True)
     monkeypatch.setattr(depthwise_conv2d, "_triton_depthwise", interpreted)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(x)), expected, atol=1e-5)
     assert called == [x.shape]
@@ -92,7 +94,7 @@ def test_the_layer_takes_them_where_they_run(monkeypatch):
 
 def test_what_they_do_not_take(monkeypatch):
     triton = depthwise_conv2d._triton()
-    monkeypatch.setattr(triton, "_ampere", lambda: True)
+    monkeypatch.setattr(triton, "_ampere", lambda device: True)
     x, kernel = np.zeros((1, 8, 8, 4), "float32"), np.zeros((3, 3, 4, 1), "float32")
     assert triton.takes(x, kernel, (1, 1))
     assert not triton.takes(x, kernel, (3, 3))
@@ -113,3 +115,22 @@ def test_they_lower_for_a_gpu():
     traced = jax.jit(both).trace(*(jax.ShapeDtypeStruct(shape, "bfloat16") for shape in shapes))
     text = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert "triton" in text
+
+
+def test_the_devices_that_have_them():
+    import jax
+
+    triton = depthwise_conv2d._triton()
+
+    def gpu(kind, capability):
+        return triton._ampere(SimpleNamespace(device_kind=kind, compute_capability=capability))
+
+    assert gpu("NVIDIA H100 80GB HBM3", "9.0")
+    assert gpu("NVIDIA A10", "8.6")
+    assert not gpu("NVIDIA T4", "7.5")
+    assert not gpu("AMD Instinct MI300X", "9.4")
+    cpu = jax.devices("cpu")[0]
+    assert not triton._ampere(cpu)
+    for chosen in (cpu, "cpu", None):
+        with jax.default_device(chosen):
+            assert triton._device() == cpu

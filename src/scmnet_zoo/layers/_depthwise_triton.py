@@ -29,7 +29,7 @@ def takes(x, kernel, strides) -> bool:
     Not where Keras spreads arrays over devices: XLA cannot cut these kernels up.
     """
     return (
-        _ampere()
+        _ampere(_device())
         and kernel.shape[3] == 1
         and strides[0] == strides[1]
         and strides[0] in STRIDES
@@ -39,10 +39,16 @@ def takes(x, kernel, strides) -> bool:
     )
 
 
-@functools.cache
-def _ampere() -> bool:
-    """Whether JAX's first device is an NVIDIA GPU for which XLA has Triton."""
-    device = jax.devices()[0]
+def _device():
+    """The device that JAX computes on: within `keras.device("cpu")` not the GPU."""
+    chosen = getattr(jax.config, "jax_default_device", None)
+    if chosen is None or isinstance(chosen, str):
+        return jax.devices(chosen)[0]
+    return chosen
+
+
+def _ampere(device) -> bool:
+    """Whether a device is an NVIDIA GPU for which XLA has Triton."""
     return "NVIDIA" in device.device_kind and float(device.compute_capability) >= AMPERE
 
 

@@ -10,10 +10,9 @@ from scmnet_zoo.layers._register import register
 class Conv2D(keras.layers.Conv2D):
     """Drop-in for `keras.layers.Conv2D`: same arguments, same weights, same numbers.
 
-    On JAX a pointwise convolution, of one pixel without stride, is a product of matrices. XLA runs
-    what comes before and after in the same kernel with it, while it hands convolutions to a library
-    that it cannot look into. `benchmarks/convolutions.py` measures both. TensorFlow and PyTorch run
-    their own kernels.
+    On JAX a pointwise convolution, of one pixel without stride, is a product of matrices, which XLA
+    can fuse with what comes before and after. `benchmarks/convolutions.py` measures both.
+    TensorFlow and PyTorch run their own kernels.
 
     Args:
         filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation,
