@@ -19,7 +19,7 @@ def _interruptible():
 @pytest.fixture(scope="session")
 def shared():
     """The directory of reference outputs beside the checkout, which users do not have."""
-    if not SHARED.is_dir():
+    if not (SHARED / "golden" / "golden.py").is_file():  # another folder may have that name
         pytest.skip(f"needs the reference outputs in {SHARED}")
     return SHARED
 
