@@ -161,6 +161,14 @@ def test_unknown_weights(tmp_path):
     photo = _draw(tmp_path / "a.png")
     result = _segment(photo, "--weights", "nonsense", "--output", tmp_path / "out")
     assert "Received: weights='nonsense'" in _assert_one_line(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_weights_leave_a_folder_that_was_there(tmp_path):
+    photo = _draw(tmp_path / "a.png")
+    (tmp_path / "out").mkdir()
+    _assert_one_line(_segment(photo, "--weights", "nonsense", "--output", tmp_path / "out"))
+    assert (tmp_path / "out").is_dir()
 
 
 def test_weights_of_another_network(tmp_path):

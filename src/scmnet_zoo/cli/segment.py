@@ -1,5 +1,6 @@
 """`scmnet-zoo segment`: photographs to overlays, masks and shares of the classes."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -132,8 +133,15 @@ def _load(network: str, weights: str, size: tuple[int, int] | None, output: Path
     start_keras()
     from scmnet_zoo.predict import Segmenter, make_directory
 
+    new = not output.exists()
     make_directory(output)
-    return Segmenter(network, weights, size)
+    try:
+        return Segmenter(network, weights, size)
+    except BaseException:
+        if new:
+            with contextlib.suppress(OSError):
+                output.rmdir()  # nothing will be in it
+        raise
 
 
 def _report(console: Console, done: Sequence[tuple[Path, "Result"]], output: Path) -> None:
