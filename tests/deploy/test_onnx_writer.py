@@ -7,7 +7,7 @@ from testing_tools import images, randomise
 
 from scmnet_zoo import layers as zoo
 
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
 from scmnet_zoo.deploy.onnx_channels import BLOCK  # noqa: E402
@@ -17,7 +17,7 @@ kl = keras.layers
 SIZES = [(33, 40), (34, 47)]  # both parities of both sides
 
 
-def _check(build, dynamic, channels=4, half=False, tolerance=1e-5):
+def _check(build, dynamic, channels=4, half=False, tolerance=1e-5, for_openvino=False):
     """A model gives in ONNX Runtime what it gives in Keras, at sides of any parity."""
     rng = np.random.default_rng(0)
     session = None
@@ -25,7 +25,7 @@ def _check(build, dynamic, channels=4, half=False, tolerance=1e-5):
         if session is None or not dynamic:
             inputs = keras.Input((*((None, None) if dynamic else size), channels))
             model = randomise(keras.Model(inputs, build(inputs)))
-            written = to_onnx(model, "out", half)
+            written = to_onnx(model, "out", half, for_openvino=for_openvino)
             session = ort.InferenceSession(written.SerializeToString())
         x = rng.normal(0, 1, (1, *size, channels)).astype("float32")
         expected = keras.ops.convert_to_numpy(model(x))
@@ -108,6 +108,33 @@ def test_resize(interpolation, way, dynamic):
     _check(build, dynamic, tolerance=2e-5)
 
 
+@pytest.mark.parametrize("for_openvino", [False, True], ids=["onnxruntime", "openvino"])
+@pytest.mark.parametrize("dynamic", [False, True], ids=["fixed", "dynamic"])
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bilinear_align_corners"])
+@pytest.mark.parametrize("pool", [2, 8, 64], ids=["up_2", "up_8", "up_from_one"])
+def test_mask_of_upsampled_scores(pool, interpolation, dynamic, for_openvino):
+    def build(x):
+        small = kl.MaxPooling2D(pool, padding="same")(x)
+        return zoo.ClassMask()(zoo.ResizeToPartner(interpolation)([small, x]))
+
+    _check(build, dynamic, channels=19, for_openvino=for_openvino)
+
+
+def test_for_openvino_scores_are_upsampled_in_three_axes_where_only_the_mask_reads_them():
+    def resized(build):
+        inputs = keras.Input((64, 96, 5))
+        small = kl.MaxPooling2D(2)(inputs)
+        scores = zoo.ResizeToPartner("bilinear")([small, inputs])
+        written = to_onnx(keras.Model(inputs, build(scores)), for_openvino=True)
+        shapes = onnx.shape_inference.infer_shapes(written).graph.value_info
+        sizes = {info.name: len(info.type.tensor_type.shape.dim) for info in shapes}
+        return [sizes[n.output[0]] for n in written.graph.node if n.op_type == "Resize"]
+
+    assert resized(zoo.ClassMask()) == [4, 3]
+    assert resized(lambda x: zoo.ClassMask()(kl.Activation("relu")(x))) == [4]
+    assert resized(lambda x: zoo.ClassMask()([x, kl.ZeroPadding2D(1)(x)])) == [4]
+
+
 def test_nearest_takes_the_pixels_of_keras():
     """In floats, as ONNX rounds, it would at some odd sizes take the neighbour."""
     for size in [(31, 32), (45, 59), (61, 33), (97, 34)]:
@@ -160,16 +187,17 @@ def test_averages_that_stay():
     assert "AveragePool" in _averaged(lambda x: x)
 
 
+@pytest.mark.parametrize("for_openvino", [False, True], ids=["onnxruntime", "openvino"])
 @pytest.mark.parametrize("half", [False, True], ids=["float", "half"])
-def test_the_first_of_equal_classes(half):
+def test_the_first_of_equal_classes(half, for_openvino):
     """As NumPy's and Keras's argmax have it."""
     inputs = keras.Input((32, 32, 256))
     model = keras.Model(inputs, zoo.ClassMask()(zoo.ImageInput()(inputs)))
     x = np.zeros((1, 32, 32, 256), "float32")
     x[0, 0, 0, [3, 200]] = 1
     x[0, 0, 1, 255] = 1
-    session = ort.InferenceSession(to_onnx(model, half=half).SerializeToString())
-    found = session.run(None, {"image": x})[0]
+    written = to_onnx(model, half=half, for_openvino=for_openvino)
+    found = ort.InferenceSession(written.SerializeToString()).run(None, {"image": x})[0]
     np.testing.assert_array_equal(found, x.argmax(-1))
 
 

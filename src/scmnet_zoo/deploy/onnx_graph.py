@@ -14,6 +14,14 @@ IR_VERSION = 8  # goes with opset 17
 Pads = tuple[int, int, int, int]  # top, left, bottom, right
 
 
+class Upsampling(NamedTuple):
+    """The sides that a map has before it is upsampled, and how it is."""
+
+    height: int
+    width: int
+    interpolation: str
+
+
 class Value(NamedTuple):
     """A map in the graph, channels first.
 
@@ -21,11 +29,13 @@ class Value(NamedTuple):
         name: of the tensor.
         pads: zeros that belong around it and that a convolution is to add.
         block: (rows, columns) of which the convolution is to take the average first.
+        upsampling: what a mask is to do with the map first.
     """
 
     name: str
     pads: Pads = (0, 0, 0, 0)
     block: tuple[int, int] = (1, 1)
+    upsampling: Upsampling | None = None
 
 
 class Graph:
@@ -33,9 +43,11 @@ class Graph:
 
     Args:
         half: compute in float16; `ImageInput` and softmax stay in float32.
+        for_openvino: where runtimes differ, what is fast in OpenVINO.
     """
 
-    def __init__(self, half: bool = False):
+    def __init__(self, half: bool = False, for_openvino: bool = False):
+        self.for_openvino = for_openvino
         self.real: Any = np.float16 if half else np.float32
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}

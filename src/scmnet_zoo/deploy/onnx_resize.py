@@ -86,3 +86,16 @@ def _gather(
     twice = graph.add("Mul", [after, two], f"{last}_twice")
     places = graph.add("Div", [scaled, twice], f"{last}_places")
     return graph.add("Gather", [x, places], last, axis=axis)
+
+
+def resize_columns(
+    graph: Graph, x: str, wanted: tuple[int, int, int], interpolation: str, name: str
+) -> str:
+    """Add the node that brings the last of three axes to another size, linearly."""
+    return graph.add(
+        "Resize",
+        [x, "", "", graph.scalars([*wanted])],
+        name,
+        mode="linear",
+        coordinate_transformation_mode=MODES[interpolation],
+    )

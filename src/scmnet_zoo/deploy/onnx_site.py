@@ -17,7 +17,7 @@ class Site:
         shapes: their shapes in Keras, channels last, None where they vary.
         spare: for each input the channels of zeros that were appended to it.
         wanted: the channels of zeros to append to the output.
-        merged: whether the convolutions behind do the layer's work.
+        merged: whether the layers behind do the layer's work.
     """
 
     graph: Graph

@@ -10,6 +10,7 @@ from scmnet_zoo.deploy._walk import Step, walk
 from scmnet_zoo.deploy.onnx_channels import spare_channels
 from scmnet_zoo.deploy.onnx_graph import Graph, Value, tensor_info
 from scmnet_zoo.deploy.onnx_layers import PADDING, padded, write_layer
+from scmnet_zoo.deploy.onnx_mask import into_masks
 from scmnet_zoo.deploy.onnx_pooling import into_convolutions
 from scmnet_zoo.deploy.onnx_site import Site
 
@@ -21,6 +22,7 @@ def to_onnx(
     output: str = "probabilities",
     half: bool = False,
     metadata: dict[str, str] | None = None,
+    for_openvino: bool = False,
 ) -> onnx.ModelProto:
     """Write the inference form of a network as an ONNX model.
 
@@ -33,6 +35,7 @@ def to_onnx(
         output: name of the output.
         half: compute in float16; normalisation and softmax stay in float32.
         metadata: texts for the file.
+        for_openvino: write what OpenVINO's conversion makes fast, instead of ONNX Runtime.
 
     Returns:
         A model from `image`, `(batch, height, width, 3)` as in Keras, to scores
@@ -46,7 +49,8 @@ def to_onnx(
     >>> onnx.save(to_onnx(fuse(SCMNet(weights="camvid"))), "scmnet.onnx")
     """
     steps = walk(model)
-    graph, spare, merged = Graph(half), spare_channels(steps), into_convolutions(steps)
+    graph, spare = Graph(half, for_openvino), spare_channels(steps)
+    merged = into_convolutions(steps) | (into_masks(steps) if for_openvino else set())
     values: dict[int, Value] = {}
     for step in steps:
         values[id(step.output)] = _write(graph, step, values, spare, id(step.output) in merged)

@@ -17,6 +17,7 @@ ANY = NUMBER | {"BOOL"}
 OPERATORS: dict[str, frozenset[str]] = {
     "Add": NUMBER,
     "And": frozenset({"BOOL"}),
+    "ArgMax": REAL,
     "AveragePool": REAL,
     "BatchNormalization": REAL,
     "Cast": ANY | {"UINT8"},
@@ -48,8 +49,8 @@ OPERATORS: dict[str, frozenset[str]] = {
     "Slice": ANY,
     "Squeeze": ANY,
     "Sub": NUMBER,
-    "Sum": NUMBER,
     "Transpose": ANY,
+    "Unsqueeze": ANY,
     "Where": ANY,
 }
 RESIZE = {

@@ -11,7 +11,7 @@ from scmnet_zoo.benchmark.latency.frames import frames
 from scmnet_zoo.benchmark.latency.preset import Cell
 
 ONNX = "onnx"
-SUFFIXES = {"onnxruntime": ONNX, "openvino": ONNX, "litert": "tflite"}  # OpenVINO reads ONNX
+SUFFIXES = {"onnxruntime": ONNX, "openvino": ONNX, "litert": "tflite"}  # OpenVINO reads ONNX, too
 FORMATS = {ONNX: "onnx", "xml": "openvino", "tflite": "litert"}  # those of scmnet_zoo.deploy
 OPSET = 18
 CALIBRATION = 8  # images
@@ -27,7 +27,8 @@ def export_name(cell: Cell) -> str:
     end = "network" if cell.scope == "network" else "mask"
     int8 = cell.precision == "int8"  # bfloat16 is a matter of the runtime, INT8 of the file
     precision = f"int8_{cell.runtime}" if int8 else "f32"
-    suffix = "xml" if int8 and cell.runtime == "openvino" else SUFFIXES[cell.runtime]
+    own = cell.form == "fused" and cell.runtime == "openvino"
+    suffix = "xml" if own else SUFFIXES[cell.runtime]
     size = "x".join(map(str, cell.size))
     return f"{cell.network}_{cell.form}_{precision}_{size}_{end}.{suffix}"
 

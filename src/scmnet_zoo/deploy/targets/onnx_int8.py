@@ -31,7 +31,8 @@ def quantise(model: onnx.ModelProto, images: Sequence[np.ndarray]) -> onnx.Model
     """
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
-        prepared = _in_pairs(model)
+        prepared = onnx.ModelProto()
+        prepared.CopyFrom(model)
         onnx.helper.set_model_props(prepared, PREPARED)
         onnx.save(prepared, source)
         quantization.quantize_static(
@@ -49,25 +50,6 @@ def quantise(model: onnx.ModelProto, images: Sequence[np.ndarray]) -> onnx.Model
         found = onnx.load(target)
     del found.metadata_props[:]
     found.metadata_props.extend(model.metadata_props)
-    return found
-
-
-def _in_pairs(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with sums of several maps as additions of two, which alone there are in int8."""
-    found = onnx.ModelProto()
-    found.CopyFrom(model)
-    del found.graph.node[:]
-    for node in model.graph.node:
-        total = node.input[0]
-        if node.op_type != "Sum":
-            found.graph.node.append(node)
-            continue
-        for number, other in enumerate(node.input[1:], start=2):
-            last = number == len(node.input)
-            name = node.output[0] if last else f"{node.name}_{number}"
-            pair = onnx.helper.make_node("Add", [total, other], [name], name=name)
-            found.graph.node.append(pair)
-            total = name
     return found
 
 

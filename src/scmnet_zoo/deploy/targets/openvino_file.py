@@ -20,7 +20,7 @@ def write(job: Job, folder: Path) -> None:
     """Write `job.name` and the weights beside it into the folder."""
     with tempfile.TemporaryDirectory() as place:
         source = Path(place, "model.onnx")
-        onnx.save(to_onnx(job.model, job.output), source)
+        onnx.save(to_onnx(job.model, job.output, for_openvino=True), source)
         model = openvino.convert_model(source)
     if job.precision == "int8":
         from scmnet_zoo.deploy.targets import openvino_int8
