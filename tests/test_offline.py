@@ -72,7 +72,7 @@ def refused(build, *parts):
     except (ValueError, OSError) as error:
         message = str(error)
     seconds = time.perf_counter() - since
-    assert seconds < 1, seconds
+    assert seconds < 5, seconds  # a connection would be waited for longer
     assert len(message.splitlines()) == 1, message
     assert all(part in message for part in parts), message
 

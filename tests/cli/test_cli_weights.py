@@ -185,4 +185,4 @@ def test_offline_commands_answer_at_once(arguments, status, message):
     assert answer.returncode == status, answer.stderr
     assert message in answer.stderr
     assert answer.stderr.count("\n") == (1 if status else 0)
-    assert seconds < 20  # of imports; without them under one, see test_download_connections
+    assert seconds < 40  # of imports; without them under one, see test_download_connections
