@@ -11,8 +11,8 @@ class Conv2D(keras.layers.Conv2D):
     """Drop-in for `keras.layers.Conv2D`: same arguments, same weights, same numbers.
 
     On JAX a pointwise convolution, of one pixel without stride, is a product of matrices, which XLA
-    can fuse with what comes before and after. `benchmarks/convolutions.py` measures both.
-    TensorFlow and PyTorch run their own kernels.
+    can fuse with what comes before and after. PyTorch is given a view of the map, of which Keras
+    makes two copies first. TensorFlow runs as in Keras. `benchmarks/convolutions.py` measures them.
 
     Args:
         filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation,
@@ -32,6 +32,22 @@ class Conv2D(keras.layers.Conv2D):
     >>> keras.ops.shape(Conv2D(16, 1)(x))
     (1, 32, 64, 16)
     """
+
+    def call(self, inputs):
+        if keras.backend.backend() != "torch" or self.data_format != "channels_last":
+            return super().call(inputs)
+        from scmnet_zoo.layers import _convolution_torch
+
+        outputs = _convolution_torch.convolution(
+            inputs,
+            ops.cast(self.kernel, inputs.dtype),
+            ops.cast(self.bias, inputs.dtype) if self.use_bias else None,
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+            self.groups,
+        )  # (batch, new_height, new_width, filters)
+        return outputs if self.activation is None else self.activation(outputs)
 
     def convolution_op(self, inputs, kernel):
         """The convolution without bias and activation; Keras calls it."""

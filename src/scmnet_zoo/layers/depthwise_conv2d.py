@@ -19,7 +19,8 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     convolution, to which the JAX backend hands it, can be many times slower than the memory
     allows. The *shifted* form multiplies the padded input, shifted once for each kernel tap, with
     that tap's weights and adds up: XLA fuses it into one pass over memory. It is used on JAX;
-    TensorFlow and PyTorch run their *native* kernels. On one NVIDIA GPU, from Ampere on, JAX runs
+    TensorFlow and PyTorch run their *native* kernels, the latter without the two copies of the map
+    that Keras makes for it. On one NVIDIA GPU, from Ampere on, JAX runs
     kernels of this package, in Triton, forward and backward, where the stride is 1 or 2 and each
     channel has one kernel. `benchmarks/convolutions.py` measures them all. On PyTorch's CPU half
     precision is computed in float32: its kernel (2.13) now and then gives weight gradients of 1e30
@@ -63,9 +64,8 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         channels_last = self.data_format == "channels_last"
         auto_shifted = channels_last and keras.backend.backend() == "jax"
         if self.form == "native" or (self.form == "auto" and not auto_shifted):
-            return (
-                self._call_in_float32(inputs) if _is_half_on_cpu(inputs) else super().call(inputs)
-            )
+            ours = channels_last and keras.backend.backend() == "torch"
+            return self._call_in_torch(inputs) if ours else super().call(inputs)
         kernel = ops.cast(self.kernel, inputs.dtype)
         ours = self.form == "auto" and _triton().takes(inputs, kernel, self.strides)
         outputs = _compiled(_triton_depthwise if ours else _shifted_depthwise)(
@@ -75,19 +75,18 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             outputs = ops.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _call_in_float32(self, inputs):
-        outputs = ops.depthwise_conv(
-            ops.cast(inputs, "float32"),
-            ops.cast(self.kernel, "float32"),
-            strides=self.strides,
-            padding=self.padding,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-        )
-        if self.use_bias:
-            channels_first = self.data_format == "channels_first"
-            shape = (1, -1, 1, 1) if channels_first else (1, 1, 1, -1)
-            outputs = ops.add(outputs, ops.reshape(ops.cast(self.bias, "float32"), shape))
+    def _call_in_torch(self, inputs):
+        from scmnet_zoo.layers import _convolution_torch
+
+        dtype = "float32" if _is_half_on_cpu(inputs) else inputs.dtype
+        outputs = _convolution_torch.depthwise(
+            ops.cast(inputs, dtype),
+            ops.cast(self.kernel, dtype),
+            ops.cast(self.bias, dtype) if self.use_bias else None,
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+        )  # (batch, new_height, new_width, channels * depth_multiplier)
         outputs = ops.cast(outputs, inputs.dtype)
         return outputs if self.activation is None else self.activation(outputs)
 
