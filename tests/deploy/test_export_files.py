@@ -35,6 +35,20 @@ def networks():
     return get
 
 
+@pytest.fixture(scope="module")
+def pipelines():
+    """`pipeline`, which what it has made before it does not make again: formats only read it."""
+    real, made = deploy.export.__globals__["pipeline"], {}
+
+    def get(model, *arguments):
+        key = (id(model), *arguments)
+        if key not in made:
+            made[key] = real(model, *arguments)
+        return made[key]
+
+    return get
+
+
 def _cases():
     """All networks, formats and sizes; what takes long is run with `make long`."""
     for key in export_tools.KEYS:
@@ -47,9 +61,12 @@ def _cases():
 
 
 @pytest.mark.parametrize(("key", "format", "size"), [*_cases()])
-def test_every_network_in_every_format(key, format, size, networks, tmp_path):
+def test_every_network_in_every_format(
+    key, format, size, networks, pipelines, tmp_path, monkeypatch
+):
     """`export` itself compares, at two sizes where any will do; here once more, from the file."""
     pytest.importorskip(MODULES.get(format, "onnx"))
+    monkeypatch.setitem(deploy.export.__globals__, "pipeline", pipelines)
     model, description = networks(key)
     photo = [images(120, 160)[0]]
     small = Description(

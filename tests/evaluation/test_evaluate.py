@@ -316,20 +316,20 @@ def test_weights_of_other_classes(real_size, tmp_path):
         load("scmnet", str(bare), "camvid", real_size, "test", "A")
 
 
-# Of every sixth of CamVid's test frames, by protocol A, measured on TensorFlow on a CPU. All frames
+# Of every twelfth of CamVid's test frames, by protocol A, measured on TensorFlow on a CPU. All frames
 # take minutes; `scmnet-zoo benchmark accuracy` measures them and compares with the manifest.
-SIXTH = {
-    "sky": 93.54,
-    "building": 84.29,
-    "pole": 42.29,
-    "road": 96.02,
-    "sidewalk": 85.69,
-    "tree": 76.62,
-    "sign": 47.77,
-    "fence": 37.42,
-    "car": 88.06,
-    "pedestrian": 65.97,
-    "bicyclist": 73.64,
+TWELFTH = {
+    "sky": 93.91,
+    "building": 86.61,
+    "pole": 41.27,
+    "road": 95.28,
+    "sidewalk": 83.71,
+    "tree": 77.44,
+    "sign": 45.38,
+    "fence": 21.44,
+    "car": 82.73,
+    "pedestrian": 62.58,
+    "bicyclist": 80.23,
 }
 
 
@@ -337,8 +337,8 @@ SIXTH = {
 @pytest.mark.needs_shared
 def test_the_shipped_weights_are_as_good_as_they_were(shared):
     task = load("scmnet", "camvid", "camvid", shared / "camvid", "test", "A")
-    samples = task.dataset.samples[::6]
+    samples = task.dataset.samples[::12]
     scores = evaluate(*task._replace(dataset=dataclasses.replace(task.dataset, samples=samples)))
     assert {name: 100 * value for name, value in scores.iou().items()} == pytest.approx(
-        SIXTH, abs=0.1
+        TWELFTH, abs=0.3
     )
