@@ -316,7 +316,7 @@ def test_weights_of_other_classes(real_size, tmp_path):
         load("scmnet", str(bare), "camvid", real_size, "test", "A")
 
 
-# Of every twelfth of CamVid's test frames, by protocol A, measured on TensorFlow on a CPU. All frames
+# Of every twelfth of CamVid's test frames, by protocol A, on TensorFlow on a CPU. All frames
 # take minutes; `scmnet-zoo benchmark accuracy` measures them and compares with the manifest.
 TWELFTH = {
     "sky": 93.91,
