@@ -9,9 +9,11 @@ import numpy as np
 
 from scmnet_zoo.deploy._walk import Step
 from scmnet_zoo.deploy.onnx_graph import Graph, Upsampling
-from scmnet_zoo.deploy.onnx_resize import resize, resize_columns
+from scmnet_zoo.deploy.onnx_resize import resize, resize_columns, row_shares
 from scmnet_zoo.deploy.onnx_site import Site
 from scmnet_zoo.layers import ClassMask, ResizeToPartner
+
+STRIP = 64  # rows
 
 
 def into_masks(steps: list[Step]) -> set[int]:
@@ -68,18 +70,29 @@ def _by_comparison(graph: Graph, x: str, classes: int, name: str) -> str:
 
 
 def _upsampled(site: Site, upsampling: Upsampling) -> str:
-    """Rows first, then columns of a map without a batch, classes outermost.
+    """In strips of rows, of a map without a batch and classes outermost.
 
     OpenVINO lays out a map of four axes for convolutions, channels innermost, in which resizing 19
     channels and the argmax over them are slow, and resizes it in bfloat16 where it computes in
-    that. A map of three axes it leaves alone, in float32.
+    that. A map of three axes it leaves alone, in float32. Strips stay in the processor's caches
+    from one operation to the next; their rows are made by a small product of matrices.
     """
-    graph, name, x = site.graph, site.name, site.x
+    graph, name = site.graph, site.name
     height, width, interpolation = upsampling
     rows, columns, classes = site.shapes[0][1:]
-    x = resize(graph, x, (height, width), (rows, width), interpolation, f"{name}_rows")
-    x = graph.add("Reshape", [x, graph.scalars([classes, rows, width])], f"{name}_planes")
-    x = resize_columns(graph, x, (classes, rows, columns), interpolation, f"{name}_columns")
-    mask = graph.add("ArgMax", [x], f"{name}_index", axis=0, keepdims=0)
+    planes = graph.scalars([classes, height, width])
+    x = graph.add("Reshape", [site.x, planes], f"{name}_planes")
+    all_shares, strips = row_shares(height, rows, interpolation), []
+    for start in range(0, rows, STRIP):
+        shares = all_shares[start : start + STRIP]
+        first, *_, last = np.flatnonzero(shares.any(0)).repeat(2).tolist()
+        limits = [graph.scalars([place]) for place in (first, last + 1, 1)]
+        strip = graph.add("Slice", [x, *limits], f"{name}_strip")
+        shares_name = graph.weights(shares[:, first : last + 1], f"{name}_shares")
+        strip = graph.add("MatMul", [shares_name, strip], f"{name}_rows")
+        wanted = (classes, len(shares), columns)
+        strip = resize_columns(graph, strip, wanted, interpolation, f"{name}_columns")
+        strips.append(graph.add("ArgMax", [strip], f"{name}_index", axis=0, keepdims=1))
+    mask = strips[0] if len(strips) == 1 else graph.add("Concat", strips, f"{name}_all", axis=1)
     mask = graph.cast(mask, np.float32, f"{name}_real")
-    return graph.add("Unsqueeze", [mask, graph.scalars([0, 1])], f"{name}_map")
+    return graph.add("Unsqueeze", [mask, graph.scalars([0])], f"{name}_map")

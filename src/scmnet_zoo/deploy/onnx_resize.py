@@ -99,3 +99,13 @@ def resize_columns(
         mode="linear",
         coordinate_transformation_mode=MODES[interpolation],
     )
+
+
+def row_shares(old: int, new: int, interpolation: str) -> np.ndarray:
+    """What each old row gives to each new one in linear resizing, (new, old)."""
+    pixel = np.arange(new)
+    if MODES[interpolation] == "align_corners":
+        places = pixel * (old - 1) / max(new - 1, 1)
+    else:
+        places = np.clip((pixel + 0.5) * old / new - 0.5, 0, old - 1)
+    return np.clip(1 - np.abs(places[:, None] - np.arange(old)), 0, 1)
