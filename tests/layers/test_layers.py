@@ -263,8 +263,17 @@ def _input_gradient(model, x):
     [{"padding": "same"}, {"strides": 2, "padding": "same"}, {"dilation_rate": 2}],
     ids=str,
 )
-def test_depthwise_in_half_precision_on_the_cpu(arguments, data_format):
+def test_depthwise_in_half_precision_on_the_cpu(arguments, data_format, monkeypatch):
     """PyTorch's CPU computes in float32 what it would compute slowly or wrongly in bfloat16."""
+    import torch
+
+    convolve, types = torch.nn.functional.conv2d, set()
+
+    def spy(x, *others, **named):
+        types.add(x.dtype)
+        return convolve(x, *others, **named)
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", spy)
     shape = (17, 20, 4) if data_format == "channels_last" else (4, 17, 20)
     x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
     arguments = {**arguments, "data_format": data_format, "bias_initializer": "random_normal"}
@@ -277,6 +286,7 @@ def test_depthwise_in_half_precision_on_the_cpu(arguments, data_format):
     half.set_weights(exact.get_weights())
     y = half(x)
     assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+    assert types == {torch.float32}
     expected = run(exact, x)
     actual = keras.ops.convert_to_numpy(keras.ops.cast(y, "float32"))
     assert relative_error(actual, expected) < 2**-7

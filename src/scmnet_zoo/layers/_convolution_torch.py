@@ -8,6 +8,8 @@ networks. A view does. Importable with PyTorch only.
 from torch import Tensor
 from torch.nn import functional
 
+from scmnet_zoo.layers._padding import window
+
 
 def convolution(
     x: Tensor,
@@ -16,7 +18,7 @@ def convolution(
     strides: tuple[int, int],
     padding: str,
     dilation: tuple[int, int],
-    groups: int = 1,
+    groups: int,
 ) -> Tensor:
     """A convolution as Keras has it.
 
@@ -32,38 +34,13 @@ def convolution(
         (batch, new_height, new_width, filters).
     """
     x = x.permute(0, 3, 1, 2)
-    around = [0, 0]
-    if padding == "same":
-        edges = [
-            _edges(*sides)
-            for sides in zip(x.shape[2:], kernel.shape[:2], strides, dilation, strict=True)
-        ]
-        around = [before for before, _ in edges]
-        if any(before != after for before, after in edges):
-            (top, bottom), (left, right) = edges
-            x = functional.pad(x, (left, right, top, bottom))
-            around = [0, 0]
+    (top, bottom), (left, right) = (
+        window(*side, padding)[:2]
+        for side in zip(x.shape[2:], kernel.shape[:2], strides, dilation, strict=True)
+    )
+    around = (top, left)
+    if around != (bottom, right):
+        x, around = functional.pad(x, (left, right, top, bottom)), (0, 0)
     kernel = kernel.permute(3, 2, 0, 1)
     found = functional.conv2d(x, kernel, bias, strides, around, dilation, groups)
     return found.permute(0, 2, 3, 1)
-
-
-def depthwise(
-    x: Tensor,
-    kernel: Tensor,
-    bias: Tensor | None,
-    strides: tuple[int, int],
-    padding: str,
-    dilation: tuple[int, int],
-) -> Tensor:
-    """A depthwise convolution as Keras has it: kernel (rows, columns, channels, multiplier)."""
-    rows, columns, channels, multiplier = kernel.shape
-    kernel = kernel.reshape(rows, columns, 1, channels * multiplier)
-    return convolution(x, kernel, bias, strides, padding, dilation, channels)
-
-
-def _edges(size: int, taps: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Zeros before and after a side."""
-    total = (-(-size // stride) - 1) * stride + (taps - 1) * dilation + 1 - size
-    total = max(total, 0)
-    return total // 2, total - total // 2

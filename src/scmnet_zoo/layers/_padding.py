@@ -1,4 +1,4 @@
-"""Symmetric padding of strided convolutions, as PyTorch and Caffe pad."""
+"""Padding of convolutions: Keras's, and alike on both sides, as PyTorch and Caffe pad."""
 
 from keras import ops
 
@@ -30,3 +30,14 @@ def pad_symmetric(x, padding, strides, kernel_size=3, dilation_rate=1):
 def strided(sides, strides):
     """Sides after a padded convolution with this step; None stays None."""
     return tuple(None if side is None else -(-side // strides) for side in sides)
+
+
+def window(size, taps, stride, dilation, padding):
+    """Padding before and after, and the number of outputs, along one axis."""
+    extent = (taps - 1) * dilation + 1
+    if padding == "valid":
+        return 0, 0, (size - extent) // stride + 1
+    outputs = -(-size // stride)
+    total = (outputs - 1) * stride + extent - size
+    total = max(total, 0) if isinstance(total, int) else ops.maximum(total, 0)
+    return total // 2, total - total // 2, outputs

@@ -5,6 +5,7 @@ import functools
 import keras
 from keras import ops
 
+from scmnet_zoo.layers._padding import window
 from scmnet_zoo.layers._register import register
 
 FORMS = ("auto", "native", "shifted")
@@ -61,11 +62,11 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         self.form = form
 
     def call(self, inputs):
-        channels_last = self.data_format == "channels_last"
-        auto_shifted = channels_last and keras.backend.backend() == "jax"
+        if keras.backend.backend() == "torch" and self.form != "shifted":
+            return self._call_in_torch(inputs)
+        auto_shifted = self.data_format == "channels_last" and keras.backend.backend() == "jax"
         if self.form == "native" or (self.form == "auto" and not auto_shifted):
-            ours = channels_last and keras.backend.backend() == "torch"
-            return self._call_in_torch(inputs) if ours else super().call(inputs)
+            return super().call(inputs)
         kernel = ops.cast(self.kernel, inputs.dtype)
         ours = self.form == "auto" and _triton().takes(inputs, kernel, self.strides)
         outputs = _compiled(_triton_depthwise if ours else _shifted_depthwise)(
@@ -78,16 +79,20 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     def _call_in_torch(self, inputs):
         from scmnet_zoo.layers import _convolution_torch
 
+        channels_last = self.data_format == "channels_last"
         dtype = "float32" if _is_half_on_cpu(inputs) else inputs.dtype
-        outputs = _convolution_torch.depthwise(
-            ops.cast(inputs, dtype),
-            ops.cast(self.kernel, dtype),
+        rows, columns, channels, _ = self.kernel.shape
+        outputs = _convolution_torch.convolution(
+            ops.cast(inputs if channels_last else ops.transpose(inputs, (0, 2, 3, 1)), dtype),
+            ops.cast(ops.reshape(self.kernel, (rows, columns, 1, -1)), dtype),
             ops.cast(self.bias, dtype) if self.use_bias else None,
             self.strides,
             self.padding,
             self.dilation_rate,
+            channels,
         )  # (batch, new_height, new_width, channels * depth_multiplier)
         outputs = ops.cast(outputs, inputs.dtype)
+        outputs = outputs if channels_last else ops.transpose(outputs, (0, 3, 1, 2))
         return outputs if self.activation is None else self.activation(outputs)
 
     def get_config(self):
@@ -122,7 +127,7 @@ def _triton():
 
 def _triton_depthwise(x, kernel, strides, dilation, padding, interpret=False):
     windows = tuple(
-        _window(size, taps, stride, rate, padding)[::2]
+        window(size, taps, stride, rate, padding)[::2]
         for size, taps, stride, rate in zip(
             x.shape[1:3], kernel.shape[:2], strides, dilation, strict=True
         )
@@ -134,8 +139,8 @@ def _shifted_depthwise(x, kernel, strides, dilation, padding):
     """Sum over kernel taps of the padded, shifted and strided input times that tap's weights."""
     taps_h, taps_w, channels, multiplier = kernel.shape
     height, width = ops.shape(x)[1:3]
-    before_h, after_h, out_h = _window(height, taps_h, strides[0], dilation[0], padding)
-    before_w, after_w, out_w = _window(width, taps_w, strides[1], dilation[1], padding)
+    before_h, after_h, out_h = window(height, taps_h, strides[0], dilation[0], padding)
+    before_w, after_w, out_w = window(width, taps_w, strides[1], dilation[1], padding)
     x = ops.pad(x, ((0, 0), (before_h, after_h), (before_w, after_w), (0, 0)))
     total = None
     for i in range(taps_h):
@@ -152,14 +157,3 @@ def _shifted_depthwise(x, kernel, strides, dilation, padding):
     if multiplier > 1:
         total = ops.reshape(total, (-1, out_h, out_w, channels * multiplier))
     return total
-
-
-def _window(size, taps, stride, dilation, padding):
-    """Padding before and after, and the number of outputs, along one axis."""
-    extent = (taps - 1) * dilation + 1
-    if padding == "valid":
-        return 0, 0, (size - extent) // stride + 1
-    outputs = -(-size // stride)
-    total = (outputs - 1) * stride + extent - size
-    total = max(total, 0) if isinstance(total, int) else ops.maximum(total, 0)
-    return total // 2, total - total // 2, outputs
