@@ -50,6 +50,15 @@ def _step(tensor) -> Step:
     return Step(history.operation, tuple(node.input_tensors), tensor)
 
 
+def readers(steps: list[Step]) -> dict[int, list[Step]]:
+    """By the `id` of each step's output the steps that read it."""
+    found: dict[int, list[Step]] = {id(step.output): [] for step in steps}
+    for step in steps:
+        for tensor in step.inputs:
+            found[id(tensor)].append(step)
+    return found
+
+
 def replay(model: keras.Model, image):
     """What a model's layers, called once more, make of another symbolic image."""
     made: dict[int, Any] = {}

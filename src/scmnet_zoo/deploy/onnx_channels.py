@@ -7,7 +7,7 @@ appended it does not. Where they are appended, and that nobody sees them, is dec
 
 import keras
 
-from scmnet_zoo.deploy._walk import Step
+from scmnet_zoo.deploy._walk import Step, readers
 from scmnet_zoo.layers import DepthwiseConv2D, ImageInput, ResizeToPartner
 
 BLOCK = 16
@@ -29,23 +29,20 @@ def spare_channels(steps: list[Step]) -> dict[int, int]:
     A map is given some if a convolution makes it, and only convolutions read it, or layers
     between that keep zeros zeros.
     """
-    readers: dict[int, list[Step]] = {id(step.output): [] for step in steps}
-    for step in steps:
-        for tensor in step.inputs:
-            readers[id(tensor)].append(step)
+    graph = readers(steps)
     chosen = {
         id(step.output): -step.output.shape[-1] % BLOCK
         for step in steps
         if len(step.output.shape) == 4 and _widens(step) and step.output.shape[-1] > BLOCK
     }
-    chosen = {key: spare for key, spare in chosen.items() if spare and readers[key]}
+    chosen = {key: spare for key, spare in chosen.items() if spare and graph[key]}
     while True:
         kept = {
             id(step.output)
             for step in steps
             if id(step.output) in chosen
             and (isinstance(step.layer, keras.layers.Conv2D) or _all_in(step, chosen))
-            and all(_takes(reader, step.output, chosen) for reader in readers[id(step.output)])
+            and all(_takes(reader, step.output, chosen) for reader in graph[id(step.output)])
         }
         if len(kept) == len(chosen):
             return chosen

@@ -128,7 +128,7 @@ def _softmax(graph: Graph, x: str, name: str) -> str:
 
 
 def _add(site: Site) -> str:
-    """In pairs: ONNX Runtime takes twice as long for a Sum of three as for two Adds."""
+    """In pairs: ONNX Runtime takes longer for a Sum of three, and has no INT8 for it."""
     total, *others = [value.name for value in site.values]
     for i, other in enumerate(others, 1):
         name = site.name if i == len(others) else f"{site.name}_{i}"

@@ -7,7 +7,7 @@ too, and one for OpenVINO's conversion.
 
 import numpy as np
 
-from scmnet_zoo.deploy._walk import Step
+from scmnet_zoo.deploy._walk import Step, readers
 from scmnet_zoo.deploy.onnx_graph import Graph, Upsampling
 from scmnet_zoo.deploy.onnx_resize import resize, resize_columns, row_shares
 from scmnet_zoo.deploy.onnx_site import Site
@@ -18,10 +18,7 @@ STRIP = 64  # rows
 
 def into_masks(steps: list[Step]) -> set[int]:
     """The maps, by `id`, whose upsampling the mask does that alone reads them, for OpenVINO."""
-    readers: dict[int, list[Step]] = {}
-    for step in steps:
-        for tensor in step.inputs:
-            readers.setdefault(id(tensor), []).append(step)
+    behind = readers(steps)
     return {
         id(step.output)
         for step in steps
@@ -29,11 +26,12 @@ def into_masks(steps: list[Step]) -> set[int]:
         and step.layer.interpolation != "nearest"
         and None not in (*step.inputs[0].shape[1:3], *step.output.shape[1:3])
         and step.inputs[0].shape[1:3] != (1, 1)
-        and [type(reader.layer) for reader in readers.get(id(step.output), [])] == [ClassMask]
+        and [type(reader.layer) for reader in behind[id(step.output)]] == [ClassMask]
     }
 
 
 def class_mask(site: Site) -> str:
+    """`ClassMask`: (batch, height, width), uint8."""
     graph, name, given = site.graph, site.name, site.values[0]
     if given.upsampling is not None:
         mask = _upsampled(site, given.upsampling)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from scmnet_zoo.deploy._walk import Step
+from scmnet_zoo.deploy._walk import Step, readers
 from scmnet_zoo.deploy.onnx_graph import Value
 from scmnet_zoo.deploy.onnx_site import Site, padding
 
@@ -18,11 +18,7 @@ def into_convolutions(steps: list[Step]) -> set[int]:
     A convolution of averages is one of the image, with a larger kernel. Of three channels that
     is less work than a pass over the image and back.
     """
-    readers: dict[int, list[Step]] = {}
-    for step in steps:
-        for tensor in step.inputs:
-            readers.setdefault(id(tensor), []).append(step)
-    found = set()
+    graph, found = readers(steps), set()
     for step in steps:
         layer = step.layer
         if not isinstance(layer, keras.layers.AveragePooling2D):
@@ -32,7 +28,7 @@ def into_convolutions(steps: list[Step]) -> set[int]:
         whole = whole and tuple(layer.pool_size) == tuple(layer.strides)
         if not whole or height % layer.pool_size[0] or width % layer.pool_size[1]:
             continue
-        behind = readers.get(id(step.output), [])
+        behind = graph[id(step.output)]
         if behind and all(_is_dense(reader.layer) for reader in behind):
             found.add(id(step.output))
     return found
