@@ -8,6 +8,7 @@ import pytest
 
 from scmnet_zoo import SCMNet
 from scmnet_zoo.benchmark.floor import floor
+from scmnet_zoo.benchmark.latency.kernels import origins, part_of, step_parts
 from scmnet_zoo.benchmark.latency.preset import Cell
 from scmnet_zoo.benchmark.latency.profiles import splitter
 from scmnet_zoo.benchmark.latency.stages import stage_floors, stage_of, stages
@@ -57,7 +58,7 @@ def test_differences_sum_up_to_the_whole():
     pytest.importorskip("jax")
     from scmnet_zoo.benchmark.latency.profile_jax import differences
 
-    parts = differences("stage", "abc", [0.1, 0.35, 0.3], {"b": (5, 7)})
+    parts = differences("abc", [0.1, 0.35, 0.3], {"b": (5, 7)})
     assert [part.seconds for part in parts] == pytest.approx([0.1, 0.25, -0.05])
     assert sum(part.seconds for part in parts) == pytest.approx(0.3)
     assert [(part.macs, part.bytes) for part in parts] == [(None, None), (5, 7), (None, None)]
@@ -110,3 +111,62 @@ def test_profiles_that_there_are_not():
             splitter(Cell(*one), None, 1)
     with pytest.raises(ValueError, match="a runtime that has one"):
         splitter(Cell("scmnet", "tensorflow", "fused", "f32", (64, 64), "mask"), None, 1)
+
+
+# Lines as XLA's text of a compiled program has them: an instruction, and where it comes from.
+PROGRAM = """
+%fused (a: f32[2]) -> f32[2] {
+  ROOT %add.7 = f32[2] add(%a, %a), metadata={op_name="jit(step)/jvp(net)/stem/add"}
+}
+ENTRY %main (p: f32[2]) -> f32[2] {
+  %gather.1 = f32[2] fusion(%p), metadata={op_name="jit(step)/jvp(augment)/take/gather"}
+  %loop-add_fusion.2 = f32[2] fusion(%p), metadata={op_name="jit(step)/jvp(net)/stem/add"}
+  %input_reduce_fusion = f32[] fusion(%p), metadata={op_name="jit(step)/jvp(with_auxiliary)/ce/sum"}
+  %wide = f32[2] fusion(%p), metadata={op_name="jit(step)/transpose(jvp(with_auxiliary))/ce/mul"}
+  %input_scatter_fusion = f32[2] fusion(%p), metadata={op_name="jit(step)/transpose(jvp(net))/x/y"}
+  %sub.9 = f32[2] fusion(%p), metadata={op_name="jit(step)/adam_w/sub"}
+  ROOT %mul.3 = f32[2] fusion(%p), metadata={op_name="jit(step)/mul"}
+}
+"""
+
+
+def test_kernels_of_a_training_step():
+    kernels = [
+        ("gather_1", 1e-3),
+        ("loop_add_fusion_2", 2e-3),
+        ("depthwise_4", 3e-3),  # a kernel of our own, which the program calls by another name
+        ("input_reduce_fusion", 4e-3),
+        ("wide", 5e-3),
+        ("nvjet_sm90_tst_64x160", 6e-3),
+        ("input_scatter_fusion", 7e-3),
+        ("cudnn_convolve_kernel", 8e-3),
+        ("sub_9", 9e-3),
+        ("mul_3", 10e-3),
+        ("Memcpy DtoD (Device -> Device)", 11e-3),
+    ]
+    parts = step_parts(kernels, origins(PROGRAM), "net", "adam_w", runs=2)
+    found = {(part.by, part.name): 1e3 * part.seconds for part in parts}
+    assert found == pytest.approx(
+        {
+            ("step", "augmentation"): 0.5,
+            ("step", "forward"): 2.5,
+            ("step", "loss"): 7.5,  # with the product behind it, whose name says nothing
+            ("step", "backward"): 7.5,
+            ("step", "clipping, optimiser, averages"): 15,
+            ("kind", "depthwise convolutions"): 1.5,
+            ("kind", "convolutions by cuDNN"): 4,
+            ("kind", "products of matrices"): 3,
+            ("kind", "copies"): 5.5,
+            ("kind", "scatters, of pooling and gathers"): 3.5,
+            ("kind", "sums, of batch norms, biases and loss"): 2,
+            ("kind", "pixel by pixel"): 13.5,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["", "jit(step)/mul", "jit(step)/other/mul", "step/jvp(net)/a/b"],
+)
+def test_origins_that_say_nothing(origin):
+    assert part_of(origin, "net", "adam_w") is None

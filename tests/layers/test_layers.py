@@ -22,6 +22,7 @@ CASES = {
         {"filters": 6, "rates": (2, 3), "dropout": 0.3, "momentum": 0.9, "epsilon": 1e-3},
         MAP,
     ),
+    "BatchNormalization": ({"momentum": 0.9, "epsilon": 1e-5, "center": False}, MAP),
     "ClassMask": ({}, [(8, 12, 4), (15, 23, 2)]),
     "ContextMiningModule": ({"dilation_rate": 3}, MAP),
     "Conv2D": ({"filters": 5, "kernel_size": 1, "activation": "relu"}, MAP),

@@ -237,6 +237,7 @@ RULES = {
     zoo.Conv2D: lambda layer, inputs: _conv(layer, *inputs),
     zoo.DepthwiseConv2D: lambda layer, inputs: _conv(layer, *inputs),
     keras_layers.BatchNormalization: lambda layer, inputs: _batch_norm(layer, *inputs),
+    zoo.BatchNormalization: lambda layer, inputs: _batch_norm(layer, *inputs),
     keras_layers.Activation: lambda layer, inputs: _activation(layer, *inputs),
     keras_layers.Dropout: lambda layer, inputs: inputs[0],
     keras_layers.Add: lambda layer, inputs: _keep(layer, inputs),

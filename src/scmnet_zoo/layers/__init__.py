@@ -2,6 +2,7 @@
 
 from scmnet_zoo.layers.adaptive_average_pooling import AdaptiveAveragePooling2D
 from scmnet_zoo.layers.atrous_spatial_pyramid_pooling import AtrousSpatialPyramidPooling
+from scmnet_zoo.layers.batch_normalization import BatchNormalization
 from scmnet_zoo.layers.class_mask import ClassMask
 from scmnet_zoo.layers.context_mining import ContextMiningModule
 from scmnet_zoo.layers.conv2d import Conv2D
@@ -18,6 +19,7 @@ from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D
 __all__ = [
     "AdaptiveAveragePooling2D",
     "AtrousSpatialPyramidPooling",
+    "BatchNormalization",
     "ClassMask",
     "ContextMiningModule",
     "Conv2D",

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers.batch_normalization import BatchNormalization
 from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D
 
@@ -58,7 +59,7 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
 
     def _conv_bn(self, name):
         conv = Conv2D(self.filters, 1, use_bias=False, dtype=self.dtype_policy, name=name)
-        bn = keras.layers.BatchNormalization(
+        bn = BatchNormalization(
             momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype_policy, name=f"{name}_bn"
         )
         return conv, bn

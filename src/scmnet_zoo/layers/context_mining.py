@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers.batch_normalization import BatchNormalization
 from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.resize import resize
 from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D
@@ -49,7 +50,7 @@ class ContextMiningModule(keras.layers.Layer):
 
     def _conv_bn(self, filters, branch):
         conv = Conv2D(filters, 1, use_bias=False, dtype=self.dtype_policy, name=f"{branch}_conv")
-        bn = keras.layers.BatchNormalization(dtype=self.dtype_policy, name=f"{branch}_bn")
+        bn = BatchNormalization(dtype=self.dtype_policy, name=f"{branch}_bn")
         return conv, bn
 
     def build(self, input_shape):

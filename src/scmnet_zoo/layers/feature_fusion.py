@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers.batch_normalization import BatchNormalization
 from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 from scmnet_zoo.layers.resize import resize
@@ -77,7 +78,7 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
         self.lateral_convs, self.lateral_bns = [], []
         for level, shape in zip(LEVELS, input_shape, strict=True):
             conv = Conv2D(self.filters, 1, dtype=dtype, name=f"lateral_{level}_conv")
-            bn = keras.layers.BatchNormalization(dtype=dtype, name=f"lateral_{level}_bn")
+            bn = BatchNormalization(dtype=dtype, name=f"lateral_{level}_bn")
             conv.build(shape)
             bn.build((*shape[:-1], self.filters))
             self.lateral_convs.append(conv)
@@ -93,9 +94,7 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
                 name=f"{name}_depthwise",
             )
             pointwise = Conv2D(self.filters, 1, dtype=dtype, name=f"{name}_pointwise")
-            bn = keras.layers.BatchNormalization(
-                momentum=0.997, epsilon=1e-4, dtype=dtype, name=f"{name}_bn"
-            )
+            bn = BatchNormalization(momentum=0.997, epsilon=1e-4, dtype=dtype, name=f"{name}_bn")
             shape = (*input_shape[LEVELS.index(name[-2:])][:-1], self.filters)
             for layer in (depthwise, pointwise, bn):
                 layer.build(shape)

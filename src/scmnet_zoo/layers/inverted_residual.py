@@ -4,6 +4,7 @@ import keras
 
 from scmnet_zoo.layers._padding import check_padding, keras_padding, pad_symmetric, strided
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers.batch_normalization import BatchNormalization
 from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 
@@ -75,7 +76,7 @@ class InvertedResidual(keras.layers.Layer):
         self.epsilon = epsilon
 
     def _bn(self, name):
-        return keras.layers.BatchNormalization(
+        return BatchNormalization(
             momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype_policy, name=name
         )
 

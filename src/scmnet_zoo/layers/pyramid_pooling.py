@@ -5,6 +5,7 @@ from keras import ops
 
 from scmnet_zoo.layers._register import register
 from scmnet_zoo.layers.adaptive_average_pooling import adaptive_average_pool
+from scmnet_zoo.layers.batch_normalization import BatchNormalization
 from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.resize import resize
 
@@ -51,7 +52,7 @@ class PyramidPooling(keras.layers.Layer):
 
     def _conv_bn(self, filters, prefix):
         conv = Conv2D(filters, 1, use_bias=False, dtype=self.dtype_policy, name=f"{prefix}_conv")
-        bn = keras.layers.BatchNormalization(
+        bn = BatchNormalization(
             momentum=self.momentum,
             epsilon=self.epsilon,
             dtype=self.dtype_policy,

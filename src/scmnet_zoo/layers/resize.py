@@ -76,6 +76,12 @@ def resize(x, size, interpolation):
         and not any(new % old for new, old in zip(size, x.shape[1:3], strict=True))
     ):
         return _repeat(x, size)
+    if known and keras.backend.backend() == "jax":
+        from scmnet_zoo.layers import _resize_jax
+
+        for axis, side in zip((1, 2), size, strict=True):
+            x = _resize_jax.along(x, axis, side, interpolation)
+        return x
     if interpolation != "bilinear_align_corners" and known:
         return ops.image.resize(x, size, interpolation=interpolation, data_format="channels_last")
     along = _nearest if interpolation == "nearest" else _linear

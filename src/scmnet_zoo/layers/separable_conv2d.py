@@ -4,6 +4,7 @@ import keras
 
 from scmnet_zoo.layers._padding import check_padding, keras_padding, pad_symmetric, strided
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers.batch_normalization import BatchNormalization
 from scmnet_zoo.layers.conv2d import Conv2D
 from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 
@@ -95,11 +96,11 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
         )
         self.depthwise_bn = None
         if depthwise_batchnorm:
-            self.depthwise_bn = keras.layers.BatchNormalization(
+            self.depthwise_bn = BatchNormalization(
                 momentum=momentum, epsilon=epsilon, dtype=dtype, name="depthwise_bn"
             )
         self.pointwise = Conv2D(filters, 1, use_bias=use_bias, dtype=dtype, name="pointwise")
-        self.bn = keras.layers.BatchNormalization(
+        self.bn = BatchNormalization(
             momentum=momentum,
             epsilon=epsilon,
             dtype=dtype,

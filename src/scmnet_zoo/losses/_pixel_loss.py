@@ -41,11 +41,23 @@ class PixelLoss(BatchLoss):
         # in silence; as a constant it has the gradient 0, so that the weights stay as they were.
         return ops.where(known, self.value(target, valid, scores), float("nan"))
 
-    def log_probabilities(self, scores):
-        """(batch, height, width, classes), finite for finite scores."""
-        if self.from_logits:
-            return ops.log_softmax(scores, axis=-1)
-        return ops.log(ops.maximum(scores, FLOOR))
+    def log_probability(self, scores, target):
+        """Of each pixel's class, (batch, height, width), 0 at void; finite for finite scores."""
+        values, norm = self.log_values(scores)
+        found = at_label(values, target) - norm
+        return ops.where(ops.any(target, axis=-1), found, 0.0)
+
+    def log_values(self, scores):
+        """The logarithms of the probabilities as (batch, height, width, classes) values less a
+        (batch, height, width) norm.
+
+        Sums over the classes then need no map of all logarithms, which XLA would write and read.
+        """
+        if not self.from_logits:
+            values = ops.log(ops.maximum(scores, FLOOR))
+            return values, ops.zeros_like(values[..., 0])
+        values = scores - ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))
+        return values, ops.log(ops.sum(ops.exp(values), axis=-1))
 
     def probabilities(self, scores):
         """(batch, height, width, classes)."""

@@ -50,10 +50,10 @@ class CrossEntropy(PixelLoss):
         self.label_smoothing = label_smoothing
 
     def value(self, target, valid, scores):
-        log_p = self.log_probabilities(scores)
-        losses = -at_label(log_p, target)
+        values, norm = self.log_values(scores)
+        losses = norm - at_label(values, target)  # at void anything finite, as its weight is 0
         if self.label_smoothing:
-            spread = -ops.mean(log_p, axis=-1)
+            spread = norm - ops.mean(values, axis=-1)
             losses = (1 - self.label_smoothing) * losses + self.label_smoothing * spread
         return weighted_mean(losses, self.pixel_weights(target, valid))
 

@@ -5,7 +5,7 @@ import math
 from keras import ops
 
 from scmnet_zoo.layers._register import register
-from scmnet_zoo.losses._pixel_loss import FLOOR, PixelLoss, at_label, weighted_mean
+from scmnet_zoo.losses._pixel_loss import FLOOR, PixelLoss, weighted_mean
 
 
 @register
@@ -49,7 +49,7 @@ class Focal(PixelLoss):
         self.gamma = float(gamma)
 
     def value(self, target, valid, scores):
-        log_p = at_label(self.log_probabilities(scores), target)
+        log_p = self.log_probability(scores, target)
         missing = ops.maximum(1 - ops.exp(log_p), FLOOR)  # a power below 1 has no slope at 0
         losses = -ops.power(missing, self.gamma) * log_p
         return weighted_mean(losses, self.pixel_weights(target, valid))

@@ -5,7 +5,7 @@ import math
 from keras import ops
 
 from scmnet_zoo.layers._register import register
-from scmnet_zoo.losses._pixel_loss import PixelLoss, at_label, weighted_mean
+from scmnet_zoo.losses._pixel_loss import PixelLoss, weighted_mean
 
 
 @register
@@ -70,7 +70,7 @@ class OhemCrossEntropy(PixelLoss):
         self.min_kept = min_kept
 
     def value(self, target, valid, scores):
-        log_p = at_label(self.log_probabilities(scores), target)
+        log_p = self.log_probability(scores, target)
         kept = ops.cast(self._kept(log_p, valid), "float32")
         return weighted_mean(-log_p, kept * self.pixel_weights(target, valid))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from scmnet_zoo.layers import Conv2D, ImageInput, ResizeToPartner
+from scmnet_zoo.layers import BatchNormalization, Conv2D, ImageInput, ResizeToPartner
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 from scmnet_zoo.weights.checkpoint import Checkpoint, Metadata, Normalisation, load_checkpoint
 from scmnet_zoo.weights.registry import find_checkpoint
@@ -163,7 +163,7 @@ def conv_bn(
     x = Conv2D(
         filters, kernel_size, strides, padding=padding, use_bias=use_bias, name=f"{name}_conv"
     )(x)
-    x = keras.layers.BatchNormalization(name=f"{name}_bn", **bn)(x)
+    x = BatchNormalization(name=f"{name}_bn", **bn)(x)
     if activation is None:
         return x
     return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
@@ -176,10 +176,15 @@ def classify_auxiliary(x, filters, classes, dropout, name, **bn):
     return Conv2D(classes, 1, name=f"{name}_classifier")(x)
 
 
-def probabilities(logits, image, classifier_activation, interpolation, prefix="head"):
+def probabilities(
+    logits, image, classifier_activation, interpolation, prefix="head", upsampled_in="float32"
+):
     """Logits of any size to the output: float32, activated, at the image's size.
 
     Softmax commutes with nearest-neighbour upsampling and is then applied to the small map.
+
+    Args:
+        upsampled_in: the dtype of the upsampling; None for that of the policy.
 
     Raises:
         ValueError: an unknown activation.
@@ -192,7 +197,7 @@ def probabilities(logits, image, classifier_activation, interpolation, prefix="h
     activation = keras.layers.Activation(
         classifier_activation or "linear", dtype="float32", name=f"{prefix}_activation"
     )
-    upsample = ResizeToPartner(interpolation, dtype="float32", name=f"{prefix}_upsample")
+    upsample = ResizeToPartner(interpolation, dtype=upsampled_in, name=f"{prefix}_upsample")
     if interpolation == "nearest":
         return upsample([activation(logits), image])
     return activation(upsample([logits, image]))
@@ -202,8 +207,8 @@ def with_auxiliary(main, auxiliary, image, classifier_activation, interpolation)
     """The main output, or where there are auxiliary logits by name a dict of it and theirs."""
     if not auxiliary:
         return main
-    others = {
-        name: probabilities(x, image, classifier_activation, interpolation, prefix=name)
+    others = {  # only training sees them: half precision will do, in which it is faster
+        name: probabilities(x, image, classifier_activation, interpolation, name, None)
         for name, x in auxiliary.items()
     }
     return {"main": main, **others}

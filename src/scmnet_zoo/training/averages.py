@@ -9,8 +9,8 @@ class Averages(keras.layers.Layer):
     """Moving averages of all weights of a network, batch-norm statistics included.
 
     Without the statistics averaged weights do not go with them while the learning rate is high.
-    The momentum grows with the steps t as (1 + t) / (10 + t), up to its value, so that short runs
-    are not held back by the weights they started from.
+    The momentum of update t, counted from 1, is (1 + t) / (10 + t), up to its value, so that short
+    runs are not held back by the weights they started from.
 
     Args:
         network: whose weights they are.
@@ -41,23 +41,21 @@ class Averages(keras.layers.Layer):
 
     def update(self, network: keras.Model) -> None:
         """Take in the weights as they are; inside a compiled step too."""
-        self.values.assign(self._next(network))
-        self.steps.assign(self.steps.value + 1)
+        steps = self.steps.value + 1
+        t = ops.cast(steps, "float32")
+        momentum = ops.minimum(self.momentum, (1.0 + t) / (10.0 + t))
+        row = _row(network)
+        self.values.assign(row + momentum * (self.values.value - row))
+        self.steps.assign(steps)
 
     def copy_to(self, network: keras.Model) -> None:
-        """Give the network its averages, those with the weights as they are taken in."""
-        row = np.array(ops.convert_to_numpy(self._next(network)))
+        """Give the network its averages."""
+        row = np.array(ops.convert_to_numpy(self.values.value))
         start = 0
         for variable in network.weights:
             count = int(np.prod(variable.shape))
             variable.assign(row[start : start + count].reshape(variable.shape))
             start += count
-
-    def _next(self, network: keras.Model):
-        steps = ops.cast(self.steps.value, "float32")
-        momentum = ops.minimum(self.momentum, (1.0 + steps) / (10.0 + steps))
-        row = _row(network)
-        return row + momentum * (self.values.value - row)
 
 
 def _row(network: keras.Model):

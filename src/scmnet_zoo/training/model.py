@@ -55,8 +55,6 @@ class TrainingModel(keras.Model):
         return self.add_weight(shape=(), dtype=dtype, initializer=start, trainable=False, name=name)
 
     def call(self, inputs, training=None):
-        if training and self.averages is not None:
-            self.averages.update(self.network)  # what the step before has left
         images, labels = self.augment(*self.source(inputs))
         return {"logits": self.network(images, training=training), "label": labels}
 
@@ -68,6 +66,36 @@ class TrainingModel(keras.Model):
         self.steps_seen.assign(step)
         self.loss_sum.assign(self.loss_sum.value + ops.cast(loss, "float32"))
         return loss
+
+    def train_step(self, *arguments):
+        """A step, and the averages of what it has left; Keras calls it."""
+        result = super().train_step(*arguments)
+        if self.averages is None:
+            return result
+        if keras.backend.backend() != "jax":
+            self.averages.update(self.network)
+            return result
+        from scmnet_zoo.training import _jax
+
+        logs, (trainable, fixed, *others) = result
+        return logs, (trainable, _jax.averaged(self, trainable, fixed), *others)
+
+    def __setattr__(self, name, value):
+        # Keras (3.15) sets this in each step on JAX, and would look through its thousand arrays for
+        # layers and variables, which takes milliseconds that the GPU has to wait for.
+        if name == "_jax_state":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def make_train_function(self, force=False):
+        """Compile the step; Keras calls it."""
+        if keras.backend.backend() != "jax":
+            super().make_train_function(force)
+        elif force or getattr(self, "train_function", None) is None:
+            from scmnet_zoo.training import _jax
+
+            self.train_function = _jax.train_function(self.train_step)
 
     def state(self) -> list[keras.Variable]:
         """What training changes, the random seeds too; not the frames, not the optimiser."""

@@ -7,7 +7,7 @@ import keras
 
 from scmnet_zoo.benchmark.latency.preset import Cell
 from scmnet_zoo.deploy import fuse
-from scmnet_zoo.layers import Conv2D, DepthwiseConv2D, ImageInput
+from scmnet_zoo.layers import BatchNormalization, Conv2D, DepthwiseConv2D, ImageInput
 from scmnet_zoo.models import NETWORKS
 
 CLASSES = 19
@@ -23,8 +23,9 @@ OURS: dict[str, tuple[str, dict[str, Any]]] = {
     "deeplabv3plus_mobilenet_v2": ("deeplabv3plus", {"backbone": "mobilenet_v2"}),
 }
 
-# Keras's own convolutions, for form "stock", in place of the zoo's.
+# Keras's own layers, for form "stock", in place of the zoo's.
 STOCK: dict[type, type] = {
+    BatchNormalization: keras.layers.BatchNormalization,
     Conv2D: keras.layers.Conv2D,
     DepthwiseConv2D: keras.layers.DepthwiseConv2D,
 }

@@ -54,7 +54,7 @@ def jax_splitter(cell: Cell, threads: int) -> Callable[[], list[Part]]:
     def split() -> list[Part]:
         whole = queued_times(calls)
         names = [stage.name for stage in order]
-        parts = differences("stage", names, whole, floors)
+        parts = differences(names, whole, floors)
         alone = one_by_one(calls[-1])
         return [*parts, Part("call", "one call, waited for, beyond the above", alone - whole[-1])]
 
@@ -62,7 +62,6 @@ def jax_splitter(cell: Cell, threads: int) -> Callable[[], list[Part]]:
 
 
 def differences(
-    by: str,
     names: Sequence[str],
     whole: Sequence[float],
     floors: dict[str, tuple[int, int]] | None = None,
@@ -70,7 +69,7 @@ def differences(
     """Parts from the times of ever more of a thing; they sum up to the last of these."""
     before = [0.0, *whole[:-1]]
     return [
-        Part(by, name, more - less, *(floors or {}).get(name, (None, None)))
+        Part("stage", name, more - less, *(floors or {}).get(name, (None, None)))
         for name, more, less in zip(names, whole, before, strict=True)
     ]
 

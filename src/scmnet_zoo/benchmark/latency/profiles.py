@@ -36,7 +36,7 @@ def splitter(cell: Cell, path: Path | None, threads: int) -> Splitter:
     if cell.scope == "train":
         from scmnet_zoo.benchmark.latency.profile_train import train_splitter
 
-        return train_splitter(cell, threads)
+        return train_splitter(cell)
     from scmnet_zoo.benchmark.latency.profile_jax import jax_splitter
 
     return jax_splitter(cell, threads)

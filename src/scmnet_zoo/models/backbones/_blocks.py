@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from scmnet_zoo.layers import Conv2D
+from scmnet_zoo.layers import BatchNormalization, Conv2D
 
 
 def trade_strides(strides: Sequence[int], output_stride: int) -> list[tuple[int, int]]:
@@ -40,7 +40,7 @@ def conv_bn(
 ):
     """Convolution `name` without bias, batch norm `name_bn`, activation."""
     x = Conv2D(filters, kernel_size, strides, padding=padding, use_bias=False, name=name)(x)
-    x = keras.layers.BatchNormalization(epsilon=epsilon, name=f"{name}_bn")(x)
+    x = BatchNormalization(epsilon=epsilon, name=f"{name}_bn")(x)
     if activation is None:
         return x
     return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
