@@ -10,12 +10,12 @@ from scmnet_zoo.layers._register import register
 class BatchNormalization(keras.layers.BatchNormalization):
     """Drop-in for `keras.layers.BatchNormalization`: same arguments, same weights.
 
-    In training mean and variance of a batch are those of `d = x - moving_mean`, the variance as
-    `E[d^2] - E[d]^2` in float32. That needs one pass over the map forwards and one backwards;
-    `E[(x - E[x])^2]`, which Keras computes on TensorFlow and JAX, needs two and two. Rounding tells
-    only where a channel's mean is many standard deviations from its moving mean: a hundred, and the
-    variance may be wrong by a hundredth. With a mask, with `renorm` and with `synchronized` it is
-    Keras's own.
+    On JAX, in training, mean and variance of a batch are those of `d = x - moving_mean`, the variance
+    as `E[d^2] - E[d]^2` in float32. XLA does that in one pass over the map forwards and one
+    backwards, where Keras's `E[(x - E[x])^2]` needs two and two. Rounding tells only where a channel's
+    mean is many standard deviations from its moving mean: a hundred, and the variance may be wrong by
+    a hundredth. TensorFlow and PyTorch run as in Keras, and so does JAX with a mask, `renorm` or
+    `synchronized`.
 
     Args:
         axis, momentum, epsilon, center, scale, renorm, synchronized and the initialisers,
@@ -35,8 +35,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        own = mask is None and not self.renorm and not self.synchronized
-        if not (own and training and self.trainable):
+        plain = mask is None and not self.renorm and not self.synchronized
+        ours = plain and keras.backend.backend() == "jax"
+        if not (ours and training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         axes = [axis for axis in range(len(x.shape)) if axis != self.axis % len(x.shape)]

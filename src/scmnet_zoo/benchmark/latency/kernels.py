@@ -22,6 +22,7 @@ KINDS = {
     "sums, of batch norms, biases and loss": ("reduce",),
 }
 OTHERS = "pixel by pixel"
+GRADIENTS = list(KINDS)[:3]  # which XLA also puts between the updates of weights
 _INSTRUCTION = re.compile(r'^\s*(?:ROOT )?%([\w.\-]+) = .*op_name="([^"]*)"', re.MULTILINE)
 
 Kernel = tuple[str, float]  # name, seconds
@@ -66,7 +67,8 @@ def step_parts(
 
     Args:
         kernels: in the order in which they ran, of several steps. One whose origin is not known,
-            of a library say, counts with the one before it.
+            of a library say, counts with the one before it; a convolution or product between the
+            updates of weights is a gradient.
         origin: as `origins` gives it.
         network, optimiser: their names.
         runs: how many steps they are of.
@@ -76,8 +78,10 @@ def step_parts(
     current = AUGMENTATION  # a step begins with it
     for name, seconds in kernels:
         current = part_of(origin.get(name, ""), network, optimiser) or current
-        parts[current] += seconds / runs
-        kinds[kind_of(name)] += seconds / runs
+        kind = kind_of(name)
+        gradient = current == OPTIMISER and kind in GRADIENTS
+        parts[BACKWARD if gradient else current] += seconds / runs
+        kinds[kind] += seconds / runs
     return [*_rows("step", parts.items()), *_rows("kind", kinds.items())]
 
 
