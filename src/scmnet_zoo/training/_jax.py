@@ -15,8 +15,14 @@ GPU_OPTIONS = {"xla_gpu_enable_triton_gemm": False}
 
 
 def compiler_options() -> dict[str, Any] | None:
-    """Options of `jax.jit` for a training step."""
-    return dict(GPU_OPTIONS) if jax.default_backend() == "gpu" else None
+    """Options of `jax.jit` for a training step; none where XLA does not know them."""
+    if jax.default_backend() != "gpu":
+        return None
+    try:
+        jax.jit(lambda x: x + 1, compiler_options=GPU_OPTIONS)(0)
+    except jax.errors.JaxRuntimeError:  # another version's
+        return None
+    return dict(GPU_OPTIONS)
 
 
 def train_function(step: Callable[..., Any]) -> Callable[[Any, Iterator], Any]:
