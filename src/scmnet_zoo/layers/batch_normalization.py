@@ -10,12 +10,12 @@ from scmnet_zoo.layers._register import register
 class BatchNormalization(keras.layers.BatchNormalization):
     """Drop-in for `keras.layers.BatchNormalization`: same arguments, same weights.
 
-    On JAX, in training, mean and variance of a batch are those of `d = x - moving_mean`, the variance
-    as `E[d^2] - E[d]^2` in float32. XLA does that in one pass over the map forwards and one
-    backwards, where Keras's `E[(x - E[x])^2]` needs two and two. Rounding tells only where a channel's
-    mean is many standard deviations from its moving mean: a hundred, and the variance may be wrong by
-    a hundredth. TensorFlow and PyTorch run as in Keras, and so does JAX with a mask, `renorm` or
-    `synchronized`.
+    On JAX, in training, mean and variance of a batch are those of `d = x - moving_mean`, the
+    variance as `E[d^2] - E[d]^2` in float32. XLA does that in one pass over the map forwards and
+    one backwards, where Keras's `E[(x - E[x])^2]` needs two and two. Rounding tells only where a
+    channel's mean is many standard deviations from its moving mean: a hundred, and the variance may
+    be wrong by a hundredth. TensorFlow and PyTorch run as in Keras, and so does JAX with a mask,
+    `renorm` or `synchronized`.
 
     Args:
         axis, momentum, epsilon, center, scale, renorm, synchronized and the initialisers,

@@ -9,8 +9,8 @@ import keras
 if TYPE_CHECKING:
     from scmnet_zoo.training.model import TrainingModel
 
-# On a GPU the products of pointwise convolutions by cuBLAS: Triton's take longer to compile, and pad
-# whole maps to have their gradients summed in parts.
+# On a GPU the products of pointwise convolutions by cuBLAS: Triton's take longer to compile, and
+# pad whole maps to have their gradients summed in parts.
 GPU_OPTIONS = {"xla_gpu_enable_triton_gemm": False}
 
 
