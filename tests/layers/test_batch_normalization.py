@@ -59,7 +59,6 @@ def test_gradients():
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="elsewhere it is Keras's own")
 @pytest.mark.parametrize(("moving_mean", "tolerance"), [(0.0, 2e-2), (250.0, 5e-4)])
 def test_a_mean_far_from_zero(moving_mean, tolerance):
     """A hundred standard deviations: what the docstring says of the variance."""

@@ -10,12 +10,13 @@ from scmnet_zoo.layers._register import register
 class BatchNormalization(keras.layers.BatchNormalization):
     """Drop-in for `keras.layers.BatchNormalization`: same arguments, same weights.
 
-    On JAX, in training, mean and variance of a batch are those of `d = x - moving_mean`, the
-    variance as `E[d^2] - E[d]^2` in float32. XLA does that in one pass over the map forwards and
-    one backwards, where Keras's `E[(x - E[x])^2]` needs two and two. Rounding tells only where a
-    channel's mean is many standard deviations from its moving mean: a hundred, and the variance may
-    be wrong by a hundredth. TensorFlow and PyTorch run as in Keras, and so does JAX with a mask,
-    `renorm` or `synchronized`.
+    On JAX and PyTorch, in training, mean and variance of a batch are those of `d = x -
+    moving_mean`, the variance as `E[d^2] - E[d]^2` in float32, at least 0. XLA does that in one
+    pass over the map forwards and one backwards, where Keras's `E[(x - E[x])^2]` needs two and
+    two. On PyTorch Keras's is `E[x^2] - E[x]^2`, which can be so far below 0 that the output of a
+    constant channel is NaN. Rounding tells only where a channel's mean is many standard deviations
+    from its moving mean: a hundred, and the variance may be wrong by a hundredth. TensorFlow runs
+    as in Keras, and so do the others with a mask, `renorm` or `synchronized`.
 
     Args:
         axis, momentum, epsilon, center, scale, renorm, synchronized and the initialisers,
@@ -36,7 +37,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         plain = mask is None and not self.renorm and not self.synchronized
-        ours = plain and keras.backend.backend() == "jax"
+        ours = plain and keras.backend.backend() != "tensorflow"
         if not (ours and training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
