@@ -11,7 +11,8 @@ INSTALL ?= $(BIN)/python -m pip install --quiet
 PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metrics \
 	tests/deploy/test_fuse.py \
 	tests/data/test_augment.py tests/data/test_frames.py tests/data/test_loader.py \
-	tests/training/test_averages.py tests/training/test_jax_options.py
+	tests/training/test_averages.py tests/training/test_jax_options.py \
+	tests/benchmark/test_profile_train.py
 REFERENCES := tests/models/test_fast_scnn.py tests/models/test_contextnet.py \
 	tests/weights/test_importers.py tests/weights/test_torch_file.py \
 	tests/benchmark/test_torch_scmnet.py

@@ -1,7 +1,7 @@
 """What the kernels of a compiled training step on JAX belong to."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from scmnet_zoo.benchmark.latency.rows import Part
 
@@ -12,6 +12,7 @@ AUGMENTATION, FORWARD, LOSS, BACKWARD, OPTIMISER = PARTS = (
     "backward",
     "clipping, optimiser, averages",
 )
+AUGMENT = "augment"  # name of the layer
 # The first that a kernel's name has; XLA names its own by what they compute, libraries by theirs.
 KINDS = {
     "depthwise convolutions": ("depthwise",),
@@ -38,14 +39,14 @@ def origins(program: str) -> dict[str, str]:
     }
 
 
-def part_of(origin: str, network: str, optimiser: str, augmentation: str = "augment") -> str | None:
+def part_of(origin: str, network: str, optimiser: str) -> str | None:
     """The part of the step that an operation is in, by its path; None where that says nothing."""
     path = origin.split("/")
     if len(path) < 3 or not path[0].startswith("jit("):
         return None
     scope = re.sub(r"transpose\(|jvp\(|\)", "", path[1])
     differentiated, backwards = "jvp(" in path[1], "transpose(" in path[1]
-    if scope == augmentation:
+    if scope == AUGMENT:
         return AUGMENTATION
     if scope == optimiser:
         return OPTIMISER
@@ -82,8 +83,7 @@ def step_parts(
         gradient = current == OPTIMISER and kind in GRADIENTS
         parts[BACKWARD if gradient else current] += seconds / runs
         kinds[kind] += seconds / runs
-    return [*_rows("step", parts.items()), *_rows("kind", kinds.items())]
-
-
-def _rows(by: str, sums: Iterable[tuple[str, float]]) -> list[Part]:
-    return [Part(by, name, seconds) for name, seconds in sums]
+    return [
+        *(Part("step", name, seconds) for name, seconds in parts.items()),
+        *(Part("kind", name, seconds) for name, seconds in kinds.items()),
+    ]

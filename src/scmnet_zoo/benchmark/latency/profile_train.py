@@ -12,7 +12,7 @@ import jax
 import keras
 import numpy as np
 
-from scmnet_zoo.benchmark.latency.kernels import Kernel, origins, step_parts
+from scmnet_zoo.benchmark.latency.kernels import AUGMENT, Kernel, origins, step_parts
 from scmnet_zoo.benchmark.latency.preset import Cell
 from scmnet_zoo.benchmark.latency.rows import Part
 from scmnet_zoo.benchmark.latency.train_step import PRECISIONS
@@ -44,7 +44,8 @@ def train_splitter(cell: Cell) -> Callable[[], list[Part]]:
         raise ValueError(f"Expected f32 or bf16 in training. Received: {cell.precision}")
     if not torch.cuda.is_available():
         raise ValueError("Expected a GPU that PyTorch sees, for its profiler. Received: none")
-    step = Step(_recipe(cell, PRECISIONS[cell.precision]), cell)
+    model, optimiser, frames = _training(_recipe(cell, PRECISIONS[cell.precision]), cell)
+    step = Step(model, optimiser, frames)
     origin = origins(step.program.as_text() or "")
     step.run(WARMING)
 
@@ -53,9 +54,7 @@ def train_splitter(cell: Cell) -> Callable[[], list[Part]]:
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as found:
             step.run(RUNS)
             torch.cuda.synchronize()
-        parts = step_parts(
-            _kernels(found), origin, step.network.name, step.optimiser.name or "", RUNS
-        )
+        parts = step_parts(_kernels(found), origin, model.network.name, optimiser.name, RUNS)
         rest = whole - sum(part.seconds for part in parts if part.by == "step")
         return [*parts, Part("call", "between the kernels", rest)]
 
@@ -65,41 +64,53 @@ def train_splitter(cell: Cell) -> Callable[[], list[Part]]:
 class Step:
     """A compiled training step that goes on from the state it has left.
 
+    Args:
+        model: built.
+        optimiser: built for its variables.
+        frames: what it takes at each step.
+
     Attributes:
-        network, optimiser: of the step.
         program: compiled.
+        state: values of the trainable and of the other variables, and of the optimiser's.
     """
 
-    def __init__(self, recipe: Recipe, cell: Cell):
-        keras.utils.set_random_seed(0)
-        self.network = training_network(cell.network, recipe, CAMVID.classes)
-        source = made_up_source(cell.size, cell.batch, 1)
-        outputs = self.network.output if isinstance(self.network.output, dict) else {}
-        loss = loss_of(recipe.loss, None, [name for name in outputs if name != MAIN])
-        augment = Augment(recipe.augmentation, 0, CAMVID.classes, name="augment")
-        model = TrainingModel(source.layer, self.network, augment, loss, recipe.optimiser.ema)
-        self.optimiser = optimiser_of(recipe.optimiser, self.network, STEPS, recipe.precision)
-        model.compile(optimizer=self.optimiser)
-        self._frames = jax.numpy.asarray(source.get(np.arange(cell.batch, dtype=np.int32)))
-        model(keras.KerasTensor((cell.batch,), dtype="int32"))  # builds it
-        self.optimiser.build(model.trainable_variables)
-        self._state = (
-            _values(model.trainable_variables),
-            _values(model.non_trainable_variables),
-            _values(self.optimiser.variables),
+    def __init__(self, model: TrainingModel, optimiser: keras.Optimizer, frames: Any):
+        self._frames = frames
+        self.state = tuple(
+            _values(variables)
+            for variables in (
+                model.trainable_variables,
+                model.non_trainable_variables,
+                optimiser.variables,
+            )
         )
         step = jax.jit(
-            _step(model, self.optimiser), donate_argnums=0, compiler_options=compiler_options()
+            _step(model, optimiser), donate_argnums=0, compiler_options=compiler_options()
         )
-        self.program = step.lower(self._state, self._frames).compile()
+        self.program = step.lower(self.state, frames).compile()
 
     def run(self, count: int) -> float:
         """Seconds a step of several, of which only the last is waited for."""
         start = time.perf_counter()
         for _ in range(count):
-            self._state, loss = self.program(self._state, self._frames)
+            self.state, loss = self.program(self.state, self._frames)
         jax.block_until_ready(loss)
         return (time.perf_counter() - start) / count
+
+
+def _training(recipe: Recipe, cell: Cell) -> tuple[TrainingModel, keras.Optimizer, Any]:
+    """Model, optimiser and frames of the recipe, built."""
+    keras.utils.set_random_seed(0)
+    network = training_network(cell.network, recipe, CAMVID.classes)
+    source = made_up_source(cell.size, cell.batch, 1)
+    outputs = network.output if isinstance(network.output, dict) else {}
+    loss = loss_of(recipe.loss, None, [name for name in outputs if name != MAIN])
+    augment = Augment(recipe.augmentation, 0, CAMVID.classes, name=AUGMENT)
+    model = TrainingModel(source.layer, network, augment, loss, recipe.optimiser.ema)
+    optimiser = optimiser_of(recipe.optimiser, network, STEPS, recipe.precision)
+    model(keras.KerasTensor((cell.batch,), dtype="int32"))  # builds it
+    optimiser.build(model.trainable_variables)
+    return model, optimiser, jax.numpy.asarray(source.get(np.arange(cell.batch, dtype=np.int32)))
 
 
 def _recipe(cell: Cell, precision: str) -> Recipe:
