@@ -22,9 +22,9 @@ class Cell:
     Attributes:
         network: a key of `networks.OURS` or `peers.PEERS`.
         runtime: what runs it.
-        form: of the zoo's networks `"stock"` (Keras's own convolutions), `"model"` (as
-            the factory makes it) or `"fused"` (`scmnet_zoo.deploy.fuse`); of peers `"eager"` or
-            `"compiled"` in PyTorch, else `"export"`, from PyTorch's ONNX file.
+        form: of the zoo's networks `"stock"` (Keras's own convolutions and batch norm), `"model"`
+            (as the factory makes it) or `"fused"` (`scmnet_zoo.deploy.fuse`); of peers `"eager"`
+            or `"compiled"` in PyTorch, else `"export"`, from PyTorch's ONNX file.
         precision: `"f32"`, `"bf16"` or `"int8"`.
         size: (height, width) of the image.
         scope: `"network"`, normalised image to logits, both on the device; `"mask"`, RGB bytes
