@@ -27,7 +27,8 @@ def _model(source):
     keras.utils.set_random_seed(0)
     augment = Augment(Augmentation(crop=(32, 32), brightness=0.2, flip=0.5), name=AUGMENT)
     model = TrainingModel(source.layer, toy(), augment, CrossEntropy(), momentum=0.9)
-    optimiser = keras.optimizers.AdamW(0.01)
+    # Of a name of its own: a program from JAX's cache has the names of when it was compiled.
+    optimiser = keras.optimizers.AdamW(0.01, name="optimiser")
     model.compile(optimizer=optimiser)
     model(keras.KerasTensor((2,), dtype="int32"))
     optimiser.build(model.trainable_variables)
