@@ -21,7 +21,7 @@ class ToyWorker:
     """Stands in for a process: tells what it was asked, and fails as it is told to.
 
     Attributes:
-        asked: all requests to all workers, in order.
+        asked: all requests to all workers, and their ends, in order.
         faults: errors by request and network, each raised once.
         met: where it is set, waited for by each that prepares, for so many seconds.
         many: how many there are.
@@ -76,4 +76,6 @@ class ToyWorker:
         self.running = False
 
     def end(self):
+        if self.running:
+            ToyWorker.asked.append(("end", self.backend))
         self.running, self.held = False, {}

@@ -110,6 +110,22 @@ def test_training_steps_are_timed_by_themselves(toys):
     assert turns_of(toys) == ["b"] * 3
 
 
+def test_processes_that_a_block_does_not_need_are_ended_before_it(toys):
+    """On a GPU what they keep of its memory may be what training lacks."""
+    blocks = (
+        Block("first", (cell("a", "jax"), cell("b", "torch"))),
+        Block("second", (cell("c", "jax"), cell("d", "jax", scope="train"))),
+        Block("third", (cell("e", "jax", scope="train"),)),
+    )
+    measure(preset(blocks=blocks), floors=False)
+    order = [one for one in toys.asked if one[0] in ("end", "prepare", "prepare_train")]
+    assert sorted(order[:2]) == [("prepare", "a"), ("prepare", "b")]
+    assert order[2] == ("end", "torch")
+    assert sorted(order[3:5]) == [("prepare", "c"), ("prepare_train", "d")]
+    assert order[5:7] == [("end", "jax")] * 2  # of d, and of a and c
+    assert order[7:] == [("prepare_train", "e"), ("end", "jax")]
+
+
 def test_nothing_that_runs(toys):
     toys.faults["prepare", "a"] = WorkerError("a is not installed")
     with pytest.raises(ValueError, match=r"one of 1 cells to run\. Received: a is not"):

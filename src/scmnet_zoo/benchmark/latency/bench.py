@@ -72,6 +72,7 @@ class Bench:
         rows = [Row(block.title, cell) for cell in block.cells]
         numbered: dict[int, Row | Profile] = dict(enumerate([*rows, *profiles]))
         self._runners = self._places(numbered)
+        self._end_others(self._runners.values())
         self._prepare_all(numbered)
         timed = {number: row for number, row in numbered.items() if isinstance(row, Row)}
         for number, row in self.turns(timed):
@@ -114,6 +115,15 @@ class Bench:
                 name = f"run {cell.runtime}" + (f" {place + 1}" if place else "")
             found[number] = self.worker(name, _backend(cell))
         return found
+
+    def _end_others(self, needed: Iterable[Worker]) -> None:
+        """End the processes of blocks before that this one has no cells for: on a GPU they keep
+        memory, which training wants."""
+        kept = set(map(id, needed))
+        others = [name for name, worker in self._workers.items() if id(worker) not in kept]
+        for name in others:
+            if name.startswith("run "):
+                self._workers.pop(name).end()
 
     def _prepare_all(self, rows: dict[int, Row | Profile]) -> None:
         """Each process prepares its cells one after another, beside the other processes.
