@@ -1,8 +1,9 @@
 """The class of each pixel in an ONNX graph: the first of the largest channels.
 
-No form is fast in all runtimes, and over all pixels of an image the argmax and the upsampling
-before it can take longer than the network. So there is one for ONNX Runtime, which TensorRT takes
-too, and one for OpenVINO's conversion.
+Over all pixels of an image the argmax and the upsampling before it can take longer than the
+network. So scores that are upsampled linearly, to a known size, are upsampled and decided strip by
+strip. No form is fast in all runtimes: there is one for ONNX Runtime, which TensorRT takes too, and
+one for OpenVINO's conversion.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ STRIP = 64  # rows
 
 
 def into_masks(steps: list[Step]) -> set[int]:
-    """The maps, by `id`, whose upsampling the mask does that alone reads them, for OpenVINO."""
+    """The maps, by `id`, whose upsampling the mask does that alone reads them."""
     behind = readers(steps)
     return {
         id(step.output)
@@ -70,16 +71,21 @@ def _by_comparison(graph: Graph, x: str, classes: int, name: str) -> str:
 def _upsampled(site: Site, upsampling: Upsampling) -> str:
     """In strips of rows, of a map without a batch and classes outermost.
 
-    OpenVINO lays out a map of four axes for convolutions, channels innermost, in which resizing 19
-    channels and the argmax over them are slow, and resizes it in bfloat16 where it computes in
-    that. A map of three axes it leaves alone, in float32. Strips stay in the processor's caches
-    from one operation to the next; their rows are made by a small product of matrices.
+    Strips stay in the processor's caches from one operation to the next, and of all pixels of the
+    image only the class is ever written. Their rows are made by a small product of matrices.
+    Columns are made in ONNX Runtime of the whole map before, where there are few rows. Not so in
+    OpenVINO: it lays out a map of four axes for convolutions, channels innermost, in which resizing
+    19 channels is slow, and resizes it in bfloat16 where it computes in that. A map of three axes
+    it leaves alone, in float32.
     """
     graph, name = site.graph, site.name
     height, width, interpolation = upsampling
     rows, columns, classes = site.shapes[0][1:]
-    planes = graph.scalars([classes, height, width])
-    x = graph.add("Reshape", [site.x, planes], f"{name}_planes")
+    x, wide = site.x, width
+    if not graph.for_openvino:
+        x = resize(graph, x, (height, width), (height, columns), interpolation, f"{name}_columns")
+        wide = columns
+    x = graph.add("Reshape", [x, graph.scalars([classes, height, wide])], f"{name}_planes")
     all_shares, strips = row_shares(height, rows, interpolation), []
     for start in range(0, rows, STRIP):
         shares = all_shares[start : start + STRIP]
@@ -88,9 +94,10 @@ def _upsampled(site: Site, upsampling: Upsampling) -> str:
         strip = graph.add("Slice", [x, *limits], f"{name}_strip")
         shares_name = graph.weights(shares[:, first : last + 1], f"{name}_shares")
         strip = graph.add("MatMul", [shares_name, strip], f"{name}_rows")
-        wanted = (classes, len(shares), columns)
-        strip = resize_columns(graph, strip, wanted, interpolation, f"{name}_columns")
-        strips.append(graph.add("ArgMax", [strip], f"{name}_index", axis=0, keepdims=1))
+        if graph.for_openvino:
+            wanted = (classes, len(shares), columns)
+            strip = resize_columns(graph, strip, wanted, interpolation, f"{name}_columns")
+        strip = graph.add("ArgMax", [strip], f"{name}_index", axis=0, keepdims=1)
+        strips.append(graph.cast(strip, np.float32, f"{name}_real"))
     mask = strips[0] if len(strips) == 1 else graph.add("Concat", strips, f"{name}_all", axis=1)
-    mask = graph.cast(mask, np.float32, f"{name}_real")
     return graph.add("Unsqueeze", [mask, graph.scalars([0])], f"{name}_map")

@@ -50,7 +50,7 @@ def to_onnx(
     """
     steps = walk(model)
     graph, spare = Graph(half, for_openvino), spare_channels(steps)
-    merged = into_convolutions(steps) | (into_masks(steps) if for_openvino else set())
+    merged = into_convolutions(steps) | into_masks(steps)
     values: dict[int, Value] = {}
     for step in steps:
         values[id(step.output)] = _write(graph, step, values, spare, id(step.output) in merged)
