@@ -68,6 +68,18 @@ def test_files(measurement, tmp_path):
         assert len(picture.convert("L").getcolors(1 << 20)) > 10
 
 
+def test_targets_compare_cells_of_one_block(tmp_path):
+    """The first in which all are timed: in another one of them was timed in other company."""
+    ours, peer = cell("scmnet"), cell("enet", "torch", "eager")
+    targets = Target("over the peer", 0.5, ours, peer), Target("ours", 100, ours, None)
+    times = [("first", ours, 0.3), ("second", ours, 0.1), ("second", peer, 0.4), ("third", ours, 1)]
+    rows = tuple(Row(title, one, summarise([[seconds]])) for title, one, seconds in times)
+    write_report(Measurement(preset(ours, peer, targets=targets), rows, {}, {}), tmp_path)
+    lines = (tmp_path / "latency.md").read_text().splitlines()
+    assert "| over the peer | 0.5x | 0.25x | yes |" in lines
+    assert "| ours | 100 ms | 300 ms | no, by 200% |" in lines
+
+
 def test_the_page(measurement, tmp_path):
     write_report(measurement, tmp_path)
     lines = (tmp_path / "latency.md").read_text().splitlines()

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from testing_tools import images, toy
 
-from scmnet_zoo.deploy import Description, export, load, quality
+from scmnet_zoo import FastSCNN
+from scmnet_zoo.deploy import Description, export, fuse, load, quality
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -67,6 +68,34 @@ def test_the_classifier_and_what_is_before_the_first_convolution_stay_in_float(t
     assert onnx.TensorProto.INT8 in weights.values()
     assert weights["head_classifier_kernel"] == onnx.TensorProto.FLOAT
     assert "middle0_kernel" not in weights
+
+
+def test_in_openvino_what_reads_the_image_and_makes_the_scores_stays_in_float(tmp_path):
+    pytest.importorskip("nncf")
+    openvino = pytest.importorskip("openvino")
+    from scmnet_zoo.deploy.onnx_writer import to_onnx
+    from scmnet_zoo.deploy.targets import openvino_int8
+
+    keras.utils.set_random_seed(0)
+    model = fuse(FastSCNN(weights=None, num_classes=5), "mask", (64, 96))
+    onnx.save(to_onnx(model, for_openvino=True), tmp_path / "a.onnx")
+    read = openvino.Core().read_model(tmp_path / "a.onnx")
+    floats = ["downsample_stem_conv", "head_classifier"]
+    found = [name.partition("/")[0] for name in openvino_int8.sensitive(read)]
+    assert sorted(found) == floats
+    shots = [images(64, 96, seed=seed) for seed in range(2)]
+    kernels = {}
+    for node in openvino_int8.quantise(read, shots).get_ordered_ops():
+        if node.get_type_name() in openvino_int8.CONVOLUTIONS:
+            kernel, kinds = node.input_value(1).get_node(), set()
+            while kernel.inputs():
+                kinds.add(kernel.get_type_name())
+                kernel = kernel.input_value(0).get_node()
+            # NNCF stores kernels in int8, those of depthwise convolutions rounded to it.
+            whole = "FakeQuantize" in kinds or not kernel.get_element_type().is_real()
+            kernels[node.get_friendly_name().partition("/")[0]] = whole
+    assert len(kernels) > 20
+    assert sorted(name for name, quantised in kernels.items() if not quantised) == floats
 
 
 def test_slower_than_float_is_refused(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from scmnet_zoo.benchmark.latency.plot import points, write_plot
@@ -88,10 +89,9 @@ def as_markdown(measurement: Measurement) -> str:
     lines += ["", f"{preset.rounds} rounds, in which the cells of a table take turns.", ""]
     if measurement.missing:
         lines += [f"The run had not come to: {'; '.join(measurement.missing)}.", ""]
-    found = {row.cell: row for row in measurement.rows}
     if preset.targets:
         lines += ["| target | limit | found | holds |", "|---|--:|--:|---|"]
-        lines += [_target(target, found) for target in preset.targets]
+        lines += [_target(target, measurement.rows) for target in preset.targets]
         lines.append("")
     for block in preset.blocks:
         lines += _block(block, [row for row in measurement.rows if row.block == block.title])
@@ -100,17 +100,27 @@ def as_markdown(measurement: Measurement) -> str:
     return "\n".join(lines)
 
 
-def _target(target: Target, found: dict[Cell, Row]) -> str:
-    cells = [target.cell, *([target.than] if target.than else [])]
-    times = [found[cell].times for cell in cells if cell in found]
+def _target(target: Target, rows: Sequence[Row]) -> str:
+    medians = _together([target.cell, *([target.than] if target.than else [])], rows)
     unit = "x" if target.than else " ms"
     limit = f"{target.limit:g}{unit}"
-    if len(times) < len(cells) or None in times:
+    if not medians:
         return f"| {target.text} | {limit} | | not measured |"
-    medians = [one.median for one in times if one is not None]
     value = medians[0] / medians[1] if target.than else 1e3 * medians[0]
     holds = "yes" if value <= target.limit else f"no, by {value / target.limit - 1:.0%}"
     return f"| {target.text} | {limit} | {value:.3g}{unit} | {holds} |"
+
+
+def _together(cells: Sequence[Cell], rows: Sequence[Row]) -> list[float]:
+    """The medians of cells in the first block in which all of them were timed; none without one."""
+    blocks: dict[str, dict[Cell, float]] = {}
+    for row in rows:
+        if row.times:
+            blocks.setdefault(row.block, {})[row.cell] = row.times.median
+    for medians in blocks.values():
+        if all(cell in medians for cell in cells):
+            return [medians[cell] for cell in cells]
+    return []
 
 
 def _block(block: Block, rows: list[Row]) -> list[str]:

@@ -7,12 +7,13 @@ import nncf
 import numpy as np
 import openvino
 
-# Convolutions that read the image or make the scores, by the names of their layers.
-SENSITIVE = ("deep_stem.*", "shallow_stem.*", "stem.*", "head_classifier.*")
+CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 
 def quantise(model: openvino.Model, images: Sequence[np.ndarray]) -> openvino.Model:
     """A model with activations and weights in int8.
+
+    The convolutions that read the image, and the one that makes the scores, stay in float.
 
     Args:
         model: in float32.
@@ -25,5 +26,36 @@ def quantise(model: openvino.Model, images: Sequence[np.ndarray]) -> openvino.Mo
         nncf.Dataset([one.astype(kind) for one in images]),
         subset_size=len(images),
         preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(patterns=list(SENSITIVE), validate=False),
+        ignored_scope=nncf.IgnoredScope(names=sensitive(model), validate=False),
     )
+
+
+def sensitive(model: openvino.Model) -> list[str]:
+    """The convolutions that come first behind the image, and first before the result."""
+    found: dict[str, None] = {}
+    seen: set[tuple[str, bool]] = set()
+
+    def walk(nodes: Sequence[openvino.Node], forward: bool) -> None:
+        ahead = list(nodes)
+        while ahead:
+            node = ahead.pop()
+            name = node.get_friendly_name()
+            if node.get_type_name() in CONVOLUTIONS:
+                found[name] = None
+            elif (name, forward) not in seen:
+                seen.add((name, forward))
+                ahead += _behind(node) if forward else _before(node)
+
+    walk(model.get_parameters(), True)
+    walk(model.get_results(), False)
+    return list(found)
+
+
+def _behind(node: openvino.Node) -> list[openvino.Node]:
+    """What reads the node's values, not only their shape."""
+    inputs = [one for output in node.outputs() for one in output.get_target_inputs()]
+    return [one.get_node() for one in inputs if one.get_node().get_type_name() != "ShapeOf"]
+
+
+def _before(node: openvino.Node) -> list[openvino.Node]:
+    return [one.get_source_output().get_node() for one in node.inputs()]
