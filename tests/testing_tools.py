@@ -65,25 +65,25 @@ def relative_error(actual, expected):
     return float(np.abs(actual - expected).max() / np.abs(expected).max())
 
 
-def gradients(model, x):
+def gradients(model, x, training=False):
     """The gradients of the outputs' mean square w.r.t. the trainable variables; None if cut off."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            loss = _mean_square(model(x, training=False))
+            loss = _mean_square(model(x, training=training))
         found = tape.gradient(loss, [v.value for v in model.trainable_variables])
         return [None if g is None else g.numpy() for g in found]
     if backend == "torch":
         model.zero_grad()
-        _mean_square(model(x, training=False)).backward()
+        _mean_square(model(x, training=training)).backward()
         found = [v.value.grad for v in model.trainable_variables]
         return [None if g is None else g.cpu().numpy() for g in found]
     import jax
 
     def loss(trainable, fixed):
-        outputs, _ = model.stateless_call(trainable, fixed, x, training=False)
+        outputs, _ = model.stateless_call(trainable, fixed, x, training=training)
         return _mean_square(outputs)
 
     values = [v.value for v in model.trainable_variables]

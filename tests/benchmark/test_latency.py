@@ -93,6 +93,25 @@ def test_a_process_that_ends_takes_only_its_cell_along(toys):
     assert toys.asked.count(("prepare", "a")) == 3
 
 
+def test_a_process_that_ends_again_while_its_cells_are_prepared_again(toys, monkeypatch):
+    """The first cell is lost twice, and prepared three times."""
+    ask, prepared = ToyWorker.ask, []
+
+    def ends_with_b_again(self, request, *arguments, timeout=None):
+        if request == "prepare":
+            prepared.append(arguments[1].network)
+            if prepared.count("b") == 2:
+                toys.faults["prepare", "b"] = WorkerError("took longer than 60 s", ended=True)
+        return ask(self, request, *arguments, timeout=timeout)
+
+    monkeypatch.setattr(ToyWorker, "ask", ends_with_b_again)
+    toys.faults["prepare", "c"] = WorkerError("ended by signal 9", ended=True)
+    rows = measure(preset(cell("a"), cell("b"), cell("c"), cell("d")), floors=False).rows
+    assert [row.note for row in rows] == ["", "took longer than 60 s", "ended by signal 9", ""]
+    assert [row.times and row.times.runs for row in rows] == [9, None, None, 9]
+    assert prepared.count("a") == 3
+
+
 def test_an_export_that_fails_is_tried_once(toys):
     toys.faults["export", "a"] = WorkerError("no such operator")
     cells = [cell("a", runtime) for runtime in ("onnxruntime", "openvino", "tensorflow")]
@@ -242,6 +261,14 @@ def test_a_worker_that_hangs_or_dies():
             worker.ask("session", timeout=60)
         killing.join()
         assert error.value.ended
+        # Between two requests it takes along what it held: whoever asks next must know.
+        worker.ask("session", timeout=60)
+        os.kill(worker._process.pid, signal.SIGKILL)
+        worker._process.wait()
+        with pytest.raises(WorkerError, match="ended by signal 9") as error:
+            worker.ask("session", timeout=60)
+        assert error.value.ended
+        assert worker.ask("session", timeout=60)["python"]
     finally:
         worker.end()
 

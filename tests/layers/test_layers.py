@@ -421,6 +421,16 @@ def test_resize_with_known_and_unknown_sizes_is_the_same(old, new, interpolation
     np.testing.assert_allclose(unknown, resize(tf.constant(x), new, interpolation), atol=1e-5)
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bilinear_align_corners"])
+def test_resized_whole_numbers_are_rounded(interpolation):
+    x = np.arange(0, 240, 10).reshape(1, 4, 6, 1)
+    resized = layers.ResizeTo((3, 9), interpolation)
+    expected = keras.ops.convert_to_numpy(resized(x.astype("float32")))
+    found = keras.ops.convert_to_numpy(resized(keras.ops.array(x, "uint8")))
+    assert found.dtype == np.uint8
+    np.testing.assert_allclose(found, expected, atol=0.5001)
+
+
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 def test_resize_to_a_size(interpolation):
     """Equal to `ResizeToPartner` with a partner of that size."""

@@ -38,6 +38,16 @@ def test_gradient_is_finite(void, scale):
     assert (np.abs(found).max() > 0) == (void < 1)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_infinite_scores_of_void(smoothing):
+    labels, logits = batch()
+    expected = value(CrossEntropy(None, smoothing), labels, logits)
+    logits = np.where((labels == 255)[..., None] & (np.arange(CLASSES) == 1), np.inf, logits)
+    assert (labels == 255).any()
+    assert value(CrossEntropy(None, smoothing), labels, logits) == pytest.approx(expected)
+    assert value(CrossEntropy(None, smoothing), np.full_like(labels, 255), logits) == 0
+
+
 def test_small_weights_still_make_a_mean():
     labels, logits = batch()
     tiny = CrossEntropy([1e-9] * CLASSES)

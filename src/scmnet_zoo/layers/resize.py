@@ -69,6 +69,9 @@ def _check_pair(shapes):
 
 def resize(x, size, interpolation):
     """Resize `(batch, h, w, channels)` to `(batch, *size, channels)`; see `ResizeToPartner`."""
+    if interpolation != "nearest" and not keras.backend.is_float_dtype(x.dtype):
+        mixed = resize(ops.cast(x, "float32"), size, interpolation)
+        return ops.cast(ops.round(mixed), x.dtype)
     known = all(isinstance(side, int) for side in (*x.shape[1:3], *size))
     if (
         interpolation == "nearest"

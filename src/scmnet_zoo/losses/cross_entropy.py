@@ -51,10 +51,11 @@ class CrossEntropy(PixelLoss):
 
     def value(self, target, valid, scores):
         values, norm = self.log_values(scores)
-        losses = norm - at_label(values, target)  # at void anything finite, as its weight is 0
+        losses = norm - at_label(values, target)
         if self.label_smoothing:
             spread = norm - ops.mean(values, axis=-1)
             losses = (1 - self.label_smoothing) * losses + self.label_smoothing * spread
+        losses = ops.where(valid, losses, 0.0)  # whatever the scores are there
         return weighted_mean(losses, self.pixel_weights(target, valid))
 
     def get_config(self):

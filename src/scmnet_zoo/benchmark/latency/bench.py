@@ -187,11 +187,14 @@ class Bench:
             row.prepare, row.memory = done.seconds, done.memory
 
     def _again(self, failed: int, rows: dict[int, Row | Profile], before: int) -> None:
-        """Prepare again what a process held that has ended."""
+        """Prepare again what a process held that has ended.
+
+        Where that ends it once more, one cell more has failed, and it begins anew.
+        """
         for number, row in rows.items():
             lost = number < before and not row.note and row.prepare is not None
             if lost and self._runners[number] is self._runners[failed]:
-                self._prepare(number, row, {})
+                self._prepare(number, row, rows)
 
     def _turn(self, number: int, row: Row, rows: dict[int, Row]) -> None:
         preset = self.preset

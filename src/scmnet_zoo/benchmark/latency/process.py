@@ -1,6 +1,8 @@
 """Workers: processes that hold a runtime each, wait, and compute when asked."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,7 +92,8 @@ class Worker:
             timeout: seconds after which the process is ended.
 
         Raises:
-            WorkerError: it failed, took too long, or the process ended.
+            WorkerError: it failed, took too long, or the process ended, now or since it was last
+                asked.
         """
         with self._asking:
             return self._ask(request, arguments, timeout)
@@ -99,13 +102,16 @@ class Worker:
         with self._starting:
             if self._stopped:
                 raise WorkerError("it was stopped", ended=True)
-            if not self.running:
+            if self._process is None:
                 self._start()
+            elif not self.running:  # all that it held is gone
+                raise WorkerError(self._why_it_ended(), ended=True)
         assert self._pipe is not None
         try:
             self._pipe.send((request, arguments))
             if not self._pipe.poll(timeout):
                 self._kill()
+                self.end()
                 raise WorkerError(f"{request} took longer than {timeout:.0f} s", ended=True)
             done, answer = self._pipe.recv()
         except (EOFError, OSError) as error:
@@ -133,8 +139,10 @@ class Worker:
             self._process = None
 
     def _kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
+        """With the compilers that it has started."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def _start(self) -> None:
@@ -156,6 +164,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         theirs.close()
         self._pipe = ours

@@ -66,9 +66,9 @@ class Training:
 
 
 def _keras(cell: Cell, steps: int, compiled: Callable[[], None]) -> tuple[list[float], int | None]:
-    from scmnet_zoo.benchmark.training import step_time
+    from scmnet_zoo.benchmark.training import RUNNING, step_time
 
-    precision = PRECISIONS[cell.precision]
+    precision, steps = PRECISIONS[cell.precision], max(steps, RUNNING)
     timed = step_time(cell.network, cell.size, cell.batch, precision, steps, compiled)
     return list(timed.rounds), _keras_memory()
 

@@ -13,7 +13,8 @@ CONVOLUTIONS = ("Convolution", "GroupConvolution")
 def quantise(model: openvino.Model, images: Sequence[np.ndarray]) -> openvino.Model:
     """A model with activations and weights in int8.
 
-    The convolutions that read the image, and the one that makes the scores, stay in float.
+    The convolutions that read the image, and the one that makes the scores with all behind it,
+    stay in float.
 
     Args:
         model: in float32.
@@ -31,23 +32,21 @@ def quantise(model: openvino.Model, images: Sequence[np.ndarray]) -> openvino.Mo
 
 
 def sensitive(model: openvino.Model) -> list[str]:
-    """The convolutions that come first behind the image, and first before the result."""
+    """What stays in float: up to the first convolutions, and from the last one on."""
     found: dict[str, None] = {}
-    seen: set[tuple[str, bool]] = set()
-
-    def walk(nodes: Sequence[openvino.Node], forward: bool) -> None:
-        ahead = list(nodes)
+    for nodes, neighbours in (
+        (model.get_parameters(), _behind),
+        (model.get_results(), _before),
+    ):
+        ahead, seen = list(nodes), set()
         while ahead:
             node = ahead.pop()
             name = node.get_friendly_name()
-            if node.get_type_name() in CONVOLUTIONS:
-                found[name] = None
-            elif (name, forward) not in seen:
-                seen.add((name, forward))
-                ahead += _behind(node) if forward else _before(node)
-
-    walk(model.get_parameters(), True)
-    walk(model.get_results(), False)
+            if name not in seen:
+                seen.add(name)
+                if node.get_type_name() not in CONVOLUTIONS:
+                    ahead += neighbours(node)
+        found |= dict.fromkeys(seen)
     return list(found)
 
 
