@@ -1,23 +1,16 @@
 """The harness of the latency benchmark; the last test runs real networks."""
 
 import csv
-import os
-import re
-import signal
-import subprocess
-import sys
 import threading
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from latency_tools import ToyWorker, cell, preset
 
-from scmnet_zoo.benchmark.latency import bench, find_preset, measure, write_report
+from scmnet_zoo.benchmark.latency import bench, measure, write_report
 from scmnet_zoo.benchmark.latency.frames import frames, read_photos, read_video, write_files
-from scmnet_zoo.benchmark.latency.preset import Block, Cell
-from scmnet_zoo.benchmark.latency.process import Worker, WorkerError
+from scmnet_zoo.benchmark.latency.preset import Block
+from scmnet_zoo.benchmark.latency.process import WorkerError
 from scmnet_zoo.benchmark.latency.program import LEAST_RUNS, timed
 from scmnet_zoo.benchmark.latency.rows import NOT_YET
 from scmnet_zoo.benchmark.latency.statistics import summarise
@@ -238,90 +231,6 @@ def test_floors_are_told_of_the_zoos_networks(toys, monkeypatch):
     assert found.peaks == {"tensorflow": ({"f32": 1e12}, 1e9), "jax": ({"f32": 2e12}, 5e8)}
 
 
-def test_a_worker_that_hangs_or_dies():
-    worker = Worker("tensorflow", 1, {"SCMNET_ZOO_TOLD": "so"})
-    try:
-        assert worker.ask("session", timeout=60)["python"]
-        environment = Path(f"/proc/{worker._process.pid}/environ").read_bytes()
-        assert b"SCMNET_ZOO_TOLD=so" in environment.split(bytes(1))
-        with pytest.raises(WorkerError, match="KeyError") as error:
-            worker.ask("turn", 7, 1, 1.0, timeout=60)
-        assert not error.value.ended
-        os.kill(worker._process.pid, signal.SIGSTOP)
-        with pytest.raises(WorkerError, match="session took longer than 0 s") as error:
-            worker.ask("session", timeout=0.2)
-        assert error.value.ended
-        assert not worker.running
-        assert worker.ask("session", timeout=60)["python"]  # a new process
-        # Stopped it cannot answer, and it dies while it is asked, not before.
-        os.kill(worker._process.pid, signal.SIGSTOP)
-        killing = threading.Timer(0.5, os.kill, (worker._process.pid, signal.SIGKILL))
-        killing.start()
-        with pytest.raises(WorkerError, match="ended by signal 9") as error:
-            worker.ask("session", timeout=60)
-        killing.join()
-        assert error.value.ended
-        # Between two requests it takes along what it held: whoever asks next must know.
-        worker.ask("session", timeout=60)
-        os.kill(worker._process.pid, signal.SIGKILL)
-        worker._process.wait()
-        with pytest.raises(WorkerError, match="ended by signal 9") as error:
-            worker.ask("session", timeout=60)
-        assert error.value.ended
-        assert worker.ask("session", timeout=60)["python"]
-    finally:
-        worker.end()
-
-
-def test_a_worker_that_is_stopped_while_another_thread_asks():
-    worker = Worker("tensorflow", 1)
-    try:
-        worker.ask("session", timeout=60)
-        os.kill(worker._process.pid, signal.SIGSTOP)
-        stopping = threading.Timer(0.3, worker.stop)
-        stopping.start()
-        with pytest.raises(WorkerError, match="ended by signal 9"):
-            worker.ask("session", timeout=60)
-        stopping.join()
-        with pytest.raises(WorkerError, match="it was stopped"):
-            worker.ask("session", timeout=60)
-        assert not worker.running
-    finally:
-        worker.end()
-
-
-def test_sigterm_ends_the_workers_and_leaves_files(tmp_path):
-    """While the second of two blocks is prepared: the first is there, and nothing else is left."""
-    text = "rounds = 1\nturn_runs = 2\nturn_seconds = 0.1\nprepare_seconds = 60\n"
-    for title, network in (("first", "fastscnn"), ("second", "scmnet")):
-        text += f'[[blocks]]\ntitle = "{title}"\n[[blocks.cells]]\nnetworks = ["{network}"]\n'
-        text += 'runtimes = ["tensorflow"]\nforms = ["model"]\nprecisions = ["f32"]\n'
-        text += 'sizes = [[64, 64]]\nscopes = ["mask"]\n'
-    (tmp_path / "own.toml").write_text(text)
-    (tmp_path / "tmp").mkdir()
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
-    code = "from scmnet_zoo.cli import main; main()"
-    arguments = ["benchmark", "latency", "--preset", "own.toml", "--output", "out"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stderr:
-        if re.search("preparing scmnet", line):
-            break
-    time.sleep(0.3)
-    (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    process.terminate()
-    assert "Broken off. Written so far: " in process.communicate(timeout=60)[1]
-    assert process.returncode == 128 + signal.SIGTERM
-    assert not Path(f"/proc/{worker}").exists()
-    assert list((tmp_path / "tmp").glob("scmnet-zoo-*")) == []
-    assert "had not come to: second" in (tmp_path / "out" / "latency.md").read_text()
-
-
 def test_images_are_different_and_like_photographs():
     images = frames((64, 128))
     assert [image.shape for image in images] == [(1, 64, 128, 3)] * 4
@@ -344,60 +253,6 @@ def test_images_from_files(tmp_path):
     np.testing.assert_array_equal(read[0], read[32])
 
 
-def test_shipped_presets_time_what_their_targets_name():
-    for name in ("cpu", "gpu"):
-        found = find_preset(name)
-        cells = {one for block in found.blocks for one in block.cells}
-        assert found.targets
-        for target in found.targets:
-            assert {target.cell, target.than} - {None} <= cells
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("rounds = 1", "the file: 'turn_runs' is a required property"),
-        ("rounds = 0", "rounds: 0 is less than the minimum of 1"),
-        ("rounds = ", "not a TOML file"),
-        ("speed = 1", "the file: .*'speed' was unexpected"),
-    ],
-)
-def test_presets_that_are_wrong(tmp_path, text, message):
-    path = tmp_path / "own.toml"
-    whole = "turn_runs = 1\nturn_seconds = 1\nprepare_seconds = 1\n"
-    whole += '[[blocks]]\ntitle = "b"\n[[blocks.cells]]\nnetworks = ["a"]\nruntimes = ["jax"]\n'
-    whole += 'forms = ["fused"]\nprecisions = ["f32"]\nsizes = [[64, 64]]\nscopes = ["mask"]\n'
-    path.write_text(text + "\n" + ("" if "required" in message else whole))
-    with pytest.raises(ValueError, match=message):
-        find_preset(path)
-
-
-def test_presets_with_processes_batches_and_profiles(tmp_path):
-    cells = 'networks = ["a"]\nruntimes = ["jax"]\nforms = ["model"]\nprecisions = ["f32"]\n'
-    cells += "sizes = [[64, 64]]\n"
-    text = "rounds = 1\nturn_runs = 1\nturn_seconds = 1\nprepare_seconds = 1\n"
-    text += "prepare_at_once = 3\n[processes]\ntorch = 2\n"
-    text += f'[[blocks]]\ntitle = "b"\n[[blocks.cells]]\nbatch = 4\n{cells}scopes = ["train"]\n'
-    text += f'[[profiles]]\n{cells}scopes = ["mask"]\n'
-    path = tmp_path / "own.toml"
-    path.write_text(text)
-    found = find_preset(path)
-    assert (found.processes, found.prepare_at_once) == ({"torch": 2}, 3)
-    assert found.blocks[0].cells == (Cell("a", "jax", "model", "f32", (64, 64), "train", 4),)
-    assert found.profiles == (Cell("a", "jax", "model", "f32", (64, 64), "mask"),)
-    assert find_preset(path).blocks[0].cells[0].title.endswith("4x64x64 train")
-    path.write_text(text.replace('["train"]', '["mask"]'))
-    with pytest.raises(ValueError, match=r"a batch of one outside training\. Received: 4"):
-        find_preset(path)
-
-
-def test_presets_that_are_not_there(tmp_path):
-    with pytest.raises(ValueError, match=r"name of a preset \(cpu, gpu\)\. Received: fast"):
-        find_preset("fast")
-    with pytest.raises(ValueError, match=r"no\.toml: cannot be read: No such file"):
-        find_preset(tmp_path / "no.toml")
-
-
 def test_networks_in_runtimes(tmp_path):
     """Two networks, one of them exported where that is installed, and one that there is not."""
     pytest.importorskip("onnx")
@@ -413,10 +268,3 @@ def test_networks_in_runtimes(tmp_path):
     assert "Received: 'no_such_network'" in rows[3].note
     assert rows[3].times is None
     assert all(row.times.runs >= 4 and row.times.median > 0 for row in rows[:3])
-
-
-def test_the_asking_process_needs_no_keras():
-    """On a machine with one backend it would ask for another."""
-    code = "import sys, scmnet_zoo.benchmark.latency, scmnet_zoo.cli.speed;"
-    code += "from scmnet_zoo.benchmark.latency import floors, worker;"
-    subprocess.run([sys.executable, "-c", code + "assert 'keras' not in sys.modules"], check=True)

@@ -1,7 +1,9 @@
 import numpy as np
 
 from scmnet_zoo.benchmark import training
-from scmnet_zoo.benchmark.training import ROUNDS, step_time
+from scmnet_zoo.benchmark.latency.preset import Cell
+from scmnet_zoo.benchmark.latency.train_step import Training
+from scmnet_zoo.benchmark.training import ROUNDS, RUNNING, StepTime, step_time
 from scmnet_zoo.data import CAMVID
 
 
@@ -32,3 +34,18 @@ def test_the_rounds_of_a_run(monkeypatch):
     assert len(seen["source"].dataset.samples) == 15  # five steps of three
     assert seen["source"].layer.images.shape == (3, 64, 96, 3)  # no more than a step takes
     assert seen["source"].get(np.array([0, 4, 14])).tolist() == [0, 1, 2]
+
+
+def test_a_cell_of_few_steps_has_enough_to_be_compiled_first(monkeypatch):
+    """What `step_time` takes for the first step that has been run must be one."""
+    seen = []
+
+    def timed(network, size, batch, precision, steps, compiled):
+        seen.append(steps)
+        return StepTime(0.1, (0.1,), 0.1, "here")
+
+    monkeypatch.setattr(training, "step_time", timed)
+    for steps in (1, 60):
+        found = Training(Cell("scmnet", "jax", "model", "f32", (64, 96), "train", 2), steps)
+        assert found.rounds()[0] == [0.1]
+    assert seen == [RUNNING, 60]
