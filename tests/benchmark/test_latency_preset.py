@@ -54,7 +54,8 @@ def test_presets_with_processes_batches_and_profiles(tmp_path):
 
 
 def test_presets_that_are_not_there(tmp_path):
-    with pytest.raises(ValueError, match=r"name of a preset \(cpu, gpu\)\. Received: fast"):
+    known = r"name of a preset \(backends, cpu, gpu\)\. Received: fast"
+    with pytest.raises(ValueError, match=known):
         find_preset("fast")
     with pytest.raises(ValueError, match=r"no\.toml: cannot be read: No such file"):
         find_preset(tmp_path / "no.toml")

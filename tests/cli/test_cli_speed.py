@@ -45,7 +45,7 @@ def assert_one_line(done, message):
 
 def test_an_unknown_preset(tmp_path):
     done = run("latency", "--preset", "tpu", "--output", tmp_path / "out")
-    assert_one_line(done, r"name of a preset \(cpu, gpu\)\. Received: tpu")
+    assert_one_line(done, r"name of a preset \(backends, cpu, gpu\)\. Received: tpu")
     assert not (tmp_path / "out").exists()
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def latency(
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.")],
     preset: Annotated[
-        str, typer.Option(help="What is timed: cpu, gpu, or the path of a .toml file.")
+        str, typer.Option(help="What is timed: cpu, gpu, backends, or the path of a .toml file.")
     ] = "cpu",
 ) -> None:
     """Time networks in runtimes, in turns, peers beside them.
