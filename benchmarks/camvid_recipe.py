@@ -3,11 +3,12 @@
 Run as `KERAS_BACKEND=jax python benchmarks/camvid_recipe.py DIR RESULTS.csv CANDIDATE:SEED ...`.
 
 Each run trains on 266 of the 367 training frames and is measured by protocol A on the other 101,
-those of the drive 0006R0. Only `train.txt` and its frames are read. The candidates are in
-camvid_recipe.toml; all are shorter than the shipped recipe, and see smaller windows unless they say
-so. A run that is done adds a row to the results, so a broken series goes on with
-the runs that are missing. JAX compiles a candidate once for all its seeds, and for all processes,
-where JAX_COMPILATION_CACHE_DIR names a folder for them.
+those of the drive 0006R0; `--held-out` names another drive. Only `train.txt` and its frames are
+read. The candidates are in camvid_recipe.toml; all are shorter than the shipped recipe, and see
+smaller windows unless they say so; with smaller batches they have as many steps. A run that is done
+adds a row to the results, so a broken series goes on with the runs that are missing. JAX compiles a
+candidate once for all its seeds, and for all processes, where JAX_COMPILATION_CACHE_DIR names a
+folder for them.
 """
 
 import argparse
@@ -37,18 +38,18 @@ from scmnet_zoo.training import (
 )
 from scmnet_zoo.training.start import transfer
 
-HELD_OUT = "0006R0"  # the drive
+DRIVES = ("0006R0", "0001TP", "0016E5")  # of the training frames; the first is held out
 EPOCHS = 137  # of 22 steps
 CROP = (360, 480)  # (height, width) of the windows
 NETWORK = "scmnet"
 CANDIDATES = Path(__file__).with_suffix(".toml")
 
 
-def frames(root) -> tuple[Dataset, Dataset]:
+def frames(root, drive: str = DRIVES[0]) -> tuple[Dataset, Dataset]:
     """The training frames of the other drives, and those of the drive that is held out."""
     train = camvid(root, "train")
-    held_out = tuple(one for one in train.samples if one.name.startswith(HELD_OUT))
-    others = tuple(one for one in train.samples if not one.name.startswith(HELD_OUT))
+    held_out = tuple(one for one in train.samples if one.name.startswith(drive))
+    others = tuple(one for one in train.samples if not one.name.startswith(drive))
     return dataclasses.replace(train, samples=others), dataclasses.replace(train, samples=held_out)
 
 
@@ -75,7 +76,10 @@ def recipe_of(candidate: str, epochs: int = EPOCHS) -> Recipe:
         validations=1,  # each keeps a whole state
         augmentation=dataclasses.replace(shipped.augmentation, crop=CROP),
     )
-    return with_overrides(recipe, [tomli_w.dumps(changes[candidate])])
+    recipe = with_overrides(recipe, [tomli_w.dumps(changes[candidate])])
+    return dataclasses.replace(
+        recipe, epochs=round(epochs * recipe.batch_size / shipped.batch_size)
+    )
 
 
 def measured(recipe: Recipe, seed: int, source: Source, held_out: Dataset) -> dict[str, Any]:
@@ -107,20 +111,24 @@ def main() -> None:
     parser.add_argument("data", help="CamVid's folder")
     parser.add_argument("results", type=Path, help="the CSV file, which is added to")
     parser.add_argument("runs", nargs="+", metavar="CANDIDATE:SEED")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="in batches of 12")
+    parser.add_argument("--held-out", default=DRIVES[0], choices=DRIVES, help="the drive")
     arguments = parser.parse_args()
     runs = [(name, int(seed)) for name, seed in (run.split(":") for run in arguments.runs)]
     recipes = {name: recipe_of(name, arguments.epochs) for name, _ in runs}  # errors come first
-    train, held_out = frames(arguments.data)
+    train, held_out = frames(arguments.data, arguments.held_out)
     source = source_of(train, recipes[runs[0][0]].size)
     done = set()
     if arguments.results.exists():
         with arguments.results.open(newline="") as file:
-            done = {(row["candidate"], int(row["seed"])) for row in csv.DictReader(file)}
+            done = {
+                (row["candidate"], int(row["seed"]), row["held_out"])
+                for row in csv.DictReader(file)
+            }
     for name, seed in runs:
-        if (name, seed) in done:
+        if (name, seed, arguments.held_out) in done:
             continue
-        row = {"candidate": name, "seed": seed}
+        row = {"candidate": name, "seed": seed, "held_out": arguments.held_out}
         row |= measured(recipes[name], seed, source, held_out)
         new = not arguments.results.exists()
         with arguments.results.open("a", newline="") as file:

@@ -26,16 +26,17 @@ def script():
 
 
 @pytest.mark.needs_shared
-def test_no_frame_of_validation_or_test(script, shared):
-    train, held_out = script.frames(shared / "camvid")
+@pytest.mark.parametrize(("drive", "count"), [("0006R0", 101), ("0001TP", 62), ("0016E5", 204)])
+def test_no_frame_of_validation_or_test(script, shared, drive, count):
+    train, held_out = script.frames(shared / "camvid", drive)
     ours = [[sample.name for sample in part.samples] for part in (train, held_out)]
-    assert [len(names) for names in ours] == [266, 101]
+    assert [len(names) for names in ours] == [367 - count, count]
     lists = {
         split: (shared / "camvid" / f"{split}.txt").read_text().split()
         for split in ("train", "val", "test")
     }
     assert sorted(ours[0] + ours[1]) == sorted(lists["train"])
-    assert {name.split("_")[0] for name in ours[1]} == {"0006R0"}
+    assert {name.split("_")[0] for name in ours[1]} == {drive}
     for part in (train, held_out):
         read = {path.stem for sample in part.samples for path in (sample.image, sample.label)}
         assert read.isdisjoint(lists["val"] + lists["test"])
@@ -56,7 +57,7 @@ def test_the_candidates(script):
     recipes = [script.recipe_of(name) for name in script.candidates()]
     for recipe in recipes:
         check_arguments("scmnet", recipe)
-        assert (recipe.size, recipe.epochs) == ((720, 960), 137)
+        assert (recipe.size, recipe.epochs) == ((720, 960), 137 * recipe.batch_size // 12)
     assert len({repr(recipe) for recipe in recipes}) == len(recipes)
     with pytest.raises(ValueError, match=r"among baseline, .*Received: 'base'"):
         script.recipe_of("base")
@@ -66,7 +67,7 @@ def test_a_row_for_each_run(script, tmp_path, monkeypatch):
     """Those that are among the results are not repeated."""
     folder = scenes.draw(tmp_path / "camvid", {"train": 6})
     monkeypatch.setattr(start, "factory_of", lambda network: toy)
-    monkeypatch.setattr(script, "HELD_OUT", "train_005")
+    monkeypatch.setattr(script, "DRIVES", ("train_005", "train_004"))
     monkeypatch.setattr(script, "CAMVID_A", Protocol("A", (36, 48), False, "small"))
     whole = script.recipe_of
 
@@ -95,3 +96,7 @@ def test_a_row_for_each_run(script, tmp_path, monkeypatch):
     both = rows("baseline:0", "no_mix:1")
     assert both[0] == first[0]
     assert [(row["candidate"], row["seed"]) for row in both[1:]] == [("no_mix", "1")]
+    other = rows("baseline:0", "--held-out=train_004")
+    assert other[:2] == both
+    (row,) = other[2:]
+    assert (row["candidate"], row["seed"], row["held_out"]) == ("baseline", "0", "train_004")
