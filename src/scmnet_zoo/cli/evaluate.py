@@ -16,7 +16,7 @@ from scmnet_zoo.cli._errors import one_line
 from scmnet_zoo.cli._sizes import parse_size
 
 if TYPE_CHECKING:
-    from scmnet_zoo.evaluation import Scores
+    from scmnet_zoo.evaluation import Inference, Scores, Task
 
 
 def command(
@@ -59,7 +59,7 @@ def command(
     windows = None if window is None else parse_size(window, "--window")
     input_size = None if size is None else parse_size(size)
     start_keras()
-    from scmnet_zoo.evaluation import Export, Inference, evaluate, load, write_report
+    from scmnet_zoo.evaluation import Inference, load, write_report
     from scmnet_zoo.predict import make_directory
 
     inference = Inference(numbers, flip, windows)
@@ -69,37 +69,16 @@ def command(
     for folder in (output, export_predictions):
         if folder is not None:
             make_directory(folder)
-    shown = Console(stderr=True)
-    progress = Progress(console=shown, transient=True, disable=not shown.is_terminal)
-    with contextlib.ExitStack() as stack:
-        export = None
-        if export_predictions is not None:
-            export = stack.enter_context(Export(export_predictions, task.dataset.space))
-        stack.enter_context(progress)
-        bar = progress.add_task(f"{dataset} {split}", total=len(task.dataset.samples))
-        scores = evaluate(
-            *task,
-            inference=inference,
-            export=export,
-            progress=lambda done, total: progress.update(bar, completed=done),
-        )
-    console = Console()
-    labelled = scores.matrix.counts.sum() + scores.matrix.missed.sum() > 0
-    if labelled:
-        name = task.protocol.name
-        console.print(_table(scores, f"{network}/{weights} on {dataset} {split}, protocol {name}"))
-        seen = f"network input {task.input_size or 'as the image'}"
-        parts = [task.protocol.title, seen, inference.title()]
-        console.print(f"Protocol {name}: {'; '.join(part for part in parts if part)}.")
-    if scores.left_out:
-        console.print(f"Not known to the weights, left out: {', '.join(scores.left_out)}.")
-    if export is not None:
-        console.print(Text(one_line(f"{scores.frames} predictions written to {export.folder}")))
-    if not labelled:
+    scores = _measured(task, inference, export_predictions)
+    _print(scores, task, inference, f"{network}, {weights}, on {dataset} {split}")
+    if export_predictions is not None:
+        written = f"{scores.frames} predictions written to {export_predictions}"
+        Console().print(Text(one_line(written)))
+    if not _labelled(scores):
         message = f"all labels of {dataset} {split} are void, so nothing was measured"
-        if export is None:
+        if export_predictions is None:
             raise ValueError(message)
-        console.print(message)
+        Console().print(message)
     elif output is not None:
         about = {
             "network": network,
@@ -113,7 +92,46 @@ def command(
             "window": inference.window,
         }
         write_report(scores, output, about)
-        console.print(Text(one_line(f"Scores written to {output}")))
+        Console().print(Text(one_line(f"Scores written to {output}")))
+
+
+def _measured(task: "Task", inference: "Inference", predictions: Path | None) -> "Scores":
+    """The scores, under a progress bar; the predictions go into a folder if one is named."""
+    from scmnet_zoo.evaluation import Export, evaluate
+
+    shown = Console(stderr=True)
+    with contextlib.ExitStack() as stack:
+        export = None
+        if predictions is not None:
+            export = stack.enter_context(Export(predictions, task.dataset.space))
+        progress = stack.enter_context(
+            Progress(console=shown, transient=True, disable=not shown.is_terminal)
+        )
+        bar = progress.add_task("measuring", total=len(task.dataset.samples))
+        return evaluate(
+            *task,
+            inference=inference,
+            export=export,
+            progress=lambda done, total: progress.update(bar, completed=done),
+        )
+
+
+def _labelled(scores: "Scores") -> bool:
+    """Whether any pixel has a label."""
+    return bool(scores.matrix.counts.sum() + scores.matrix.missed.sum())
+
+
+def _print(scores: "Scores", task: "Task", inference: "Inference", title: str) -> None:
+    """The table, if there is anything to tell, and how it was measured."""
+    console, protocol = Console(), task.protocol
+    if _labelled(scores):
+        console.print(Text(one_line(f"{title}, protocol {protocol.name}")))
+        console.print(_table(scores))
+        seen = f"network input {task.input_size or 'as the image'}"
+        parts = [protocol.title, seen, inference.title()]
+        console.print(f"Protocol {protocol.name}: {'; '.join(part for part in parts if part)}.")
+    if scores.left_out:
+        console.print(f"Not known to the weights, left out: {', '.join(scores.left_out)}.")
 
 
 def _parse_scales(texts: list[str] | None) -> tuple[float, ...]:
@@ -128,11 +146,11 @@ def _parse_scales(texts: list[str] | None) -> tuple[float, ...]:
         ) from error
 
 
-def _table(scores: "Scores", title: str) -> Table:
+def _table(scores: "Scores") -> Table:
     """Classes, categories and means in percent; nIoU where there are instances."""
     from scmnet_zoo.evaluation.report import rows
 
-    table = Table(title=Text(one_line(title)))
+    table = Table()
     table.add_column("class")
     table.add_column("IoU %", justify="right")
     if scores.instances is not None:
