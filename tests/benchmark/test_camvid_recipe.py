@@ -67,8 +67,9 @@ def test_a_row_for_each_run(script, tmp_path, monkeypatch):
     """Those that are among the results are not repeated."""
     folder = scenes.draw(tmp_path / "camvid", {"train": 6})
     monkeypatch.setattr(start, "factory_of", lambda network: toy)
-    monkeypatch.setattr(script, "DRIVES", ("train_005", "train_004"))
+    monkeypatch.setattr(script, "DRIVES", ("train_004", "train_005"))
     monkeypatch.setattr(script, "CAMVID_A", Protocol("A", (36, 48), False, "small"))
+    monkeypatch.setattr(script, "CAMVID_B", Protocol("B", (72, 96), True, "small"))
     whole = script.recipe_of
 
     def small(name, epochs):
@@ -90,13 +91,15 @@ def test_a_row_for_each_run(script, tmp_path, monkeypatch):
         ("baseline", "0", "4")
     ]
     assert 0 <= float(first[0]["miou"]) <= 100
+    assert 0 <= float(first[0]["miou_b"]) <= 100
     assert 0 <= float(first[0]["bicyclist"]) <= 100
     assert float(first[0]["loss"]) > 0
     assert first[0]["device"]
     both = rows("baseline:0", "no_mix:1")
     assert both[0] == first[0]
     assert [(row["candidate"], row["seed"]) for row in both[1:]] == [("no_mix", "1")]
-    other = rows("baseline:0", "--held-out=train_004")
+    other = rows("baseline:0", "--held-out=train_005")
     assert other[:2] == both
     (row,) = other[2:]
-    assert (row["candidate"], row["seed"], row["held_out"]) == ("baseline", "0", "train_004")
+    assert (row["candidate"], row["seed"], row["held_out"]) == ("baseline", "0", "train_005")
+    assert row["miou_b"] == ""  # that frame is not there at full size
