@@ -36,7 +36,8 @@ from scmnet_zoo.training import (
     training_network,
     with_overrides,
 )
-from scmnet_zoo.training.start import transfer
+from scmnet_zoo.training.start import metadata_of, transfer
+from scmnet_zoo.weights import write_checkpoint
 
 DRIVES = ("0006R0", "0001TP", "0016E5")  # of the training frames; the first is held out
 EPOCHS = 137  # of 22 steps
@@ -82,8 +83,13 @@ def recipe_of(candidate: str, epochs: int = EPOCHS) -> Recipe:
     )
 
 
-def measured(recipe: Recipe, seed: int, source: Source, held_out: Dataset) -> dict[str, Any]:
-    """Train with a recipe and measure; IoU in percent, seconds of training and measuring."""
+def measured(
+    recipe: Recipe, seed: int, source: Source, held_out: Dataset, keep: Path | None = None
+) -> dict[str, Any]:
+    """Train with a recipe and measure; IoU in percent, seconds of training and measuring.
+
+    `keep` is the file that the trained weights are written to.
+    """
     started = time.monotonic()
     classes = held_out.space.classes
     keras.utils.clear_session()  # what the run before held on the accelerator is free again
@@ -92,6 +98,8 @@ def measured(recipe: Recipe, seed: int, source: Source, held_out: Dataset) -> di
     rows = fit(network, source, recipe, seed)
     trained = final_network(NETWORK, recipe, classes)
     transfer(network, trained)
+    if keep is not None:
+        write_checkpoint(keep, trained, metadata_of(NETWORK, recipe, classes, trained))
     scores = evaluate(trained, held_out, CAMVID_A, recipe.size)
     try:
         of_b = f"{100 * evaluate(trained, held_out, CAMVID_B, recipe.size).mean_iou():.2f}"
@@ -118,9 +126,12 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="CANDIDATE:SEED")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="in batches of 12")
     parser.add_argument("--held-out", default=DRIVES[0], choices=DRIVES, help="the drive")
+    parser.add_argument("--keep", type=Path, help="a folder for the trained weights")
     arguments = parser.parse_args()
     runs = [(name, int(seed)) for name, seed in (run.split(":") for run in arguments.runs)]
     recipes = {name: recipe_of(name, arguments.epochs) for name, _ in runs}  # errors come first
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
     train, held_out = frames(arguments.data, arguments.held_out)
     source = source_of(train, recipes[runs[0][0]].size)
     done = set()
@@ -134,7 +145,8 @@ def main() -> None:
         if (name, seed, arguments.held_out) in done:
             continue
         row = {"candidate": name, "seed": seed, "held_out": arguments.held_out}
-        row |= measured(recipes[name], seed, source, held_out)
+        keep = arguments.keep and arguments.keep / f"{name}_{seed}.safetensors"
+        row |= measured(recipes[name], seed, source, held_out, keep)
         new = not arguments.results.exists()
         with arguments.results.open("a", newline="") as file:
             writer = csv.DictWriter(file, list(row))

@@ -13,6 +13,7 @@ from testing_tools import toy
 from scmnet_zoo.evaluation import Protocol
 from scmnet_zoo.training import shipped_recipe, start, with_size
 from scmnet_zoo.training.start import check_arguments
+from scmnet_zoo.weights import read_checkpoint
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "camvid_recipe.py"
 
@@ -98,7 +99,9 @@ def test_a_row_for_each_run(script, tmp_path, monkeypatch):
     both = rows("baseline:0", "no_mix:1")
     assert both[0] == first[0]
     assert [(row["candidate"], row["seed"]) for row in both[1:]] == [("no_mix", "1")]
-    other = rows("baseline:0", "--held-out=train_005")
+    other = rows("baseline:0", "--held-out=train_005", f"--keep={tmp_path / 'kept'}")
+    kept = read_checkpoint(tmp_path / "kept" / "baseline_0.safetensors", "scmnet")
+    assert len(kept.metadata.classes) == 11
     assert other[:2] == both
     (row,) = other[2:]
     assert (row["candidate"], row["seed"], row["held_out"]) == ("baseline", "0", "train_005")
