@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,14 @@ def test_show_tells_what_the_manifest_knows():
     for key in ("fastscnn/cityscapes", "scmnet/cityscapes", "xception/imagenet"):
         assert key in done("show", key)
     assert "as its author states" in done("show", "fastscnn/cityscapes")
+
+
+def test_show_tells_what_was_made_and_not_published():
+    key = "deeplabv3plus/camvid_xception"
+    result = CliRunner().invoke(cli.app, ["weights", "show", key], env={"COLUMNS": "70"})
+    cells = "".join(re.findall(r"│ [^│]* │ ([^│]*) │", result.stdout)).replace(" ", "")
+    assert manifest.find_key(key).made.sha256 in cells  # whole, however narrow
+    assert "60.30" in result.stdout
 
 
 def test_an_unknown_key_is_a_line():

@@ -324,7 +324,7 @@ def test_shipped_recipes(path):
     if path.stem == f"{network}_{dataset}":
         assert shipped_recipe(network, dataset) == recipe
     for crop, side in zip(recipe.augmentation.crop, recipe.size, strict=True):
-        assert crop % 32 == 0
+        assert crop % 8 == 0
         assert crop <= side * recipe.augmentation.scale[1]
 
 

@@ -1,6 +1,7 @@
 """The parser of the manifest, and the shipped entries held against their files."""
 
 import copy
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -19,6 +20,7 @@ from scmnet_zoo import NETWORKS
 from scmnet_zoo.training import shipped_recipe, with_overrides
 from scmnet_zoo.weights import State, download, manifest, read_checkpoint, state_of
 from scmnet_zoo.weights.download import packaged_path
+from scmnet_zoo.weights.inventory import stated_path
 from scmnet_zoo.weights.places import own_path
 from scmnet_zoo.weights.registry import find_checkpoint, metadata_of
 
@@ -89,6 +91,11 @@ FOREIGN = {
 UNPUBLISHED = {
     key: value for key, value in GOOD.items() if key not in ("state", "file", "results")
 } | {"state": "unpublished"}
+MADE = {
+    **UNPUBLISHED,
+    "made": {"size": 100, "sha256": "0" * 64},
+    "results": GOOD["results"],
+}
 
 
 def _text(*entries, version=2):
@@ -143,7 +150,7 @@ def test_an_entry_of_a_file_of_others():
     assert entry.file.sources == (manifest.Https("https://host/tiny.npz.zip", unzip=True),)
 
 
-@pytest.mark.parametrize("raw", [GOOD, {**GOOD, "file": FOREIGN}, UNPUBLISHED])
+@pytest.mark.parametrize("raw", [GOOD, {**GOOD, "file": FOREIGN}, UNPUBLISHED, MADE])
 def test_as_json_is_the_inverse_of_parse(raw):
     (entry,) = manifest.parse(_text(raw))
     assert manifest.as_json(entry) == raw
@@ -156,6 +163,17 @@ def test_an_unpublished_entry_has_no_file():
         assert f"field '{field}'" in _error({**UNPUBLISHED, field: GOOD[field]})
     for field in ("recipe", "training_command"):
         assert f"field '{field}'" in _error({**UNPUBLISHED, field: None})
+
+
+def test_an_unpublished_entry_of_a_run_that_was_measured():
+    (entry,) = manifest.parse(_text(MADE))
+    assert (entry.file, entry.made) == (None, manifest.Made(100, "0" * 64))
+    assert entry.results[0].miou == 50.0
+    assert "field 'file'" in _error({**MADE, "file": GOOD["file"]})
+    assert "field 'made'" in _error({**GOOD, "made": MADE["made"]})
+    assert "field 'made'" in _error({**MADE, "made": {"size": 100}})
+    assert "field 'made.sha256'" in _error({**MADE, "made": {"size": 100, "sha256": "0"}})
+    assert "'results' is missing" in _error({**UNPUBLISHED, "made": MADE["made"]})
 
 
 @pytest.mark.parametrize(
@@ -363,7 +381,7 @@ def test_unpublished_weights_say_how_to_make_them(tmp_path, monkeypatch):
     message = str(caught.value)
     command = "`scmnet-zoo train --network scmnet --dataset cityscapes --data CITYSCAPES "
     assert f"{command}--output runs/scmnet_cityscapes`" in message
-    assert "weights='runs/scmnet_cityscapes/best.safetensors'" in message
+    assert "weights='runs/scmnet_cityscapes/last.safetensors'" in message
     assert f"{tmp_path}/own/scmnet_cityscapes.safetensors" in message
     assert "scmnet/camvid" in message
     assert "\n" not in message
@@ -380,11 +398,29 @@ def test_own_weights_go_by_the_name_of_an_unpublished_entry(tmp_path, monkeypatc
     assert find_checkpoint("scmnet", "cityscapes").source == str(own)
 
 
+def test_results_are_stated_of_the_very_file_that_was_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCMNET_ZOO_HOME", str(tmp_path))
+    shipped = manifest.find("scmnet", "camvid")
+    assert stated_path(shipped) == packaged_path(shipped.file)
+    entry = manifest.find("scmnet", "cityscapes")
+    assert stated_path(entry) is None
+    own = own_path("scmnet", "cityscapes")
+    own.parent.mkdir()
+    shutil.copy(packaged_path(shipped.file), own)
+    assert stated_path(entry) is None
+    made = manifest.Made(shipped.file.size, shipped.file.hash.value)
+    assert stated_path(dataclasses.replace(entry, made=made)) == own
+    other = dataclasses.replace(made, sha256="0" * 64)
+    assert stated_path(dataclasses.replace(entry, made=other)) is None
+    shorter = dataclasses.replace(made, size=1)
+    assert stated_path(dataclasses.replace(entry, made=shorter)) is None
+
+
 def test_every_unpublished_command_is_one_that_train_takes():
     for entry in ENTRIES:
         if entry.file is not None:
             continue
-        words = shlex.split(entry.training_command)
+        words = shlex.split(entry.training_command.removeprefix("KERAS_BACKEND=jax "))
         options = dict(zip(words[2::2], words[3::2], strict=True))
         assert words[:2] == ["scmnet-zoo", "train"]
         assert options["--output"] == f"runs/{entry.network}_{entry.name}"
@@ -393,7 +429,7 @@ def test_every_unpublished_command_is_one_that_train_takes():
         recipe = with_overrides(recipe, sets)
         arguments = {**DEFAULTS[entry.network], **recipe.arguments}
         arguments.pop("backbone_weights", None)
-        assert arguments == entry.arguments, entry.key
+        assert arguments == {**DEFAULTS[entry.network], **entry.arguments}, entry.key
         assert recipe.size == entry.training_size
         assert (entry.network, entry.dataset) == (options["--network"], options["--dataset"])
 

@@ -79,17 +79,18 @@ def accuracy(
     keys: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NETWORK/NAME...]", help="By default all that are on this machine."
+            metavar="[NETWORK/NAME...]",
+            help="By default all on this machine whose numbers the manifest states.",
         ),
     ] = None,
 ) -> None:
     """Measure weights again; more than 0.1 mIoU apart from the manifest is a failure."""
     from scmnet_zoo.weights import manifest
-    from scmnet_zoo.weights.inventory import stored_path
+    from scmnet_zoo.weights.inventory import stated_path
 
     entries = tuple(manifest.find_key(key) for key in keys or [])
     if not keys:
-        entries = tuple(entry for entry in manifest.entries() if stored_path(entry))
+        entries = tuple(entry for entry in manifest.entries() if stated_path(entry))
     start_keras()
     from scmnet_zoo.benchmark.accuracy import TOLERANCE, compare
 

@@ -182,6 +182,7 @@ def _entry(run: Run, repository: str, name: str, licence: str, data_licence: str
         recipe=run.recipe_name,
         training_command=run.command,
         file=file,
+        made=None,
         results=(),
     )
     manifest.parse(_as_text(entry), "the new entry")

@@ -1,6 +1,7 @@
 """Which of the manifest's files are here, and whether they are whole."""
 
 import enum
+import hashlib
 from pathlib import Path
 
 from scmnet_zoo.weights import cache
@@ -38,6 +39,19 @@ def stored_path(entry: Entry) -> Path | None:
     if entry.file is not None and state_of(entry) is State.CACHED:
         return cache.cached_path(entry.file)
     return None
+
+
+def stated_path(entry: Entry) -> Path | None:
+    """Where the file lies whose results the manifest states, if it is on this machine.
+
+    A file of one's own is that only where it is the very one that was made.
+    """
+    path = stored_path(entry)
+    if path is None or entry.file is not None:
+        return path
+    if entry.made is None or path.stat().st_size != entry.made.size:
+        return None
+    return path if hashlib.sha256(path.read_bytes()).hexdigest() == entry.made.sha256 else None
 
 
 def verify(entry: Entry) -> str | None:

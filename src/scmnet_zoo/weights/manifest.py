@@ -72,6 +72,18 @@ class File:
 
 
 @dataclass(frozen=True)
+class Made:
+    """The file of a run of this project that is published nowhere.
+
+    `size` in bytes, `sha256` in hexadecimal digits. A run of the same command gives another file:
+    on a GPU sums are not taken in the same order each time.
+    """
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Result:
     """One measurement: mIoU and IoU by class in percent.
 
@@ -91,7 +103,8 @@ class Result:
 class Entry:
     """One set of weights; docs/weights.md says what the fields are.
 
-    `training_size` is (height, width) in pixels. An unpublished entry has no file.
+    `training_size` is (height, width) in pixels. An unpublished entry has no file; its results, if
+    it has any, are those of the file `made`.
     """
 
     network: str
@@ -107,6 +120,7 @@ class Entry:
     recipe: str | None
     training_command: str | None
     file: File | None
+    made: Made | None
     results: tuple[Result, ...]
 
     @property
@@ -227,7 +241,7 @@ def published_file(entry: Entry) -> File:
     own = own_path(entry.network, entry.name)
     raise ValueError(
         f"No weights {entry.name!r} of {entry.network} are published yet. To make them: "
-        f"`{command}`. Then pass weights='{run}/best.safetensors', or copy that file to {own}, "
+        f"`{command}`. Then pass weights='{run}/last.safetensors', or copy that file to {own}, "
         f"where this name finds it. There are: {there}"
     )
 
@@ -242,13 +256,15 @@ def parse(text: str, source: str = "manifest") -> tuple[Entry, ...]:
 
 
 def _entry(raw: dict[str, Any]) -> Entry:
-    rest = {key: value for key, value in raw.items() if key not in ("state", "file", "results")}
+    own = ("state", "file", "made", "results")
+    rest = {key: value for key, value in raw.items() if key not in own}
     return Entry(
         **{
             **rest,
             "classes": tuple(raw["classes"]),
             "training_size": tuple(raw["training_size"]),
             "file": _file(raw["file"]) if "file" in raw else None,
+            "made": Made(**raw["made"]) if "made" in raw else None,
             "results": tuple(Result(**result) for result in raw.get("results", ())),
         }
     )
@@ -276,6 +292,9 @@ def as_json(entry: Entry) -> dict[str, Any]:
         raw[field] = getattr(entry, field)
     if entry.file is not None:
         raw["file"] = _file_as_json(entry.file)
+    if entry.made is not None:
+        raw["made"] = vars(entry.made)
+    if entry.file is not None or entry.made is not None:
         raw["results"] = [vars(result) for result in entry.results]
     return json.loads(json.dumps(raw))
 

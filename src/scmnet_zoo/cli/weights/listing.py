@@ -49,7 +49,14 @@ def show(key: Key) -> None:
     }
     if entry.file is not None:
         facts |= _file_facts(entry.file)
+    if entry.made is not None:
+        facts |= {
+            "made here": f"{entry.made.size / 1e6:.1f} MB, published nowhere",
+            "hash": f"sha256 {entry.made.sha256}",
+        }
     table = Table(title=entry.key, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # a hash is shown whole
     for name, value in facts.items():
         table.add_row(name, Text(value))
     console = Console()
