@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -32,7 +32,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise WriteError(f"{path}: cannot be written: {reason}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a name too long cannot even be looked for
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

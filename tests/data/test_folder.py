@@ -8,6 +8,7 @@ import scenes
 from PIL import Image
 
 from scmnet_zoo.data.folder import class_table, folder
+from scmnet_zoo.images import read_image
 
 KINDS = ["index", "palette", "colour"]
 
@@ -394,3 +395,17 @@ def test_a_table_in_another_encoding(tmp_path):
 def test_a_table_with_a_byte_order_mark(tmp_path):
     (tmp_path / "classes.toml").write_bytes('[[class]]\nname = "Straße"\n'.encode("utf-8-sig"))
     assert class_table(tmp_path / "classes.toml")[0].classes == ("Straße",)
+
+
+def test_a_photograph_is_read_upright(root):
+    """As `segment` reads it: masks are drawn over what a viewer shows."""
+    dataset = folder(root, "train")
+    sample = dataset.samples[0]
+    image, label = dataset.read(sample)
+    turned = Image.fromarray(np.ascontiguousarray(image[::-1, ::-1]))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    turned.save(sample.image, exif=exif)
+    np.testing.assert_array_equal(read_image(sample.image), image)
+    np.testing.assert_array_equal(dataset.read(sample)[0], image)
+    np.testing.assert_array_equal(dataset.read(sample)[1], label)

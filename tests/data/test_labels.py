@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from scmnet_zoo.data import BDD100K, CAMVID, CITYSCAPES, VOID, match_classes, palette_for
-from scmnet_zoo.data.labels import LABEL_SPACES
+from scmnet_zoo.data.labels import LABEL_SPACES, match_each_once
 
 # The class of the 11 after which each is named in `label_colors.txt`, the first where it has more.
 ORIGINAL_NAMES = {
@@ -115,6 +115,15 @@ def test_the_same_name_goes_before_a_synonym():
     given = ("person", "pedestrian", "rider")
     assert match_classes(("pedestrian", "person", "bicyclist"), given) == (1, 0, 2)
     assert match_classes(("pedestrian", "dog"), ("rider", "person")) == (1, None)
+
+
+def test_each_given_class_goes_to_one_only():
+    wanted, given = ("road", "rider", "bicyclist"), ("road", "rider")
+    assert match_classes(wanted, given) == (0, 1, 1)
+    assert match_each_once(wanted, given) == (0, 1, None)
+    assert match_each_once(("bicyclist", "rider"), given) == (None, 1)
+    assert match_each_once(("tree", "vegetation"), ("vegetation",)) == (None, 0)
+    assert match_each_once(("tree", "plants"), ("vegetation",)) == (0, None)
 
 
 def test_readers_need_no_keras():

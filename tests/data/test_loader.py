@@ -1,6 +1,7 @@
 """In which order frames come, and that it does not matter where they are kept."""
 
 import dataclasses
+import tracemalloc
 
 import keras
 import numpy as np
@@ -135,6 +136,17 @@ def test_class_shares(sources, dataset):
         shares = class_shares(source, SIZE)
         assert shares == pytest.approx(expected), keep
         assert shares.sum() == pytest.approx(1)
+
+
+def test_class_shares_take_no_memory_to_speak_of(dataset):
+    """`bincount` makes eight bytes of each pixel."""
+    many = dataclasses.replace(dataset, samples=dataset.samples * 20)
+    source = source_of(many, SIZE, "memory")
+    tracemalloc.start()
+    class_shares(source, SIZE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < source.frames.labels.nbytes
 
 
 @pytest.mark.parametrize("keep", KEEPING)

@@ -53,6 +53,15 @@ def test_colours():
     assert decoded.tolist() == [[0, 255], [1, 0]]
 
 
+@pytest.mark.parametrize("mode", ["1", "I;16", "I", "F", "CMYK"])
+def test_modes_that_are_no_colours(mode):
+    masks = ColourMasks({(0, 0, 0): 0, (255, 255, 255): 1}, "colours")
+    message = rf"^some/mask\.png: expected a label of 8-bit colours. Received: image mode {mode}$"
+    with pytest.raises(ValueError, match=message):
+        masks.decode(Image.new(mode, (2, 2)), PATH)
+    assert masks.decode(Image.new("L", (1, 1), 255), PATH).tolist() == [[1]]
+
+
 def test_one_colour():
     assert ColourMasks({(1, 2, 3): 4}, "colours").decode(_image([[[1, 2, 3]]]), PATH) == [[4]]
 

@@ -114,6 +114,24 @@ def test_mask(format, tmp_path):
 
 
 @every_format
+def test_a_file_refuses_what_it_would_see_as_black(format, tmp_path):
+    _, path, _ = _written(tmp_path, format, output="mask")
+    run, x = load(path).run, images(33, 40)
+    for wrong in ((x / 255).astype("float32"), x.astype("int64"), x[0], x[..., 0], x.tolist()):
+        with pytest.raises(
+            ValueError, match=r"^Expected uint8 of shape \(batch, height, width, 3\)"
+        ):
+            run(wrong)
+
+
+def test_a_description_of_other_classes_is_refused(tmp_path):
+    about = Description("scmnet", classes=tuple("abcdefgh"))
+    with pytest.raises(ValueError, match=r"network with 5 classes\. Received: one with 8$"):
+        export(_toy(), tmp_path / "a.onnx", "onnx", size=(33, 40), description=about)
+    assert not list(tmp_path.iterdir())
+
+
+@every_format
 def test_logits(format, tmp_path):
     _, path, report = _written(tmp_path, format, output="logits")
     assert report.comparison.difference < 1e-3

@@ -122,6 +122,27 @@ def test_too_few_images():
         export(toy(), "a.onnx", "onnx", precision="int8", calibration=_calibration(7))
 
 
+@pytest.mark.parametrize("kind", ["calibration", "images"])
+@pytest.mark.parametrize(
+    ("change", "received"),
+    [
+        (lambda image: (image / 255).astype("float32"), r"float32 \(\d+, \d+, 3\)"),
+        (lambda image: image[..., 0], r"uint8 \(\d+, \d+\)"),
+        (lambda image: image.tolist(), r"list \("),
+    ],
+)
+def test_images_that_are_no_bytes(tmp_path, kind, change, received):
+    """As bytes an image of 0..1 would be black, and so would the one it is compared on."""
+    images = {"calibration": _calibration(), "images": _calibration(1)}
+    images[kind] = [change(one) for one in images[kind]]
+    message = (
+        rf"Expected {kind} of uint8 arrays of shape \(height, width, 3\).*Received: {received}"
+    )
+    with pytest.raises(ValueError, match=message):
+        export(toy(), tmp_path / "a.onnx", "onnx", size=(64, 96), precision="int8", **images)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_lost_is_told_by_class():
     from scmnet_zoo.deploy.parity import LIMITS
 

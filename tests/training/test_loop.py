@@ -30,6 +30,7 @@ from scmnet_zoo.training.model import TrainingModel
 from scmnet_zoo.training.start import dtype_policy
 
 CLASSES = 11
+VOID_LABEL = np.full(RECIPE.size, 255, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,64 @@ class Broken:
         if self.number in numbers:
             raise self.error
         return self.source.get(numbers)
+
+
+@long_but_on_torch
+def test_a_validation_that_is_not_finite_keeps_nothing(train_frames, val_frames):
+    """The training loss is that before the last step, which may have spoilt the weights."""
+
+    class Kept(InMemory):
+        kept = 0
+
+        def keep(self, standing, best, validation):
+            Kept.kept += 1
+
+    recipe = changed(
+        epochs=2,
+        batch_size=6,  # one step an epoch
+        optimiser_kind="sgd",
+        optimiser_learning_rate=1e38,
+        optimiser_schedule="constant",
+        optimiser_clip_norm=0.0,
+        optimiser_ema=0.0,
+    )
+    records = Kept()
+    with pytest.raises(ValueError, match=r"nan in the validation after epoch 1") as caught:
+        fitted(train_frames, recipe, validation=val_frames, records=records)
+    assert "\n" not in str(caught.value)
+    assert (records.standing().epoch, Kept.kept) == (0, 0)
+
+
+@long_but_on_torch
+def test_a_layer_that_stands_still_stays_so(train_frames):
+    network = logits()
+    network.layers[-2].trainable = False
+    held = {v.path: np.array(ops.convert_to_numpy(v.value)) for v in network.layers[-2].weights}
+    assert held
+    fit(network, train_frames, changed(epochs=1))
+    assert not network.layers[-2].trainable
+    for variable in network.layers[-2].weights:
+        np.testing.assert_array_equal(ops.convert_to_numpy(variable.value), held[variable.path])
+
+
+def test_classes_without_a_pixel_are_named(folder, caplog, monkeypatch):
+    dataset = camvid(folder, "train")
+
+    def without_sky(sample):
+        image, label = dataset.read(sample)
+        return image, np.where(label == 0, 255, label).astype(np.uint8)
+
+    def stop(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingModel, "fit", stop)
+    source = source_of(dataclasses.replace(dataset, read=without_sky), RECIPE.size)
+    with pytest.raises(KeyboardInterrupt):
+        fit(logits(), source, RECIPE)
+    assert "no pixel of camvid train is of: sky" in caplog.text
+    void = dataclasses.replace(dataset, read=lambda sample: (without_sky(sample)[0], VOID_LABEL))
+    with pytest.raises(ValueError, match="labels of camvid train that are not all void"):
+        fit(logits(), source_of(void, RECIPE.size), RECIPE)
 
 
 @pytest.mark.parametrize("error", [ValueError("frame 3: bad"), OSError("frame 3: gone")], ids=repr)

@@ -95,12 +95,13 @@ def test_what_settings_of_0_turn_off():
 def test_a_frozen_network(kind):
     """The optimiser holds no more than what the classifier needs."""
     network = toy()
-    freeze(network, True)
+    learning = [True] * len(network.layers)
+    freeze(network, learning, True)
     optimiser = optimiser_of(_settings(kind=kind, weight_decay=0.1), network, 10, "float32")
     optimiser.build(network.trainable_variables)
     assert [v.path for v in network.trainable_variables] == [
         "head_classifier/kernel",
         "head_classifier/bias",
     ]
-    freeze(network, False)
+    freeze(network, learning, False)
     assert len(network.trainable_variables) == 6

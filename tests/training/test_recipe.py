@@ -146,7 +146,7 @@ def test_a_missing_table(tmp_path):
 @pytest.mark.parametrize("key", ["stepz", "arguments", "learning_rate"])
 def test_an_unknown_key(tmp_path, key):
     message = _error(tmp_path, f"{key} = 1\n{GOOD}")
-    assert f"unknown key '{key}'; expected batch_size" in message
+    assert f"unknown key '{key}'; expected augmentation, batch_size" in message
     assert "optimiser" not in message
 
 
@@ -183,13 +183,14 @@ def test_an_unknown_key_of_a_table(tmp_path, table):
         ("warmup", "1.1", "from 0 to 1"),
         ("momentum", "-0.1", "from 0 to 1"),
         ("ema", "2", "from 0 to 1"),
-        ("label_smoothing", "1.5", "from 0 to 1"),
+        ("label_smoothing", "1", "from 0 to below 1"),
         ("ohem_threshold", "-1", "from 0 to 1"),
         ("lovasz", "-1", "0 or more"),
         ("auxiliary", "-0.4", "0 or more"),
         ("size", "64", "two whole numbers"),
         ("size", "[64]", "two whole numbers"),
-        ("size", "[64, 0]", "above 0"),
+        ("size", "[64, 31]", "at least 32"),
+        ("crop", "[20, 64]", "at least 32"),
         ("crop", "[32.0, 64.0]", "two whole numbers"),
         ("scale", "[0, 1]", "above 0"),
         ("scale", "[1]", "two numbers"),
@@ -293,7 +294,7 @@ def test_another_size():
     assert (small.size, small.augmentation.crop) == ((180, 240), (128, 160))
     assert small.augmentation.scale == (0.5, 2.0)
     assert dataclasses.replace(with_size(small, (720, 960)), size=(720, 960)) == recipe
-    assert with_size(recipe, (20, 2000)).augmentation.crop == (32, 1344)
+    assert with_size(recipe, (32, 2000)).augmentation.crop == (32, 1344)
 
 
 @pytest.mark.parametrize("text", [GOOD, LEAST])

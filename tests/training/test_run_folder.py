@@ -1,7 +1,9 @@
 """What a run leaves in its folder, and which runs a folder takes."""
 
+import dataclasses
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -16,8 +18,8 @@ from tensorboardX.proto.event_pb2 import Event
 from testing_tools import assert_same_weights, run, toy
 from training_tools import BACKEND, RUN, changed, hashes, metrics, trained
 
-from scmnet_zoo.data import CAMVID
-from scmnet_zoo.training import read_recipe, trainer
+from scmnet_zoo.data import CAMVID, camvid, write_pack
+from scmnet_zoo.training import read_recipe, train, trainer
 from scmnet_zoo.training.recipe import tables_of
 from scmnet_zoo.training.results import Results
 from scmnet_zoo.weights import read_checkpoint
@@ -200,6 +202,57 @@ def test_other_data_are_refused(copy, tmp_path, toys, untrained):
     data = scenes.draw(tmp_path / "other", {"train": 5, "val": 2, "test": 1})
     with pytest.raises(ValueError, match="whose frames is "):
         trained(data, copy, RUN)
+
+
+def test_other_meanings_of_labels_are_refused(tmp_path, toys, untrained, monkeypatch):
+    """The same files, but the table of classes says something else of them."""
+    data = scenes.draw_folder(tmp_path / "own", size=RUN.size)
+    table = data / "classes.toml"
+    text, output = table.read_text(), tmp_path / "run"
+
+    def start():
+        return train("toy", "folder", data, output, RUN)
+
+    with pytest.raises(AssertionError, match="began"):
+        start()
+    (output / "last.safetensors").write_bytes(b"")  # as if the run had come to a result
+    names = re.findall(r'name = "(.*?)"', text)
+    swapped = text.replace(f'"{names[0]}"', '"_"').replace(f'"{names[1]}"', f'"{names[0]}"')
+    table.write_text(swapped.replace('"_"', f'"{names[1]}"'))
+    with pytest.raises(ValueError, match=f"whose classes is .*{names[0]}.*, not .*{names[1]}"):
+        start()
+    index = re.findall(r"index = (\d+)", text)
+    table.write_text(re.sub(rf"index = {index[0]}\b", "index = 250", text))
+    with pytest.raises(ValueError, match="whose frames is "):
+        start()
+    table.write_text(text)
+    with pytest.raises(AssertionError, match="began"):
+        start()
+
+
+def test_a_pack_with_other_labels_is_refused(tmp_path, folder, toys, untrained):
+    packs = tmp_path / "a.h5", tmp_path / "b.h5"
+    for path, flip in zip(packs, (False, True), strict=True):
+        splits = [camvid(folder, split) for split in ("train", "val")]
+        if flip:
+            splits = [dataclasses.replace(one, read=_upside_down(one.read)) for one in splits]
+        write_pack(splits, RUN.size, path)
+    output = tmp_path / "run"
+    with pytest.raises(AssertionError, match="began"):
+        trained(packs[0], output, RUN)
+    (output / "last.safetensors").write_bytes(b"")  # as if the run had come to a result
+    with pytest.raises(ValueError, match="whose frames is "):
+        trained(packs[1], output, RUN)
+    with pytest.raises(AssertionError, match="began"):
+        trained(shutil.copy(packs[0], tmp_path / "c.h5"), output, RUN)
+
+
+def _upside_down(read):
+    def turned(sample):
+        image, label = read(sample)
+        return image, label[::-1].copy()
+
+    return turned
 
 
 def test_a_folder_with_other_files_is_refused(folder, tmp_path, toys, untrained):

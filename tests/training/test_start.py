@@ -196,6 +196,25 @@ def test_an_unknown_argument_of_the_network(key):
     check_arguments("scmnet", dataclasses.replace(RECIPE, arguments={"residual": True}))
 
 
+@pytest.mark.parametrize(
+    ("network", "arguments", "message"),
+    [
+        ("scmnet", {"dropout": "a"}, r"dropout to be a number\. Received: 'a'"),
+        ("scmnet", {"residual": "no"}, r"residual to be true or false\. Received: 'no'"),
+        (
+            "deeplabv3plus",
+            {"output_stride": 16.0},
+            r"output_stride to be a whole number\. Received: 16\.0",
+        ),
+        ("deeplabv3plus", {"backbone": 1}, r"backbone to be a string\. Received: 1"),
+    ],
+)
+def test_an_argument_of_another_type(network, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        check_arguments(network, dataclasses.replace(RECIPE, arguments=arguments))
+    check_arguments("scmnet", dataclasses.replace(RECIPE, arguments={"dropout": 0}))
+
+
 def test_a_network_without_auxiliary_heads():
     for network in ("scmnet", "fastscnn", "contextnet"):
         check_arguments(network, WITH_HEADS)
@@ -219,12 +238,13 @@ def test_the_dtype_policy_is_restored():
 def test_frozen_batch_norms_stand_still(toys):
     network = toy(classifier_activation=None)
     x = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
-    freeze(network, True)
+    learning = [True] * len(network.layers)
+    freeze(network, learning, True)
     before = {path: np.array(value) for path, value in arrays(network).items()}
     network(x, training=True)
     after = arrays(network)
     for path, value in before.items():
         np.testing.assert_array_equal(after[path], value, err_msg=path)
-    freeze(network, False)
+    freeze(network, learning, False)
     network(x, training=True)
     assert not np.array_equal(arrays(network)["stem_bn/moving_mean"], before["stem_bn/moving_mean"])

@@ -600,6 +600,20 @@ def test_answer_on_the_example(entry):
     assert sum(shares.values()) == pytest.approx(1)
 
 
+def test_the_readmes_numbers_are_those_of_the_shipped_weights():
+    page = Path(__file__).resolve().parents[2] / "README.md"
+    if not page.is_file():
+        pytest.skip("needs a checkout")
+    from scmnet_zoo import segment
+
+    (stated,) = re.findall(r"print\(result\.shares\)  # \{(.*), \.\.\.\}", page.read_text())
+    shares = segment(Path(str(resources.files("scmnet_zoo"))) / "example" / "street.jpg").shares
+    pairs = re.findall(r"'(\w+)': ([\d.]+)\.\.\.", stated)
+    assert [name for name, _ in pairs] == list(shares)[: len(pairs)]
+    for name, share in pairs:
+        assert shares[name] == pytest.approx(float(share), abs=0.003)
+
+
 def test_the_documentations_table_has_every_entry_with_its_state():
     page = Path(__file__).resolve().parents[2] / "docs" / "weights.md"
     if not page.is_file():

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import one_line
+from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 
 if TYPE_CHECKING:
@@ -84,19 +85,20 @@ def command(
         labelled = _labelled(network, weights, dataset, data, split, frames)
     if size is None:
         seen = description.training_size
-    done = export(
-        factory(weights=weights),
-        output,
-        format,
-        size=seen,
-        precision=precision,
-        output=output_kind,
-        original_size=None if original_size is None else original or (None, None),
-        description=description,
-        calibration=[read_image(image) for image in images],
-        labelled=labelled,
-        report=lambda line: Console(stderr=True).print(Text(one_line(line)), style="dim"),
-    )
+    with ending_at_sigterm():  # nothing half-written stays then either
+        done = export(
+            factory(weights=weights),
+            output,
+            format,
+            size=seen,
+            precision=precision,
+            output=output_kind,
+            original_size=None if original_size is None else original or (None, None),
+            description=description,
+            calibration=[read_image(image) for image in images],
+            labelled=labelled,
+            report=lambda line: Console(stderr=True).print(Text(one_line(line)), style="dim"),
+        )
     _print(done)
 
 

@@ -31,8 +31,10 @@ def command() -> None:
     """List the networks: parameters at 19 classes, source, and the weights there are."""
     table = Table()
     for title in ("network", "name", "parameters", "source", "weights"):
-        table.add_column(title, justify="right" if title == "parameters" else "left")
+        typed = title in ("network", "weights")  # which the user has to type, so they stay whole
+        justify = "right" if title == "parameters" else "left"
+        table.add_column(title, justify=justify, no_wrap=typed, overflow="fold")
     for network in NETWORKS:
-        names = ", ".join(manifest.names(network.key)) or "none yet"
+        names = "\n".join(manifest.names(network.key)) or "none yet"
         table.add_row(network.key, network.title, f"{network.parameters:,}", network.source, names)
     Console().print(table)

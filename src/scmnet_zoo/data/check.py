@@ -26,6 +26,7 @@ from scmnet_zoo.data.masks import (
 )
 from scmnet_zoo.data.pairs import SPLITS, Listing, is_there, listing, splits_of
 from scmnet_zoo.data.report import KINDS, Problem, Report
+from scmnet_zoo.images import as_rgb
 
 # What reading a damaged file may raise.
 FAULTS = (ValueError, OSError, MemoryError)
@@ -220,7 +221,7 @@ def _look(dataset: Dataset, sample: Sample) -> _Frame:
 def _image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
     """The pixels of an image file, uint8 (height, width, 3), or what is wrong with it."""
     try:
-        return np.asarray(open_image(path).convert("RGB")), []
+        return as_rgb(open_image(path), str(path)), []
     except FAULTS as error:
         return None, [Problem("unreadable", path, _message(path, error))]
 

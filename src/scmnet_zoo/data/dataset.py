@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.data.masks import Masks
+from scmnet_zoo.images import as_rgb
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class FileReader:
     masks: Masks
 
     def __call__(self, sample: Sample) -> Pair:
-        """Read a frame.
+        """Read a frame; an image that its file says is to be turned is upright, as in `segment`.
 
         Raises:
             ValueError: a file is missing or cannot be read, the image has more than 8 bits a
@@ -94,7 +95,7 @@ class FileReader:
                 f"Received: image mode {image.mode}"
             )
         label = self.masks.decode(open_image(sample.label), sample.label)
-        return np.asarray(image.convert("RGB")), label
+        return as_rgb(image, str(sample.image)), label
 
 
 def open_image(path: Path) -> Image.Image:

@@ -140,6 +140,25 @@ def match_classes(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[int 
     return tuple(place(name) for name in wanted)
 
 
+def match_each_once(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[int | None, ...]:
+    """`match_classes`, but each given class goes to one wanted class only.
+
+    That is the one of the same name, or where there is none the first of its synonyms.
+    """
+    places = match_classes(wanted, given)
+    same = [
+        place is not None and _plain(name) == _plain(given[place])
+        for name, place in zip(wanted, places, strict=True)
+    ]
+    taken = {place for place, exact in zip(places, same, strict=True) if exact}
+    found: list[int | None] = []
+    for place, exact in zip(places, same, strict=True):
+        free = exact or place not in taken
+        found.append(place if free else None)
+        taken.add(place)
+    return tuple(found)
+
+
 def _plain(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter not in " _-")
 

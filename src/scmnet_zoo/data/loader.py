@@ -265,18 +265,15 @@ def class_shares(source: Source, size: tuple[int, int]) -> np.ndarray:
     dataset = source.dataset
     classes = len(dataset.space.labels)
     if isinstance(source, InMemory):
-        counts = np.bincount(source.frames.labels.ravel(), minlength=VOID + 1)
+        counts = sum(map(_counts, source.frames.labels))
     elif isinstance(source, OnDevice):
-        labels = ops.convert_to_numpy(source.layer.labels.value)
-        counts = np.bincount(labels.ravel(), minlength=VOID + 1)
+        counts = sum(map(_counts, ops.convert_to_numpy(source.layer.labels.value)))
     else:
-        counts = np.zeros(VOID + 1, np.int64)
 
         def count(sample):
-            return np.bincount(read_frame(dataset, sample, size)[1].ravel(), minlength=VOID + 1)
+            return _counts(read_frame(dataset, sample, size)[1])
 
-        for one in in_threads(count, dataset.samples):
-            counts += one
+        counts = sum(in_threads(count, dataset.samples))
     counts = counts[:classes]
     if not counts.sum():
         raise ValueError(
@@ -284,3 +281,13 @@ def class_shares(source: Source, size: tuple[int, int]) -> np.ndarray:
             f"Received: void only"
         )
     return counts / counts.sum()
+
+
+def _counts(label: np.ndarray) -> np.ndarray:
+    """The pixels of each id; of one frame, since `bincount` makes eight bytes of each."""
+    return np.bincount(label.ravel(), minlength=VOID + 1)
+
+
+def is_kept(source: Source) -> bool:
+    """Whether the frames are at hand, not read anew in each pass."""
+    return isinstance(source, InMemory | OnDevice)

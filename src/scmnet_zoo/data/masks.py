@@ -67,8 +67,12 @@ class ColourMasks:
         """Training ids, uint8 (height, width).
 
         Raises:
-            ValueError: a colour that stands for nothing.
+            ValueError: neither colours nor 8-bit grey, or a colour that stands for nothing.
         """
+        if mask.mode not in ("RGB", "RGBA", "L", "P"):
+            raise ValueError(
+                f"{path}: expected a label of 8-bit colours. Received: image mode {mask.mode}"
+            )
         pixels = np.asarray(mask.convert("RGB")).astype(np.int32)
         codes = (pixels[..., 0] << 16) + (pixels[..., 1] << 8) + pixels[..., 2]
         table = sorted(((r << 16) + (g << 8) + b, number) for (r, g, b), number in self.ids.items())

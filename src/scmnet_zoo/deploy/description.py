@@ -97,6 +97,11 @@ def metadata_of(
     outputs = model.output["main"] if isinstance(model.output, dict) else model.output
     count = outputs.shape[-1]
     classes = description.classes or tuple(f"class {index}" for index in range(count))
+    if len(classes) != count:
+        raise ValueError(
+            f"Expected the description of a network with {count} classes. "
+            f"Received: one with {len(classes)}"
+        )
     inputs: dict[str, Any] = {
         "layout": "NHWC",
         "type": "uint8" if takes_bytes(model) else "float32",

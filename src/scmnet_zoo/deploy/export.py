@@ -1,6 +1,7 @@
 """A network as a file for another runtime, compared with the network before it gets its name."""
 
 import importlib
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from scmnet_zoo.deploy.description import Description, metadata_of
+from scmnet_zoo.deploy.description import Description, metadata_of, takes_bytes
 from scmnet_zoo.deploy.formats import (
     FORMATS,
     MINIMUM_FRAMES,
@@ -64,7 +65,8 @@ class Exported:
 
     Attributes:
         run: from images `(batch, height, width, 3)`, uint8 unless the metadata says else, to
-            scores `(batch, height, width, classes)` or a mask `(batch, height, width)`.
+            scores `(batch, height, width, classes)` or a mask `(batch, height, width)`; another
+            type or shape is a ValueError.
         metadata: what the file says of itself, see `docs/deploy.md`.
     """
 
@@ -115,7 +117,7 @@ def export(
 
     Raises:
         ValueError: something that the format does not have, a runtime that is not installed, or a
-            file that differs too much.
+            file that differs too much, images that are not uint8 RGB.
         OSError: it cannot be written.
 
     Example:
@@ -127,6 +129,9 @@ def export(
     fixed = size if original_size is None else _known(original_size)
     found = check_format(format, path, precision, fixed is None, bool(len(calibration)))
     _check_arguments(output, size, precision, calibration)
+    if takes_bytes(model):
+        _check_images("calibration", calibration)
+        _check_images("images", images)
     _check_backend(found.backend, format)
     description = description or Description()
     job = Job(
@@ -188,7 +193,19 @@ def load(path: str | os.PathLike, threads: int | None = None) -> Exported:
         raise FileNotFoundError(f"{path}: expected an exported file. Received: no such file")
     format = format_of(path)
     check_installed(format)
-    return Exported(*_target(format).load(path, threads))
+    run, metadata = _target(format).load(path, threads)
+    kind = json.loads(metadata.get("input", "{}")).get("type")
+
+    def checked(images: np.ndarray) -> np.ndarray:
+        array = isinstance(images, np.ndarray) and images.ndim == 4 and images.shape[3] == 3
+        if not array or kind not in (None, str(images.dtype)):
+            raise ValueError(
+                f"Expected {kind or 'an array'} of shape (batch, height, width, 3). "
+                f"Received: {_kind_and_shape(images)}"
+            )
+        return run(images)
+
+    return Exported(checked, metadata)
 
 
 def _target(format: str):
@@ -207,6 +224,19 @@ def _check_arguments(output, size, precision, calibration):
             f"Expected {MINIMUM_FRAMES} images or more for the calibration. "
             f"Received: {len(calibration)}"
         )
+
+
+def _check_images(name, images):
+    for image in images:
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
+            raise ValueError(
+                f"Expected {name} of uint8 arrays of shape (height, width, 3), RGB. "
+                f"Received: {_kind_and_shape(image)}"
+            )
+
+
+def _kind_and_shape(images) -> str:
+    return f"{getattr(images, 'dtype', type(images).__name__)} {np.shape(images)}"
 
 
 def _check_backend(backend, format):

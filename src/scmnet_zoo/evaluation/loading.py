@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import keras
 
-from scmnet_zoo.data import VOID, Dataset, match_classes, open_dataset
+from scmnet_zoo.data import VOID, Dataset, open_dataset
+from scmnet_zoo.data.labels import match_each_once
+from scmnet_zoo.data.pack import PackReader
 from scmnet_zoo.evaluation.protocol import Protocol, protocol_of
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights.registry import find_checkpoint
@@ -61,6 +63,11 @@ def load(
     """
     factory, frames = factory_of(network), open_dataset(dataset, data, split)
     chosen = protocol_of(dataset, protocol)
+    if chosen.full_size_only and isinstance(frames.read, PackReader):
+        raise ValueError(
+            f"Expected the folder of {dataset} for protocol {chosen.name}, which leaves out frames "
+            f"by the size of their files. Received: {data}, a pack of frames of one size"
+        )
     checkpoint = find_checkpoint(network, weights)
     classes = frames.space.classes
     size, places, count = chosen.size, None, len(classes)
@@ -84,7 +91,7 @@ def _places(classes, given, dataset, weights) -> tuple[int, ...]:
     Raises:
         ValueError: not one is among the dataset's.
     """
-    matched = match_classes(classes, given)
+    matched = match_each_once(classes, given)
     unknown = [name for name, place in zip(classes, matched, strict=True) if place is None]
     if len(unknown) == len(classes):
         raise ValueError(

@@ -34,9 +34,10 @@ def evaluate(
     """Compare a network's predictions with the labels of a dataset.
 
     The image is reduced to the protocol's size where it is larger, then brought to the network's
-    input size bilinearly; the probabilities are brought to the size of the comparison (averaged
-    where it is smaller by a whole factor) and the largest wins. Where frames have instances and
-    labels are compared at their own size, nIoU is measured too.
+    input size, by averaging where that is lower, else bilinearly; the probabilities are brought to
+    the size of the comparison (averaged where it is smaller by a whole factor) and the largest
+    wins. Where frames have instances and labels are compared at their own size, nIoU is measured
+    too.
 
     Args:
         network: from images 0..255 to probabilities, or a dict with such under `"main"`.

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import signal
 import threading
 import time
@@ -13,7 +14,8 @@ import keras
 import numpy as np
 
 from scmnet_zoo.data.augment import Augment
-from scmnet_zoo.data.loader import Order, Source, class_shares, endless, reading
+from scmnet_zoo.data.dataset import Dataset
+from scmnet_zoo.data.loader import Order, Source, class_shares, endless, is_kept, reading
 from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.training.loss import class_weights, loss_of
 from scmnet_zoo.training.model import TrainingModel
@@ -117,13 +119,18 @@ class _Run:
         self.records, self.progress = records, progress
         self.order = Order(len(train.dataset.samples), recipe.batch_size, seed)
         self.augment = Augment(recipe.augmentation, seed, train.dataset.space.classes)
+        self.learning = [layer.trainable for layer in network.layers]
         weights = None
-        if recipe.loss.class_weights != "none":
-            weights = class_weights(class_shares(train, recipe.size), recipe.loss.class_weights)
+        if recipe.loss.class_weights != "none" or is_kept(train):  # else every frame is read for it
+            shares = class_shares(train, recipe.size)
+            weights = class_weights(shares, recipe.loss.class_weights)
+            _warn_of_absent(train.dataset, shares)
         outputs = network.output if isinstance(network.output, dict) else {}
         self.loss = loss_of(recipe.loss, weights, [name for name in outputs if name != MAIN])
         self.validation = None
         if validation is not None:
+            if is_kept(validation):
+                class_shares(validation, recipe.size)  # raises where nothing could be measured
             self.validation = Validation(network, validation, recipe, self.loss)
         self.standing: Standing = records.standing()
         self.model: TrainingModel | None = None
@@ -135,7 +142,8 @@ class _Run:
         first = 0 if frozen else self.recipe.freeze_epochs
         last = self.recipe.freeze_epochs if frozen else self.recipe.epochs
         steps = (last - first) * self.order.steps
-        freeze(self.network, frozen)
+        if self.recipe.freeze_epochs:
+            freeze(self.network, self.learning, frozen)
         settings = self.recipe.optimiser
         self.model = TrainingModel(
             self.train.layer,
@@ -240,6 +248,13 @@ class _EpochEnd(keras.callbacks.Callback):
         best = False
         if run.validation is not None:
             row.update(run.validation())
+            if not math.isfinite(row["val_loss"]):
+                raise ValueError(
+                    f"Expected a finite loss. Received: {row['val_loss']} in the validation after "
+                    f"epoch {row['epoch']}; the results before it are kept"
+                )
+            if math.isnan(row["val_miou"]):
+                logger.warning("all labels of the validation frames are void")
             best = row["val_miou"] > run.standing.best
         if best:
             run.standing = replace(run.standing, best=row["val_miou"])
@@ -264,6 +279,13 @@ class _EpochEnd(keras.callbacks.Callback):
             raise ValueError(
                 f"Expected a finite loss. Received: one that is not, in step {step}; {where}"
             )
+
+
+def _warn_of_absent(dataset: Dataset, shares: np.ndarray) -> None:
+    absent = [name for name, share in zip(dataset.space.classes, shares, strict=True) if not share]
+    if absent:
+        names = ", ".join(absent)
+        logger.warning("no pixel of %s %s is of: %s", dataset.name, dataset.split, names)
 
 
 def _copy(variable: keras.Variable) -> np.ndarray:

@@ -52,7 +52,7 @@ def optimiser_of(
         chosen = (keras.optimizers.AdamW if plain else HeadRateAdamW)(**arguments)
     else:
         chosen = (keras.optimizers.SGD if plain else HeadRateSGD)(
-            momentum=settings.momentum, **arguments
+            momentum=float(settings.momentum), **arguments
         )
     if not plain:
         chosen.head_factor = settings.head_factor

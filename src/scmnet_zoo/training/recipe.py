@@ -22,8 +22,9 @@ CHOICES = {
     "schedule": SCHEDULES,
     "class_weights": CLASS_WEIGHTS,
 }
-POSITIVE = {"size", "batch_size", "epochs", "validations", "learning_rate", "crop", "scale"}
-SHARES = {"warmup", "momentum", "ema", "label_smoothing", "flip", "blur", "mix", "ohem_threshold"}
+POSITIVE = {"batch_size", "epochs", "validations", "learning_rate", "scale"}
+SHARES = {"warmup", "momentum", "ema", "flip", "blur", "mix", "ohem_threshold"}
+LEAST_SIDE = 32  # of what a network sees, in pixels
 CROP_MULTIPLE = 32  # what the crop's sides are rounded to where the size is changed
 
 # What a field's annotation means in a TOML file: in words, and the Python types and their number,
@@ -106,8 +107,8 @@ class Recipe:
         epochs: passes over the training frames; what does not fill a batch is left out of a pass.
         augmentation: see `Augmentation`.
         optimiser, loss: see there.
-        validations: most validations in a run, spread evenly over its epochs; the state of the run
-            is saved with each.
+        validations: most validations in a run, spread evenly over its epochs, one more at the end
+            of `freeze_epochs`; the state of the run is saved with each.
         freeze_epochs: first epochs in which only the classifier learns and batch norms stand
             still.
         precision: a Keras dtype policy.
@@ -277,11 +278,14 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _check_keys(table, cls, where, elsewhere):
     """That a table holds known keys, all that are required, and values of their types."""
     known = {one.name: one for one in fields(cls) if one.name not in elsewhere}
+    expected = {*known, *("network" if name == "arguments" else name for name in elsewhere)}
     missing = (dataclasses.MISSING, dataclasses.MISSING)
     required = {key for key, one in known.items() if (one.default, one.default_factory) == missing}
     for key in table:
         if key not in known:
-            raise ValueError(f"{where}: unknown key {key!r}; expected {', '.join(sorted(known))}")
+            raise ValueError(
+                f"{where}: unknown key {key!r}; expected {', '.join(sorted(expected))}"
+            )
     for key in sorted(required - set(table)):
         raise ValueError(f"{where}: the key {key!r} is missing")
     for key, value in table.items():
@@ -310,6 +314,10 @@ def _check_values(settings, where):
             limit, test = "0 or more", lambda number: number >= 0
             if one.name in POSITIVE:
                 limit, test = "above 0", lambda number: number > 0
+            elif one.name == "label_smoothing":
+                limit, test = "from 0 to below 1", lambda number: 0 <= number < 1
+            elif one.name in ("size", "crop"):
+                limit, test = f"at least {LEAST_SIDE}", lambda number: number >= LEAST_SIDE
             elif one.name in SHARES:
                 limit, test = "from 0 to 1", lambda number: 0 <= number <= 1
             if not all(test(number) and math.isfinite(number) for number in numbers):

@@ -1,6 +1,7 @@
 """What a run writes into its folder at each validation."""
 
 import contextlib
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ class Results:
         ]
         for row in rows[first:]:
             for name in row.keys() - {"epoch", "step"}:
+                if math.isnan(row[name]):  # of a class that does not occur
+                    continue
                 summary = scalar(name.replace("val_", "val/", 1), row[name])
                 events.append(Event(step=row["epoch"], summary=summary))
         now = time.time()

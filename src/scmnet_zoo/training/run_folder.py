@@ -22,6 +22,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ import tomli_w
 from filelock import FileLock, Timeout
 
 from scmnet_zoo.data.dataset import Dataset
+from scmnet_zoo.data.masks import Masks, MixedMasks
+from scmnet_zoo.data.pack import PackReader
 from scmnet_zoo.environment import session
 from scmnet_zoo.files import whole_file, write_text
 from scmnet_zoo.training.recipe import Recipe, read_recipe, tables_of
@@ -55,7 +58,9 @@ class Identity:
         weights: name of the weights it started from or SHA-256 of their file; None for none.
         dataset: name of the dataset.
         train_splits: of it, those that the run learns from.
-        frames: SHA-256 of the list of frames and the sizes of their files, by split.
+        classes: their names in the order of the outputs.
+        frames: SHA-256 of the list of frames, the sizes of their files and what the values in label
+            files stand for, by split; of a pack, of its frames' names and its labels.
         seed: of everything drawn.
         recipe: the resolved recipe.
     """
@@ -64,6 +69,7 @@ class Identity:
     weights: str | None
     dataset: str
     train_splits: list[str]
+    classes: list[str]
     frames: dict[str, str]
     seed: int
     recipe: Recipe
@@ -204,13 +210,26 @@ class RunFolder:
         write_text(self.path / "metrics.csv", text.getvalue())
 
 
-def frames_hash(dataset: Dataset) -> str:
-    """SHA-256 of the frames' names and the sizes of their files."""
+def frames_hash(parts: Sequence[Dataset]) -> str:
+    """SHA-256 of what splits hold: see `Identity.frames`."""
     digest = hashlib.sha256()
-    for sample in dataset.samples:
-        sizes = [path.stat().st_size if path.is_file() else "-" for path in _files(sample)]
-        digest.update("\t".join([sample.name, *map(str, sizes)]).encode() + b"\n")
+    for part in parts:
+        digest.update(f"{_meaning(getattr(part.read, 'masks', None))}\n".encode())
+        if isinstance(part.read, PackReader):
+            digest.update(part.read.labels_digest().encode() + b"\n")
+        for sample in part.samples:
+            sizes = [path.stat().st_size if path.is_file() else "-" for path in _files(sample)]
+            digest.update("\t".join([sample.name, *map(str, sizes)]).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _meaning(masks: Masks | None) -> list:
+    """What the values in label files stand for."""
+    if masks is None:
+        return []
+    if isinstance(masks, MixedMasks):
+        return [_meaning(masks.indices), _meaning(masks.colours)]
+    return sorted(masks.ids.items())
 
 
 def _begun(path: Path) -> bool:

@@ -36,6 +36,15 @@ NOT_OF_A_RECIPE = {
     "auxiliary",  # follows from the recipe's loss
     "name",
 }
+# What the factories' arguments may be: in words, and their types.
+KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "residual": ("true or false", (bool,)),
+    "decoder": ("true or false", (bool,)),
+    "dropout": ("a number", (int, float)),
+    "output_stride": ("a whole number", (int,)),
+    "backbone": ("a string", (str,)),
+    "backbone_weights": ("a string", (str,)),
+}
 START_ONLY = "backbone_weights"  # matters to a fresh network only; files of weights do not state it
 
 
@@ -69,11 +78,16 @@ def check_arguments(network: str, recipe: Recipe) -> None:
     """
     parameters = set(inspect.signature(factory_of(network)).parameters)
     taken = sorted(parameters - NOT_OF_A_RECIPE)
-    for key in recipe.arguments:
+    for key, value in recipe.arguments.items():
         if key not in taken:
             raise ValueError(
                 f"Expected the recipe's [network] to hold arguments of {network} among "
                 f"{', '.join(taken)}. Received: {key}"
+            )
+        words, types = KINDS.get(key, ("", (type(value),)))
+        if type(value) not in types:  # not isinstance: True is an int
+            raise ValueError(
+                f"Expected the recipe's network.{key} to be {words}. Received: {value!r}"
             )
     if recipe.loss.auxiliary and "auxiliary" not in parameters:
         raise ValueError(
@@ -179,10 +193,16 @@ def normalisation_of(model: keras.Model) -> Normalisation:
     return Normalisation(tuple(layer.mean), tuple(layer.std))
 
 
-def freeze(network: keras.Model, frozen: bool) -> None:
-    """Let all layers but the classifiers learn, or stand still, batch norms in inference mode."""
-    for layer in network.layers:
-        layer.trainable = not frozen or is_classifier(f"{layer.name}/kernel")
+def freeze(network: keras.Model, learning: list[bool], frozen: bool) -> None:
+    """Let all layers but the classifiers stand still, batch norms in inference mode, or learn.
+
+    Args:
+        network: whose layers they are.
+        learning: for each layer whether it learns where nothing is frozen.
+        frozen: whether they stand still.
+    """
+    for layer, learns in zip(network.layers, learning, strict=True):
+        layer.trainable = learns and (not frozen or is_classifier(f"{layer.name}/kernel"))
 
 
 def _match_classifiers(

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from scmnet_zoo.data import open_dataset
-from scmnet_zoo.data.dataset import Dataset, joined
+from scmnet_zoo.data.dataset import joined
 from scmnet_zoo.data.loader import source_of
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.loop import fit
@@ -78,15 +78,22 @@ def train(
     check_arguments(network, recipe)
     if not train_splits or len(set(train_splits)) < len(train_splits):
         raise ValueError(f"Expected splits, each once. Received: train_splits={train_splits!r}")
-    splits = {
-        "train": joined([open_dataset(dataset, data, split) for split in train_splits]),
-        "val": open_dataset(dataset, data, "val"),
-    }
+    learned = [open_dataset(dataset, data, split) for split in train_splits]
+    splits = {"train": joined(learned), "val": open_dataset(dataset, data, "val")}
     if "val" in train_splits:
         logger.warning("validation is on frames that it learns from, so its scores say nothing")
     classes = splits["train"].space.classes
     final = final_network(network, recipe, classes, weights)
-    identity = _identity(network, weights, train_splits, splits, seed, recipe)
+    identity = Identity(
+        network=network,
+        weights=_start(weights),
+        dataset=splits["train"].name,
+        train_splits=list(train_splits),
+        classes=list(classes),
+        frames={"train": frames_hash(learned), "val": frames_hash([splits["val"]])},
+        seed=seed,
+        recipe=recipe,
+    )
     with contextlib.closing(RunFolder(output, identity)) as folder:
         if folder.standing().epoch < recipe.epochs:
             sources = {
@@ -108,23 +115,8 @@ def train(
     return final
 
 
-def _identity(
-    network: str,
-    weights: str | os.PathLike | None,
-    train_splits: Sequence[str],
-    splits: dict[str, Dataset],
-    seed: int,
-    recipe: Recipe,
-) -> Identity:
-    start = None if weights is None else os.fspath(weights)
-    if start is not None and Path(start).is_file():
-        start = hashlib.sha256(Path(start).read_bytes()).hexdigest()
-    return Identity(
-        network=network,
-        weights=start,
-        dataset=splits["train"].name,
-        train_splits=list(train_splits),
-        frames={split: frames_hash(frames) for split, frames in splits.items()},
-        seed=seed,
-        recipe=recipe,
-    )
+def _start(weights: str | os.PathLike | None) -> str | None:
+    """What tells one start from another: the name of weights, or the SHA-256 of a file."""
+    if weights is None or not Path(weights).is_file():
+        return None if weights is None else os.fspath(weights)
+    return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
