@@ -1,6 +1,8 @@
 """`scmnet-zoo export`: what it writes and prints, and one line for what cannot be."""
 
 import importlib.util
+import os
+import signal
 
 import keras
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 from testing_tools import toy
 from typer.testing import CliRunner
 
-from scmnet_zoo import cli, models
+from scmnet_zoo import cli, deploy, models
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
 
@@ -210,6 +212,19 @@ def test_too_few_images(weights, photos, tmp_path):
     )
     assert line == "Expected 8 images or more for the calibration. Received: 7"
     assert not (tmp_path / "a.onnx").exists()
+
+
+def test_sigterm_leaves_nothing(weights, tmp_path, monkeypatch):
+    def ended(*arguments):
+        assert len(list(tmp_path.iterdir())) == 1  # what is being written
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setitem(deploy.export.__globals__, "compare", ended)
+    before = signal.getsignal(signal.SIGTERM)
+    result = _export(weights, "--size", "48x64", "--output", tmp_path / "a.onnx")
+    assert result.exit_code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_folder_that_cannot_be_written(weights, tmp_path, monkeypatch):

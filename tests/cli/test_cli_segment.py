@@ -101,6 +101,20 @@ def test_a_folder_goes_on_past_a_bad_file(tmp_path, network):
     assert len(network) == 1
 
 
+def test_a_folder_goes_on_past_a_name_that_is_too_long(tmp_path, network):
+    """Of 250 letters, to which `_overlay.png` cannot be added."""
+    for name in ("a", "b" * 250, "c"):
+        _draw(tmp_path / "photos" / f"{name}.png")
+    output = tmp_path / "out"
+    result = runner.invoke(cli.app, ["segment", str(tmp_path / "photos"), "--output", str(output)])
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert "cannot be written: File name too long" in lines[-2]
+    assert lines[-1] == "scmnet-zoo: error: 1 of 3 files could not be segmented"
+    made = ["a_mask.png", "a_overlay.png", "c_mask.png", "c_overlay.png"]
+    assert sorted(path.name for path in output.iterdir()) == made
+
+
 def test_files_of_one_name_do_not_overwrite_one_another(tmp_path, network):
     photos = [
         _draw(tmp_path / name, seed)

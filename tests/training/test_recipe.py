@@ -147,7 +147,7 @@ def test_a_missing_table(tmp_path):
 def test_an_unknown_key(tmp_path, key):
     message = _error(tmp_path, f"{key} = 1\n{GOOD}")
     assert f"unknown key '{key}'; expected augmentation, batch_size" in message
-    assert "optimiser" not in message
+    assert "loss, network, optimiser" in message  # the tables too
 
 
 @pytest.mark.parametrize("table", ["optimiser", "loss", "augmentation"])

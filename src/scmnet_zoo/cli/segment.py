@@ -1,6 +1,7 @@
 """`scmnet-zoo segment`: photographs to overlays, masks and shares of the classes."""
 
 import contextlib
+import errno
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from rich.text import Text
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail, one_line
 from scmnet_zoo.cli._sizes import parse_size
+from scmnet_zoo.files import WriteError
 from scmnet_zoo.images import SUFFIXES, example_photo, read_image
 
 if TYPE_CHECKING:
@@ -74,7 +76,13 @@ def command(
             if segmenter is None:
                 segmenter = _load(network, weights, sides, output)
             result = segmenter(photo)
-            result.save(output, stem)
+            try:
+                result.save(output, stem)
+            except WriteError as error:
+                if getattr(error.__cause__, "errno", None) != errno.ENAMETOOLONG:
+                    raise  # a full disk, say: the next would fail too
+                bad.append(str(error))
+                continue
             done.append((path, result))
     _report(console, done, output)
     if len(paths) == 1 and bad:
