@@ -259,7 +259,7 @@ def _load(photo) -> tuple[np.ndarray, str]:
             "Expected a photo to be a uint8 array (height, width, 3). "
             f"Received: {photo.dtype} of shape {photo.shape}"
         )
-    return photo, "image"
+    return photo.copy(), "image"  # the caller may use a camera's buffer again
 
 
 def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

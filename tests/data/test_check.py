@@ -261,6 +261,13 @@ def test_a_split_that_is_not_there(folder):
     assert "test.txt" in _error(check("camvid", folder, ["train", "test"]), "split").message
 
 
+def test_a_folder_without_what_training_wants(tmp_path):
+    root = scenes.draw_folder(tmp_path / "own", counts={"train": 2, "valid": 1})
+    report = check("folder", root)
+    assert Problem("no split", root, f"{root}: no split val") in report.notes
+    assert not any("no split t" in problem.message for problem in report.notes)
+
+
 def test_a_folder_without_the_dataset(tmp_path):
     with pytest.raises(ValueError, match=r"images and labels"):
         check("camvid", tmp_path)

@@ -124,7 +124,10 @@ def _open(
     opened: dict[str, Dataset] = {}
     broken: dict[str, Listing] = {}
     problems: list[Problem] = []
-    for split in splits_of(name, root) if wanted is None else dict.fromkeys(wanted):
+    there = splits_of(name, root) if wanted is None else tuple(wanted)
+    if wanted is None and name == "folder":  # its splits are what is there; `train` wants these
+        there += ("train", "val")
+    for split in dict.fromkeys(there):
         if wanted is None and not is_there(name, root, split):
             problems.append(Problem("no split", root, f"{root}: no split {split}"))
             continue
