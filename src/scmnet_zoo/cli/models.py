@@ -32,8 +32,8 @@ def command() -> None:
     table = Table()
     for title in ("network", "name", "parameters", "source", "weights"):
         typed = title in ("network", "weights")  # which the user has to type, so they stay whole
-        justify = "right" if title == "parameters" else "left"
-        table.add_column(title, justify=justify, no_wrap=typed, overflow="fold")
+        table.add_column(title, no_wrap=typed, overflow="fold")
+    table.columns[2].justify = "right"
     for network in NETWORKS:
         names = "\n".join(manifest.names(network.key)) or "none yet"
         table.add_row(network.key, network.title, f"{network.parameters:,}", network.source, names)

@@ -264,16 +264,20 @@ def class_shares(source: Source, size: tuple[int, int]) -> np.ndarray:
     """
     dataset = source.dataset
     classes = len(dataset.space.labels)
+    each: Iterator[np.ndarray]
     if isinstance(source, InMemory):
-        counts = sum(map(_counts, source.frames.labels))
+        each = map(_counts, source.frames.labels)
     elif isinstance(source, OnDevice):
-        counts = sum(map(_counts, ops.convert_to_numpy(source.layer.labels.value)))
+        each = map(_counts, ops.convert_to_numpy(source.layer.labels.value))
     else:
 
         def count(sample):
             return _counts(read_frame(dataset, sample, size)[1])
 
-        counts = sum(in_threads(count, dataset.samples))
+        each = in_threads(count, dataset.samples)
+    counts = np.zeros(VOID + 1, np.int64)
+    for one in each:
+        counts += one
     counts = counts[:classes]
     if not counts.sum():
         raise ValueError(
