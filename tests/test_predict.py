@@ -129,6 +129,15 @@ def test_the_photograph_is_shrunk_with_antialiasing():
     assert np.abs(small.astype(int) - 127).max() < 6
 
 
+def test_the_callers_array_may_be_used_again():
+    """As by a camera that writes each frame into one buffer."""
+    buffer = pixels(97, 131)
+    before = buffer.copy()
+    result = segmenter()(buffer)
+    buffer[:] = 0
+    np.testing.assert_array_equal(result.photo, before)
+
+
 def test_one_shot(tmp_path):
     Image.fromarray(pixels(97, 131)).save(tmp_path / "street.png")
     result = scmnet_zoo.segment(tmp_path / "street.png", weights=checkpoint_file())

@@ -10,7 +10,7 @@ from testing_tools import randomise
 from typer.testing import CliRunner
 
 from scmnet_zoo import SCMNet, cli
-from scmnet_zoo.data import CAMVID, CITYSCAPES, READERS, bdd100k, camvid
+from scmnet_zoo.data import CAMVID, CITYSCAPES, READERS, bdd100k, camvid, write_pack
 from scmnet_zoo.data import folder as own_folder
 from scmnet_zoo.evaluation import FULL, PROTOCOLS, Protocol, evaluate, load, protocol_of
 from scmnet_zoo.evaluation.inference import resize_scores
@@ -263,6 +263,27 @@ def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights") / "[" / "bold]"
     folder.mkdir(parents=True)
     return _checkpoint(folder / "random.safetensors")
+
+
+def test_a_pack_has_no_sizes_that_a_protocol_could_go_by(folder, weights, tmp_path):
+    pack = tmp_path / "test.h5"
+    write_pack([camvid(folder, "test")], (72, 96), pack)
+    assert len(load("scmnet", weights, "camvid", pack, "test", "A").dataset.samples) == 3
+    with pytest.raises(ValueError, match=r"folder of camvid for protocol B.*test\.h5, a pack"):
+        load("scmnet", weights, "camvid", pack, "test", "B")
+
+
+def test_weights_that_know_a_class_by_its_name_do_not_answer_for_its_synonym(tmp_path, caplog):
+    """Riders stay riders; that bicyclists are left out is said."""
+    root = scenes.draw_folder(tmp_path / "own")
+    table = root / "classes.toml"
+    names = [line for line in table.read_text().splitlines() if line.startswith("name = ")]
+    text = table.read_text().replace(names[0], 'name = "rider"')
+    table.write_text(text.replace(names[1], 'name = "bicyclist"'))
+    path = _checkpoint(tmp_path / "riders.safetensors", ("road", "rider"))
+    task = load("scmnet", path, "folder", root, "val")
+    assert task.places[1] == 0
+    assert "left out: bicyclist" in caplog.text
 
 
 def test_load(real_size, weights):
