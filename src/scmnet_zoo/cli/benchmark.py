@@ -96,7 +96,7 @@ def accuracy(
 
     table = Table(title=Text(f"mIoU % on {dataset}"))
     for title in ("weights", "split", "protocol", "stated", "found", "class that differs most"):
-        table.add_column(title)
+        table.add_column(title, overflow="fold")  # names stay whole
     shown, wrong, count = Console(stderr=True), [], 0
     with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bar:
         tasks: dict[str, int] = {}
