@@ -245,6 +245,8 @@ def test_classes_without_a_pixel_are_named(folder, caplog, monkeypatch):
     void = dataclasses.replace(dataset, read=lambda sample: (without_sky(sample)[0], VOID_LABEL))
     with pytest.raises(ValueError, match="labels of camvid train that are not all void"):
         fit(logits(), source_of(void, RECIPE.size), RECIPE)
+    with pytest.raises(ValueError, match="labels of camvid train that are not all void"):
+        fit(logits(), source, RECIPE, validation=source_of(void, RECIPE.size))
 
 
 @pytest.mark.parametrize("error", [ValueError("frame 3: bad"), OSError("frame 3: gone")], ids=repr)

@@ -105,3 +105,9 @@ def test_a_frozen_network(kind):
     ]
     freeze(network, learning, False)
     assert len(network.trainable_variables) == 6
+
+
+def test_a_momentum_without_a_point():
+    """As TOML has it where somebody writes 0."""
+    settings = OptimiserSettings(kind="sgd", momentum=0)
+    assert optimiser_of(settings, toy(), 2, "float32").momentum == 0.0
