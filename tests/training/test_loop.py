@@ -227,6 +227,22 @@ def test_a_layer_that_stands_still_stays_so(train_frames):
         np.testing.assert_array_equal(ops.convert_to_numpy(variable.value), held[variable.path])
 
 
+def test_a_run_broken_off_leaves_nothing_frozen(train_frames, monkeypatch):
+    """`fit` again on the same network would take it for what the user froze."""
+
+    def stop(*arguments, **named):
+        assert not all(layer.trainable for layer in network.layers)
+        raise KeyboardInterrupt
+
+    network = logits()
+    network.layers[-2].trainable = False
+    before = [layer.trainable for layer in network.layers]
+    monkeypatch.setattr(TrainingModel, "fit", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit(network, train_frames, changed(epochs=2, freeze_epochs=1))
+    assert [layer.trainable for layer in network.layers] == before
+
+
 def test_classes_without_a_pixel_are_named(folder, caplog, monkeypatch):
     dataset = camvid(folder, "train")
 

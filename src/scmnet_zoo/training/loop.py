@@ -103,9 +103,13 @@ def fit(
         KeyboardInterrupt: after Ctrl-C, with the state saved.
     """
     run = _Run(network, train, recipe, seed, validation, records or InMemory(), progress)
-    with _stopping_at_interrupt(run):
-        while run.standing.epoch < recipe.epochs and not run.interrupted:
-            run.phase()
+    try:
+        with _stopping_at_interrupt(run):
+            while run.standing.epoch < recipe.epochs and not run.interrupted:
+                run.phase()
+    finally:  # a run that is broken off in a frozen phase leaves nothing frozen
+        if recipe.freeze_epochs:
+            freeze(network, run.learning, False)
     if run.interrupted:
         raise KeyboardInterrupt
     return run.standing.rows
