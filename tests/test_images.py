@@ -70,6 +70,36 @@ def test_exif_orientation_of_a_jpeg(tmp_path):
     assert np.abs(read.astype(int) - np.rot90(PHOTO, -1)).mean() < 4
 
 
+def _exif(mark, *entries):
+    """EXIF data of one directory; an entry is tag, type, count and four bytes."""
+    body = b"".join(struct.pack(">HHI", *entry[:3]) + entry[3] for entry in entries)
+    count = struct.pack(">H", len(entries))
+    return b"Exif\0\0" + mark + b"\0*\0\0\0\x08" + count + body + b"\0" * 4
+
+
+DAMAGED_EXIF = {  # Pillow opens the pictures, and cannot write these data again
+    "a width in letters": _exif(b"MM", (0x100, 2, 4, b"320\0"), (0x112, 3, 1, b"\0\6\0\0")),
+    "no byte order": _exif(b"XX", (0x112, 3, 1, b"\0\6\0\0")),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED_EXIF)
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_damaged_exif_data_do_not_cost_the_picture(tmp_path, name, suffix):
+    options = {"quality": 95, "exif": DAMAGED_EXIF[name]}
+    read = read_image(_write(tmp_path, Image.fromarray(PHOTO), f"photo.{suffix}", **options))
+    turned = np.rot90(PHOTO, -1) if "width" in name else PHOTO
+    assert read.shape == turned.shape
+    assert np.abs(read.astype(int) - turned).mean() < 4
+
+
+def test_a_truncated_file_that_pillow_has_opened(tmp_path):
+    path = _write(tmp_path, Image.fromarray(PHOTO), "photo.png")
+    path.write_bytes(path.read_bytes()[:-200])
+    with Image.open(path) as image, pytest.raises(ValueError, match="truncated or damaged PNG"):
+        as_rgb(image)
+
+
 def test_grey(tmp_path):
     path = _write(tmp_path, Image.fromarray(PHOTO[..., 0]), "grey.png")
     np.testing.assert_array_equal(read_image(path), np.repeat(PHOTO[..., :1], 3, axis=2))
@@ -113,6 +143,12 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path, suffix, monkeypatch):
     read = read_image(_write(tmp_path, Image.fromarray(values), f"deep.{suffix}"))
     expected = np.round(values / 257).astype("uint8")
     np.testing.assert_array_equal(read, np.repeat(expected[..., None], 3, axis=2))
+
+
+def test_a_transparent_grey_of_sixteen_bits_becomes_white(tmp_path):
+    image = Image.fromarray(np.array([[0, 40000]] * 8, "uint16"))
+    read = read_image(_write(tmp_path, image, "deep.png", transparency=0))
+    np.testing.assert_array_equal(read[0], [[255] * 3, [156] * 3])
 
 
 def test_sixteen_bit_rgb_png(tmp_path):

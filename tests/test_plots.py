@@ -43,3 +43,8 @@ def test_no_figure_is_kept(tmp_path):
     """What pyplot draws stays in memory until it is closed."""
     write_confusion(tmp_path / "picture.png", _matrix(), NAMES)
     assert not Gcf.figs
+
+
+def test_names_are_not_formulas(tmp_path):
+    write_confusion(tmp_path / "a.png", _matrix(), ("a $\\x$", "$b$", "c"))
+    assert (tmp_path / "a.png").is_file()

@@ -263,7 +263,14 @@ def test_weights_of_another_network():
         Segmenter("fastscnn", weights=checkpoint_file())
 
 
-@pytest.mark.parametrize("size", [(31, 64), (64,), 64, (64.0, 64.0), "64x64"])
+@pytest.mark.parametrize("size", [np.array([64, 96]), (np.int64(64), 96), [64, 96]])
+def test_sizes_of_numpy(size):
+    segment = Segmenter("scmnet", weights=checkpoint_file(), size=size)
+    assert segment.size == (64, 96)
+    assert type(segment.size[0]) is int
+
+
+@pytest.mark.parametrize("size", [(31, 64), (64, 10**20), (64,), 64, (64.0, 64.0), "64x64"])
 def test_a_wrong_size(size):
     with pytest.raises(ValueError, match=r"Expected size to be \(height, width\)"):
         Segmenter("scmnet", weights=checkpoint_file(), size=size)

@@ -1,6 +1,7 @@
 """Files written whole or not at all."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         WriteError: it, or a file within the block, cannot be written; one line that names it.
     """
     path = Path(path)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = _part(path)
     try:
         yield part
         with part.open("rb+") as file:
@@ -34,6 +35,12 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a name too long cannot even be looked for
             part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """A hidden name beside a path, never longer than 255 bytes where the path's is not."""
+    known = f"{zlib.crc32(os.fsencode(path.name)):08x}"  # what is cut off tells names apart
+    return path.with_name(f".{path.stem[:32]}.{known}.{os.getpid()}.part{path.suffix[-32:]}")
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 # What is read; other formats of Pillow run foreign programs (EPS) or hold no photographs.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
@@ -22,6 +22,16 @@ MAXIMUM_PIXELS = 200_000_000
 EXPECTED = "expected an image (JPEG, PNG, WebP, ...)"
 SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 STRIP_PIXELS = 4_000_000  # how many pixels are converted at a time
+# What turns a picture upright, by the EXIF orientation.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 _pillow_lock = threading.Lock()
 
@@ -64,16 +74,6 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         except Exception as error:
             raise ValueError(f"{path}: {EXPECTED}. Received: a damaged file ({error})") from error
     with image, warnings.catch_warnings(action="ignore"):
-        _check_size(image, str(path))
-        try:
-            image.load()
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise ValueError(
-                f"{path}: {EXPECTED}. Received: a truncated or damaged {image.format} file "
-                f"({_one_line(error)})"
-            ) from error
         return as_rgb(image, str(path))
 
 
@@ -88,10 +88,20 @@ def as_rgb(image: Image.Image, source: str = "image") -> np.ndarray:
         A uint8 array of shape `(height, width, 3)`.
 
     Raises:
-        ValueError: no pixels, more than 200 megapixels, or 32 bits a channel.
+        ValueError: no pixels, more than 200 megapixels, 32 bits a channel, or a truncated or
+            damaged file that was opened but not yet read.
     """
     _check_size(image, source)
-    image = ImageOps.exif_transpose(image)
+    try:
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{source}: {EXPECTED}. Received: a truncated or damaged {image.format} file "
+            f"({_one_line(error)})"
+        ) from error
+    image = _upright(image)
     if image.mode in SIXTEEN_BIT:
         return _from_sixteen_bits(image, source)
     if image.mode == "F":
@@ -108,8 +118,17 @@ def as_rgb(image: Image.Image, source: str = "image") -> np.ndarray:
         ) from error
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF data say; as it is where those are damaged."""
+    try:
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # of whatever Pillow's readers of EXIF and XMP raise
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
 def _from_sixteen_bits(image: Image.Image, source: str) -> np.ndarray:
-    """Grey of 16 bits to RGB of 8: 65535 becomes 255."""
+    """Grey of 16 bits to RGB of 8: 65535 becomes 255, the value that is transparent too."""
     grey = np.asarray(image)
     if grey.min() < 0 or grey.max() > 65535:
         raise ValueError(
@@ -121,6 +140,9 @@ def _from_sixteen_bits(image: Image.Image, source: str) -> np.ndarray:
     for top in range(0, len(grey), rows):
         strip = grey[top : top + rows].astype(np.uint32)
         result[top : top + rows] = ((strip + 128) // 257)[..., None]
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        result[grey == transparent] = 255
     return result
 
 

@@ -36,8 +36,8 @@ def confusion_figure(matrix: ConfusionMatrix, classes: Sequence[str]) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(classes)), classes, rotation=90)
-    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(classes)), classes, rotation=90, parse_math=False)
+    axes.set_yticks(range(len(classes)), classes, parse_math=False)  # a $ is a $
     axes.set_xlabel("prediction")
     axes.set_ylabel("label")
     axes.set_title("% of each label's pixels")

@@ -20,6 +20,7 @@ from scmnet_zoo.weights.registry import find_checkpoint
 # What a network sees at most whose weights do not say what they were trained on: 1024x2048.
 UNKNOWN_TRAINING_PIXELS = 2_097_152
 SIDE_MULTIPLE = 8  # sides that the network sees, so that similar photographs share one graph
+MAXIMUM_SIDE = 65536  # of what a network is to see
 MAXIMUM_CLASSES = 256  # as many as a mask of 8 bits can tell apart
 STRIP_PIXELS = 4_000_000  # how many pixels are decided at a time
 
@@ -103,7 +104,7 @@ class Segmenter:
         network: key of the network (`scmnet-zoo models` lists them).
         weights: a name (`scmnet-zoo weights` lists them) or the path of a `.safetensors` file
             written by the zoo, which says what its classes are.
-        size: (height, width) the network is to see, each of at least 32 pixels. By default as
+        size: (height, width) the network is to see, each of 32 to 65,536 pixels. By default as
             many pixels as in training, in the photograph's aspect ratio.
 
     Raises:
@@ -234,13 +235,14 @@ def _side(length: float, minimum: int) -> int:
 
 
 def _checked_size(size) -> tuple[int, int]:
-    sides = tuple(size) if isinstance(size, tuple | list) else ()
-    if len(sides) != 2 or not all(isinstance(n, int) and n >= MINIMUM_SIDE for n in sides):
+    sides = tuple(size) if isinstance(size, tuple | list | np.ndarray) else ()
+    whole = all(isinstance(n, int | np.integer) for n in sides)
+    if len(sides) != 2 or not whole or not MINIMUM_SIDE <= min(sides) <= max(sides) <= MAXIMUM_SIDE:
         raise ValueError(
-            f"Expected size to be (height, width), each of at least {MINIMUM_SIDE} pixels. "
-            f"Received: size={size!r}"
+            f"Expected size to be (height, width), each of {MINIMUM_SIDE} to {MAXIMUM_SIDE} "
+            f"pixels. Received: size={size!r}"
         )
-    return sides
+    return int(sides[0]), int(sides[1])
 
 
 def _load(photo) -> tuple[np.ndarray, str]:

@@ -34,6 +34,19 @@ def test_presets_that_are_wrong(tmp_path, text, message):
         find_preset(path)
 
 
+def test_blocks_of_one_title(tmp_path):
+    """Their rows could not be told apart."""
+    block = '[[blocks]]\ntitle = "b"\n[[blocks.cells]]\nnetworks = ["a"]\nruntimes = ["jax"]\n'
+    block += 'forms = ["fused"]\nprecisions = ["f32"]\nsizes = [[64, 64]]\nscopes = ["mask"]\n'
+    text = "rounds = 1\nturn_runs = 1\nturn_seconds = 1\nprepare_seconds = 1\n"
+    path = tmp_path / "own.toml"
+    path.write_text(text + block + block)
+    with pytest.raises(
+        ValueError, match=r"a title of its own for each block\. Received: \['b', 'b"
+    ):
+        find_preset(path)
+
+
 def test_presets_with_processes_batches_and_profiles(tmp_path):
     cells = 'networks = ["a"]\nruntimes = ["jax"]\nforms = ["model"]\nprecisions = ["f32"]\n'
     cells += "sizes = [[64, 64]]\n"

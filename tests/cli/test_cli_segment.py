@@ -115,6 +115,48 @@ def test_a_folder_goes_on_past_a_name_that_is_too_long(tmp_path, network):
     assert sorted(path.name for path in output.iterdir()) == made
 
 
+def test_a_name_that_is_just_short_enough(tmp_path, network):
+    """What the file is called before it is whole is no longer than its name."""
+    name = "b" * (255 - len("_overlay.png"))
+    _draw(tmp_path / "photos" / f"{name}.png")
+    result = _segment(tmp_path / "photos", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert _files(tmp_path / "out") == [f"{name}_mask.png", f"{name}_overlay.png"]
+
+
+MEMORY = (  # as JAX, TensorFlow and PyTorch say it
+    RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 92160002944 bytes."),
+    type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"),
+    RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+)
+
+
+@pytest.mark.parametrize("error", MEMORY)
+def test_a_backend_without_memory_is_a_line(tmp_path, monkeypatch, error):
+    def full(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr("scmnet_zoo.predict.Segmenter", full)
+    result = _segment(_draw(tmp_path / "a.png"), "--output", tmp_path / "out")
+    assert _assert_one_line(result) == "not enough memory"
+
+
+def test_another_error_is_not_taken_for_it(tmp_path, monkeypatch):
+    def broken(*_arguments, **_options):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("scmnet_zoo.predict.Segmenter", broken)
+    result = _segment(_draw(tmp_path / "a.png"), "--output", tmp_path / "out")
+    assert isinstance(result.exception, RuntimeError)
+
+
+def test_a_size_without_end(tmp_path):
+    photo = _draw(tmp_path / "a.png")
+    result = _segment(photo, "--size", "40x100000000000000000000", "--output", tmp_path / "out")
+    assert "each of 32 to 65536 pixels" in _assert_one_line(result)
+
+
 def test_files_of_one_name_do_not_overwrite_one_another(tmp_path, network):
     photos = [
         _draw(tmp_path / name, seed)

@@ -15,8 +15,10 @@ from testing_tools import arrays
 from typer.testing import CliRunner
 
 from scmnet_zoo import FastSCNN, cli
+from scmnet_zoo.cli.weights.importing import _class_names
 from scmnet_zoo.weights import cache, manifest
 from scmnet_zoo.weights.download import packaged_path
+from scmnet_zoo.weights.places import own_path
 
 SHIPPED = "scmnet/camvid"
 
@@ -150,6 +152,46 @@ def test_an_import_that_fails_is_a_line_and_writes_nothing(tmp_path):
     result = weights("import", tmp_path / "text.npz", "--as", "../x")
     assert result.exit_code == 2
     assert "expected a name without folders" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["x.safetensors", "a\nb", "", ".x"])
+def test_an_odd_name_for_an_import(tmp_path, name):
+    result = weights("import", tmp_path / "none.npz", "--as", name)
+    assert result.exit_code == 2
+    assert "expected a name without" in result.stderr
+
+
+def test_an_import_replaces_nothing(tmp_path):
+    (tmp_path / "x.safetensors").write_text("precious")
+    message = refused("import", tmp_path / "none.npz", "--as", "x", "--output", tmp_path)
+    assert f"Expected a new file. Received: {tmp_path / 'x.safetensors'}" in message
+    assert (tmp_path / "x.safetensors").read_text() == "precious"
+
+
+def test_the_names_of_an_import_may_begin_with_a_mark(tmp_path):
+    """Notepad writes one."""
+    (tmp_path / "names.txt").write_text("road\nsky\n", encoding="utf-8-sig")
+    assert _class_names(str(tmp_path / "names.txt")) == ("road", "sky")
+
+
+@pytest.fixture
+def own(home):
+    """The path of the user's own file for an entry without a published one."""
+    path = own_path("scmnet", "cityscapes")
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def test_an_own_file_is_read_not_called_whole(own):
+    shutil.copy(packaged_path(manifest.find_key(SHIPPED).file), own)
+    key = "scmnet/cityscapes"
+    assert done("verify", key).strip() == f"{key}: your own file, readable"
+    assert done("download", key).strip() == f"{key}: {own}"  # it is here
+    own.write_text("garbage")
+    result = weights("verify", key)
+    assert result.exit_code == 1
+    assert "is not a whole safetensors file" in result.stdout
+    assert "damaged: scmnet/cityscapes" in result.stderr
 
 
 @pytest.mark.needs_shared

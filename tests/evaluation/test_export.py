@@ -1,5 +1,6 @@
 """Predictions as files: which ids, what names, and nothing after an error."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,13 @@ def test_nothing_is_left_after_an_error(tmp_path):
     with pytest.raises(AttributeError):
         _export(tmp_path, [_sample("x", "x.webp"), None])
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_what_a_killed_process_left_is_no_obstacle(tmp_path):
+    """In a container the next process has its number too."""
+    (tmp_path / f".export.{os.getpid()}.part").mkdir()
+    _export(tmp_path, [_sample("x", "x.webp")])
+    assert (tmp_path / "x.png").is_file()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

@@ -17,8 +17,10 @@ from testing_tools import arrays, images, run
 from typer.testing import CliRunner
 
 from scmnet_zoo import FastSCNN, cli
+from scmnet_zoo.benchmark.accuracy import compare
 from scmnet_zoo.data import CAMVID
-from scmnet_zoo.publishing import prepare, read_run, upload
+from scmnet_zoo.evaluation import NoFramesError
+from scmnet_zoo.publishing import prepare, publish, read_run, upload
 from scmnet_zoo.training import shipped_recipe, train, with_overrides
 from scmnet_zoo.training.recipe import tables_of
 from scmnet_zoo.weights import Metadata, Normalisation, cache, manifest, write_checkpoint
@@ -331,6 +333,41 @@ def test_the_benchmark_of_accuracy_compares_with_the_manifest(measured, prepared
     done = CliRunner().invoke(cli.app, [*arguments, "--dataset", "cityscapes"])
     assert done.exit_code == 1
     assert "states nothing on cityscapes" in done.stderr
+    done = CliRunner().invoke(cli.app, [*arguments, "fastscnn/cityscapes"])
+    assert done.exit_code == 1
+    assert "states nothing on camvid of fastscnn/cityscapes" in done.stderr
+
+
+def test_the_benchmark_of_accuracy_keeps_what_it_has_measured(prepared, data):
+    """No frame of the data is of 960x720, as protocol B wants them."""
+    entry = prepared[0]
+    (result,) = entry.results
+    results = (dataclasses.replace(result, protocol="B"), result)
+    found = compare((dataclasses.replace(entry, results=results),), "camvid", data)
+    assert next(found).result.protocol == "A"
+    with pytest.raises(NoFramesError, match="none for fastscnn/camvid test B"):
+        next(found)
+
+
+def test_the_split_that_has_labels(copied, data, tmp_path, monkeypatch):
+    asked = []
+
+    def measure(network, path, dataset, data, split, progress):
+        asked.append((dataset, split))
+        return ()
+
+    monkeypatch.setattr(publish, "_measure", measure)
+    for dataset in ("camvid", "cityscapes", "bdd100k"):
+        (copied / "run.json").write_text(json.dumps({**RUN_JSON, "dataset": dataset}))
+        prepare(copied, REPOSITORY, data, None, tmp_path / dataset)
+    assert asked == [("camvid", "test"), ("cityscapes", "val"), ("bdd100k", "val")]
+
+
+def test_a_split_without_labels_is_a_line(untrained, tmp_path):
+    data = scenes.draw_cityscapes(tmp_path / "cityscapes")
+    weights = untrained / "best.safetensors"
+    with pytest.raises(ValueError, match=r"split with labels. Received: test of cityscapes, all"):
+        publish._measure("fastscnn", weights, "cityscapes", data, "test", lambda *_: None)
 
 
 @pytest.mark.network

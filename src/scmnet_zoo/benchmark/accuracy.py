@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from scmnet_zoo.evaluation import evaluate, load
+from scmnet_zoo.evaluation import NoFramesError, evaluate, load
 from scmnet_zoo.weights.manifest import Entry, Result
 
 TOLERANCE = 0.1  # percent points of mIoU
@@ -61,9 +61,11 @@ def compare(
         progress: called with what is measured, the frames done and those there are.
 
     Raises:
-        ValueError: the dataset cannot be read, or the weights are not to be had.
+        ValueError: the dataset cannot be read, or the weights are not to be had; after the last
+            one, what could not be measured as the dataset has no frame of its protocol.
         OSError: the weights cannot be downloaded.
     """
+    left = []
     for entry in entries:
         for result in entry.results:
             if result.dataset != dataset:
@@ -74,9 +76,17 @@ def compare(
             def frames(done: int, total: int, title: str = title) -> None:
                 progress(title, done, total)
 
-            scores = evaluate(*task, progress=frames)
+            try:
+                scores = evaluate(*task, progress=frames)
+            except NoFramesError:
+                left.append(title)
+                continue
             iou = {
                 name: None if value != value else 100 * value  # NaN where it does not occur
                 for name, value in scores.iou().items()
             }
             yield Comparison(entry, result, 100 * scores.mean_iou(), iou)
+    if left:
+        raise NoFramesError(
+            f"Expected frames of every protocol in {data}. Received: none for {', '.join(left)}"
+        )

@@ -9,6 +9,13 @@ from typer.core import TyperGroup
 
 FAILED = 1
 INTERRUPTED = 130  # as shells have it for SIGINT
+# In the errors of JAX and TensorFlow, PyTorch on a GPU, and PyTorch on a CPU, in small letters.
+OUT_OF_MEMORY = (
+    "resource_exhausted",
+    "resourceexhausted",
+    "out of memory",
+    "can't allocate memory",
+)
 
 
 class Commands(TyperGroup):
@@ -27,6 +34,16 @@ class Commands(TyperGroup):
             fail(f"{error}; the backend is {os.environ.get('KERAS_BACKEND', 'tensorflow')!r}")
         except (ValueError, OSError) as error:
             fail(str(error))
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise
+            fail("not enough memory")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether a backend says so: each has an error of its own for it, and none is MemoryError."""
+    text = f"{type(error).__name__} {error}".lower()
+    return any(words in text for words in OUT_OF_MEMORY)
 
 
 def fail(message: str, status: int = FAILED) -> NoReturn:

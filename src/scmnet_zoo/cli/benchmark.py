@@ -89,6 +89,9 @@ def accuracy(
     from scmnet_zoo.weights.inventory import stated_path
 
     entries = tuple(manifest.find_key(key) for key in keys or [])
+    silent = [e.key for e in entries if dataset not in {r.dataset for r in e.results}]
+    if silent:
+        fail(f"the manifest states nothing on {dataset} of {', '.join(silent)}")
     if not keys:
         entries = tuple(entry for entry in manifest.entries() if stated_path(entry))
     start_keras()
@@ -97,31 +100,32 @@ def accuracy(
     table = Table(title=Text(f"mIoU % on {dataset}"))
     for title in ("weights", "split", "protocol", "stated", "found", "class that differs most"):
         table.add_column(title, overflow="fold")  # names stay whole
-    shown, wrong, count = Console(stderr=True), [], 0
-    with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bar:
-        tasks: dict[str, int] = {}
+    shown, wrong = Console(stderr=True), []
+    try:
+        with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bar:
+            tasks: dict[str, int] = {}
 
-        def show(title: str, done: int, total: int) -> None:
-            if title not in tasks:
-                tasks[title] = bar.add_task(title, total=total)
-            bar.update(tasks[title], completed=done)  # type: ignore[arg-type]
+            def show(title: str, done: int, total: int) -> None:
+                if title not in tasks:
+                    tasks[title] = bar.add_task(title, total=total)
+                bar.update(tasks[title], completed=done)  # type: ignore[arg-type]
 
-        for one in compare(entries, dataset, data, show):
-            stated, worst = one.result, one.worst_class()
-            most = "-" if worst is None else f"{worst[0]} {worst[1]:+.2f}"
-            table.add_row(
-                Text(one.entry.key),
-                stated.split,
-                stated.protocol,
-                f"{stated.miou:.2f}",
-                f"{one.miou:.2f}",
-                most,
-            )
-            count += 1
-            if not one.agrees:
-                wrong.append(f"{one.entry.key} {stated.protocol} by {one.difference:+.2f}")
-    if not count:
+            for one in compare(entries, dataset, data, show):
+                stated, worst = one.result, one.worst_class()
+                table.add_row(
+                    Text(one.entry.key),
+                    stated.split,
+                    stated.protocol,
+                    f"{stated.miou:.2f}",
+                    f"{one.miou:.2f}",
+                    "-" if worst is None else f"{worst[0]} {worst[1]:+.2f}",
+                )
+                if not one.agrees:
+                    wrong.append(f"{one.entry.key} {stated.protocol} by {one.difference:+.2f}")
+    finally:  # what was measured is not lost with what could not be
+        if table.row_count:
+            Console().print(table)
+    if not table.row_count:
         fail(f"the manifest states nothing on {dataset} of weights that are on this machine")
-    Console().print(table)
     if wrong:
         fail(f"more than {TOLERANCE} from the manifest: {', '.join(wrong)}")

@@ -13,7 +13,10 @@ from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import one_line
+from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
+
+MINIMUM_SIDE = 32  # of what a network sees
 
 if TYPE_CHECKING:
     from scmnet_zoo.evaluation import Inference, Scores, Task
@@ -57,7 +60,7 @@ def command(
     """Print the IoU of each class and category, nIoU where there are instances, and the means."""
     numbers = _parse_scales(scales)
     windows = None if window is None else parse_size(window, "--window")
-    input_size = None if size is None else parse_size(size)
+    input_size = None if size is None else parse_size(size, least=MINIMUM_SIDE)
     start_keras()
     from scmnet_zoo.evaluation import Inference, load, write_report
     from scmnet_zoo.predict import make_directory
@@ -74,7 +77,7 @@ def command(
     if export_predictions is not None:
         written = f"{scores.frames} predictions written to {export_predictions}"
         Console().print(Text(one_line(written)))
-    if not _labelled(scores):
+    if not scores.labelled:
         message = f"all labels of {dataset} {split} are void, so nothing was measured"
         if export_predictions is None:
             raise ValueError(message)
@@ -101,6 +104,7 @@ def _measured(task: "Task", inference: "Inference", predictions: Path | None) ->
 
     shown = Console(stderr=True)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(ending_at_sigterm())  # no part of the predictions stays then either
         export = None
         if predictions is not None:
             export = stack.enter_context(Export(predictions, task.dataset.space))
@@ -116,15 +120,10 @@ def _measured(task: "Task", inference: "Inference", predictions: Path | None) ->
         )
 
 
-def _labelled(scores: "Scores") -> bool:
-    """Whether any pixel has a label."""
-    return bool(scores.matrix.counts.sum() + scores.matrix.missed.sum())
-
-
 def _print(scores: "Scores", task: "Task", inference: "Inference", title: str) -> None:
     """The table, if there is anything to tell, and how it was measured."""
     console, protocol = Console(), task.protocol
-    if _labelled(scores):
+    if scores.labelled:
         console.print(Text(one_line(f"{title}, protocol {protocol.name}")))
         console.print(_table(scores))
         seen = f"network input {task.input_size or 'as the image'}"

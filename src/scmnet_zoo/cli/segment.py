@@ -15,6 +15,7 @@ from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail, one_line
+from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 from scmnet_zoo.files import WriteError
 from scmnet_zoo.images import SUFFIXES, example_photo, read_image
@@ -63,7 +64,8 @@ def command(
     done: list[tuple[Path, Result]] = []
     bad: list[str] = []
     console = Console()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    # Ended by SIGTERM, no part of a picture stays.
+    with ending_at_sigterm(), Progress(console=Console(stderr=True), transient=True) as progress:
         progress.disable = len(paths) == 1 or not progress.console.is_terminal
         for path, stem in progress.track(
             zip(paths, stems, strict=True), total=len(paths), description="Segmenting"

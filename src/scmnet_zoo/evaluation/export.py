@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,6 @@ class Export:
 
     def __init__(self, folder: str | os.PathLike, space: LabelSpace):
         self.folder = Path(folder)
-        self.part = self.folder / f".export.{os.getpid()}.part"
         self.table = np.arange(VOID + 1).astype(np.uint8)
         if space == CITYSCAPES:
             self.table[VOID] = UNLABELLED
@@ -44,9 +44,11 @@ class Export:
 
     def __enter__(self) -> "Export":
         try:
-            self.part.mkdir(parents=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = tempfile.mkdtemp(prefix=".export.", suffix=".part", dir=self.folder)
         except OSError as error:
             raise self._one_line(error) from error
+        self.part = Path(part)
         return self
 
     def __exit__(self, kind, error, trace) -> None:

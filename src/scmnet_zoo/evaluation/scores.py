@@ -25,6 +25,11 @@ class Scores:
     left_out: tuple[str, ...]
     frames: int
 
+    @property
+    def labelled(self) -> bool:
+        """Whether any pixel had a label."""
+        return bool(self.matrix.counts.sum() + self.matrix.missed.sum())
+
     def iou(self) -> dict[str, float]:
         """IoU by class."""
         return dict(zip(self.space.classes, self.matrix.iou().tolist(), strict=True))

@@ -36,6 +36,8 @@ DATA_LICENCES = {
     "bdd100k": "BDD100K, non-commercial use by its terms (bdd100k.com)",
 }
 
+LABELLED = {"cityscapes": "val", "bdd100k": "val"}  # their test labels are not published
+
 Measuring = Callable[[str, int, int], None]  # protocol, frames done, frames in all
 
 
@@ -43,7 +45,7 @@ def prepare(
     run: str | os.PathLike,
     repository: str,
     data: str | os.PathLike,
-    split: str,
+    split: str | None,
     output: str | os.PathLike,
     name: str | None = None,
     licence: str = "Apache-2.0",
@@ -60,7 +62,7 @@ def prepare(
         run: folder of the training run.
         repository: `USER/NAME` on the Hub.
         data: folder of the dataset the run learned from.
-        split: which part of it to measure on.
+        split: which part of it to measure on; None for test where it has labels, else val.
         output: the new folder.
         name: of the weights, by default that of the dataset.
         licence: of the weights.
@@ -74,7 +76,7 @@ def prepare(
 
     Raises:
         ValueError: not the folder of a run, a wrong name or repository, no licence of the data is
-            known, or the output is there already.
+            known, the split has no labels, or the output is there already.
         OSError: the output cannot be written.
     """
     found, output = read_run(run, last), Path(output)
@@ -86,6 +88,7 @@ def prepare(
     if data_licence is None:
         raise ValueError(f"Expected the licence of the data of {found.dataset!r}. Received: none")
     network = found.network
+    split = split or LABELLED.get(found.dataset, "test")
     entry = _entry(found, repository, name or found.dataset, licence, data_licence)
     assert entry.file is not None
     try:
@@ -221,6 +224,10 @@ def _measure(
         except NoFramesError as error:
             logger.info("not measured by protocol %s: %s", protocol, error)
             continue
+        if not scores.labelled:
+            raise ValueError(
+                f"Expected a split with labels. Received: {split} of {dataset}, all of them void"
+            )
         command = (
             f"scmnet-zoo evaluate --network {network} --weights {weights.name} "
             f"--dataset {dataset} --data {dataset.upper()} --split {split} --protocol {protocol}"

@@ -49,21 +49,70 @@ class Metadata:
 
     @classmethod
     def from_json(cls, text: str, source: str) -> "Metadata":
+        """What `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else; `source` names the file.
+        """
         try:
             stored = json.loads(text)
             statistics = stored["normalisation"]
-            size = stored["training_size"]
             return cls(
-                network=stored["network"],
+                network=_of(str, stored["network"]),
                 arguments=dict(stored["arguments"]),
-                classes=tuple(stored["classes"]),
-                normalisation=Normalisation(tuple(statistics["mean"]), tuple(statistics["std"])),
-                training_size=None if size is None else (size[0], size[1]),
+                classes=tuple(_of(str, name) for name in stored["classes"]),
+                normalisation=Normalisation(
+                    _numbers(statistics["mean"], 3), _numbers(statistics["std"], 3)
+                ),
+                training_size=_size(stored["training_size"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{source}: its {METADATA_KEY} metadata cannot be read: {error}"
             ) from error
+
+    def check_classes(self, tensors: Mapping[str, np.ndarray], source: str) -> None:
+        """That every class has a name of its own, and the classifier as many classes.
+
+        Raises:
+            ValueError: it is not so.
+        """
+        names = self.classes
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"{source}: expected a name of its own for each class. Received: {names}"
+            )
+        bias = tensors.get(f"{CLASSIFIER}/bias")
+        if bias is not None and len(bias) != len(names):
+            raise ValueError(
+                f"{source}: expected the names of the classifier's {len(bias)} classes. "
+                f"Received: {len(names)}"
+            )
+
+
+def _of(kind: type, value: Any) -> Any:
+    """The value, if it is of a kind."""
+    if type(value) is not kind:  # not isinstance: True is an int
+        raise TypeError(f"expected {kind.__name__}. Received: {value!r}")
+    return value
+
+
+def _numbers(values: Any, count: int) -> tuple[float, ...] | None:
+    """So many numbers, or None."""
+    if values is None:
+        return None
+    if len(values) != count or not all(isinstance(value, int | float) for value in values):
+        raise ValueError(f"expected {count} numbers. Received: {values!r}")
+    return tuple(values)
+
+
+def _size(sides: Any) -> tuple[int, int] | None:
+    """(height, width), or None."""
+    if sides is None:
+        return None
+    if len(sides) != 2 or not all(_of(int, side) > 0 for side in sides):
+        raise ValueError(f"expected height and width. Received: {sides!r}")
+    return (sides[0], sides[1])
 
 
 @dataclass(frozen=True)
@@ -124,7 +173,11 @@ def read_safetensors(content: bytes, source: str, network: str) -> Checkpoint:
         tensors = safetensors.numpy.load(content)
         end = 8 + int.from_bytes(content[:8], "little")
         text = json.loads(content[8:end]).get("__metadata__", {}).get(METADATA_KEY)
-    except (safetensors.SafetensorError, TypeError, KeyError, ValueError) as error:
+    except KeyError as error:
+        raise ValueError(
+            f"{source}: expected tensors of float32 or float16. Received: {error.args[0]}"
+        ) from error
+    except (safetensors.SafetensorError, TypeError, ValueError) as error:
         raise ValueError(f"{source} is not a whole safetensors file: {error}") from error
     metadata = None if text is None else Metadata.from_json(text, source)
     if metadata is not None and metadata.network != network:
@@ -132,6 +185,8 @@ def read_safetensors(content: bytes, source: str, network: str) -> Checkpoint:
             f"Expected weights of the network {network!r}. "
             f"Received: {source}, which holds weights of {metadata.network!r}"
         )
+    if metadata is not None:
+        metadata.check_classes(tensors, source)
     halves = {key: array for key, array in tensors.items() if array.dtype == np.float16}
     tensors |= {key: array.astype(np.float32) for key, array in halves.items()}
     return Checkpoint(source, tensors, metadata)
@@ -151,7 +206,11 @@ def _first_line(error: Exception) -> str:
 
 
 def write_checkpoint(path: str | os.PathLike, model: keras.Model, metadata: Metadata) -> None:
-    """Write a model's weights, keyed by variable path, with what they are for."""
+    """Write a model's weights, keyed by variable path, with what they are for.
+
+    Raises:
+        ValueError, WriteError: as of `write_tensors`.
+    """
     tensors = {v.path: keras.ops.convert_to_numpy(v.value) for v in model.weights}
     write_tensors(path, tensors, metadata)
 
@@ -169,7 +228,12 @@ def write_tensors(
         tensors: float32 arrays.
         metadata: what the file says of itself.
         half: write kernels as float16; biases and statistics, which are small, stay as they are.
+
+    Raises:
+        ValueError: a class without a name of its own, or not one for each of the classifier's.
+        WriteError: the file cannot be written.
     """
+    metadata.check_classes(tensors, str(path))
     plain = {
         key: np.ascontiguousarray(array, "float16" if half and array.ndim > 1 else None)
         for key, array in tensors.items()

@@ -57,7 +57,8 @@ def stated_path(entry: Entry) -> Path | None:
 def verify(entry: Entry) -> str | None:
     """What is wrong with the file of an entry on this machine, in a line; None if it is whole.
 
-    A file of one's own is compared with nothing.
+    A file of one's own is read as the network's weights; whether it is the one whose results the
+    manifest states is what `stated_path` says.
 
     Raises:
         ValueError: the file is not on this machine.
@@ -66,6 +67,12 @@ def verify(entry: Entry) -> str | None:
     if path is None:
         raise ValueError(f"{entry.key} is not on this machine: {state_of(entry).value}")
     if entry.file is None:
+        from scmnet_zoo.weights.checkpoint import read_checkpoint  # Keras takes seconds to start
+
+        try:
+            read_checkpoint(path, entry.network)
+        except ValueError as error:
+            return str(error)
         return None
     try:
         cache.read_checked(path, entry.file)

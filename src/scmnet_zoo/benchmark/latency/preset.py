@@ -142,6 +142,9 @@ def read_preset(path: Path) -> Preset:
     if fault is not None:
         where = fault.json_path.removeprefix("$").removeprefix(".")
         raise ValueError(f"{path}: {where or 'the file'}: {fault.message}")
+    titles = [block["title"] for block in table["blocks"]]
+    if len(set(titles)) < len(titles):
+        raise ValueError(f"{path}: expected a title of its own for each block. Received: {titles}")
     return Preset(
         name=path.stem,
         rounds=table["rounds"],

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail
 from scmnet_zoo.weights import cache, inventory, manifest
 from scmnet_zoo.weights.download import fetch
@@ -21,7 +22,8 @@ KeysOrAll = Annotated[
 def download(keys: Keys) -> None:
     """Bring weights to this machine; those that are here are checked."""
     for entry in [manifest.find_key(key) for key in keys]:
-        fetch(manifest.published_file(entry))
+        if state_of(entry) is not State.OWN:
+            fetch(manifest.published_file(entry))
         typer.echo(f"{entry.key}: {inventory.stored_path(entry)}")
 
 
@@ -30,10 +32,16 @@ def verify(keys: KeysOrAll = None) -> None:
     found = [manifest.find_key(key) for key in keys or []]
     if not keys:
         found = [entry for entry in manifest.entries() if inventory.stored_path(entry)]
+    if any(state_of(entry) is State.OWN for entry in found):
+        start_keras()  # which reads them
     damaged = []
     for entry in found:
         problem = inventory.verify(entry)
-        typer.echo(f"{entry.key}: {problem or 'whole'}")
+        whole = "whole"
+        if state_of(entry) is State.OWN:
+            same = inventory.stated_path(entry) is not None
+            whole = f"your own file, {'the one of the manifest' if same else 'readable'}"
+        typer.echo(f"{entry.key}: {problem or whole}")
         damaged += [entry.key] if problem else []
     if damaged:
         fail(f"damaged: {', '.join(damaged)}")

@@ -17,8 +17,13 @@ def command(
     ] = "cityscapes",
 ) -> None:
     """Write NAME.safetensors, which `weights=` takes, from a file of another implementation."""
-    if not name or Path(name).name != name or name.startswith("."):
+    if not name or not name.isprintable() or Path(name).name != name or name.startswith("."):
         raise typer.BadParameter(f"expected a name without folders. Received: {name!r}")
+    if name.endswith(".safetensors"):
+        raise typer.BadParameter(f"expected a name without its suffix. Received: {name!r}")
+    path = output / f"{name}.safetensors"
+    if path.exists():
+        raise ValueError(f"Expected a new file. Received: {path}, which is there")
     names = _class_names(classes)
     start_keras()
     from scmnet_zoo.predict import make_directory
@@ -26,7 +31,6 @@ def command(
 
     checkpoint = import_checkpoint(file, names)
     make_directory(output)
-    path = output / f"{name}.safetensors"
     write_imported(path, checkpoint)
     network = checkpoint.metadata.network if checkpoint.metadata else ""
     typer.echo(f"{path}: {network} for {len(names)} classes")
@@ -43,7 +47,7 @@ def _class_names(text: str) -> tuple[str, ...]:
     if text in LABEL_SPACES:
         return LABEL_SPACES[text].classes
     try:
-        lines = Path(text).read_text(encoding="utf-8").splitlines()
+        lines = Path(text).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
             f"Expected --classes to be one of {', '.join(LABEL_SPACES)}, or a text file. "

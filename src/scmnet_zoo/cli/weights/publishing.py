@@ -14,7 +14,10 @@ def command(
     run: Annotated[Path, typer.Argument(help="Folder of the training run.")],
     repo: Annotated[str, typer.Option(metavar="USER/NAME", help="Repository on the Hub.")],
     data: Annotated[Path, typer.Option(help="Folder of the dataset it learned from.")],
-    split: Annotated[str, typer.Option(help="Which part of it to measure on.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Which part of it to measure on; by default test where it has labels."),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the weights, by default the dataset's.")
     ] = None,
