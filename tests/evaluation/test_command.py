@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 import sys
 
 import keras
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from scmnet_zoo import cli
 from scmnet_zoo.data import CAMVID, CITYSCAPES
-from scmnet_zoo.evaluation import loading
+from scmnet_zoo.evaluation import Export, loading
 from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
 
 runner = CliRunner()
@@ -129,6 +130,19 @@ def test_a_damaged_frame_leaves_nothing(weights, tmp_path):
     assert "test_001.png" in result.stderr
     assert not list((tmp_path / "scores").iterdir())
     assert not list((tmp_path / "predictions").iterdir())
+
+
+def test_ended_by_sigterm_it_leaves_nothing(data, weights, tmp_path, monkeypatch):
+    add = Export.add
+
+    def ended(export, sample, prediction):
+        add(export, sample, prediction)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Export, "add", ended)
+    result = _run("--weights", weights, "--data", data, "--export-predictions", tmp_path)
+    assert result.exit_code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
 
 
 def test_matplotlib_is_imported_only_for_the_picture(data, weights, monkeypatch):
