@@ -1,5 +1,7 @@
 """Helpers that several test files share; they run on every backend."""
 
+import contextlib
+
 import keras
 import numpy as np
 
@@ -25,6 +27,17 @@ def randomise(model, seed=0):
         else:
             variable.assign(rng.normal(0.0, 0.1, shape))
     return model
+
+
+@contextlib.contextmanager
+def channels_first():
+    """Keras's global order of axes, that of before afterwards."""
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(before)
 
 
 def trainable_parameters(model):

@@ -5,7 +5,14 @@ import functools
 import keras
 import numpy as np
 import pytest
-from testing_tools import assert_same_weights, images, randomise, relative_error, run
+from testing_tools import (
+    assert_same_weights,
+    channels_first,
+    images,
+    randomise,
+    relative_error,
+    run,
+)
 
 from scmnet_zoo import NETWORKS, layers
 from scmnet_zoo.deploy import FUSED_LAYERS, fuse
@@ -139,6 +146,18 @@ def test_variants_are_equal(fused, logits, name):
     expected = logits(name, 91, 123)
     assert expected.std() > 0.5
     assert relative_error(run(model, images(91, 123, batch=2)), expected) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=long_on_jax) for name in CASES if "-" not in name]
+)
+def test_channels_are_last_whatever_keras_is_set_to(network, logits, name):
+    """At a size at which the pyramid's cells are alike: it becomes pools of Keras."""
+    with channels_first():
+        model = fuse(network(name), "logits", (192, 384))
+        assert_plain(model)
+        actual = run(model, images(192, 384, batch=2))
+    assert relative_error(actual, logits(name, 192, 384)) < 1e-4
 
 
 def test_auxiliary_heads_are_left_out(network):

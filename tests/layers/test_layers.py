@@ -6,7 +6,14 @@ import importlib
 import keras
 import numpy as np
 import pytest
-from testing_tools import assert_same_weights, gradients, randomise, relative_error, run
+from testing_tools import (
+    assert_same_weights,
+    channels_first,
+    gradients,
+    randomise,
+    relative_error,
+    run,
+)
 
 from scmnet_zoo import layers
 from scmnet_zoo.layers.pyramid_pooling import adaptive_average_pool
@@ -73,6 +80,7 @@ CASES = {
     "ResizeToPartner": ({"interpolation": "bilinear"}, [(8, 12, 4), (15, 23, 2)]),
 }
 FIXED_SIDES = ("AdaptiveAveragePooling2D", "ResizeTo")  # whatever the input's
+DROP_INS = ("BatchNormalization", "Conv2D", "DepthwiseConv2D")  # for layers of Keras
 every_layer = pytest.mark.parametrize("name", layers.__all__)
 
 
@@ -296,6 +304,14 @@ def test_depthwise_in_half_precision_on_the_cpu(arguments, data_format, monkeypa
         assert relative_error(a, b) < 2**-6
 
 
+def test_depthwise_takes_the_arguments_in_the_order_of_keras():
+    ours = layers.DepthwiseConv2D((3, 5), 2, "same", 3, "channels_last", 1, "relu", False)
+    stock = keras.layers.DepthwiseConv2D((3, 5), 2, "same", 3, "channels_last", 1, "relu", False)
+    config = ours.get_config()
+    assert config.pop("form") == "auto"
+    assert {**config, "name": stock.name} == stock.get_config()
+
+
 def test_depthwise_refuses_unknown_forms():
     with pytest.raises(ValueError, match=r"Expected form .* Received: form='fast'"):
         layers.DepthwiseConv2D(3, form="fast")
@@ -335,6 +351,35 @@ def test_padding_is_checked():
         layers.DepthwiseSeparableConv2D(4, padding="valid")
     with pytest.raises(ValueError, match=r"Expected padding .* Received: padding='valid'"):
         layers.InvertedResidual(4, padding="valid")
+
+
+def test_symmetric_padding_wants_an_odd_kernel():
+    with pytest.raises(ValueError, match=r"^Expected an odd kernel_size .*: kernel_size=4$"):
+        layers.DepthwiseSeparableConv2D(4, kernel_size=4, strides=2, padding="symmetric")
+
+
+@pytest.mark.parametrize("side", [1, 2, 4])
+@pytest.mark.parametrize("dilation_rate", [1, 2])
+@pytest.mark.parametrize("block", [layers.DepthwiseSeparableConv2D, layers.InvertedResidual])
+def test_symmetric_padding_of_maps_smaller_than_the_kernel(block, dilation_rate, side):
+    """What is convolved is the padded map, whose sides the kernel fits."""
+    layer = block(4, strides=2, dilation_rate=dilation_rate, padding="symmetric")
+    inputs = keras.Input((side, 9, 3))
+    model = keras.Model(inputs, layer(inputs))
+    assert run(model, np.ones((1, side, 9, 3))).shape == (1, *model.output_shape[1:])
+
+
+# Whatever order of axes Keras is set to
+
+
+@pytest.mark.parametrize("name", [name for name in layers.__all__ if name not in DROP_INS])
+def test_channels_are_last_whatever_keras_is_set_to(name):
+    model = randomise(model_of(name))
+    expected = run(model, data(name))
+    with channels_first():
+        other = model_of(name)
+        other.set_weights(model.get_weights())
+        np.testing.assert_allclose(run(other, data(name)), expected, atol=1e-6)
 
 
 # Pooling and resizing
@@ -478,6 +523,11 @@ def test_fusion_refuses_maps_that_do_not_halve():
         layers.DeepShallowFeatureFusion(4)(maps)
     with pytest.raises(ValueError, match="Expected 6 maps"):
         layers.DeepShallowFeatureFusion(4)(maps[:5])
+
+
+def test_pyramid_pooling_wants_bins():
+    with pytest.raises(ValueError, match=r"^Expected one bin count or more\. Received: bins=\(\)$"):
+        layers.PyramidPooling(8, bins=())
 
 
 def test_depthwise_activation_needs_its_batchnorm():

@@ -4,11 +4,18 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from testing_tools import arrays, assert_same_weights, randomise, relative_error, run
+from testing_tools import (
+    arrays,
+    assert_same_weights,
+    channels_first,
+    randomise,
+    relative_error,
+    run,
+)
 
 from scmnet_zoo import DeepLabV3Plus
 from scmnet_zoo.layers import DilatedMaxPooling2D
-from scmnet_zoo.models.backbones import _pretrained, mobilenet_v2, xception
+from scmnet_zoo.models.backbones import _pretrained, mobilenet_v2, xception, xception65
 from scmnet_zoo.models.backbones._blocks import trade_strides
 from scmnet_zoo.models.backbones._pretrained import assign_pretrained, read_pretrained
 from scmnet_zoo.weights import manifest
@@ -21,6 +28,16 @@ APPLICATIONS = {
 # Sides that are odd at each stride: a dilated map then holds the strided one at every n-th place.
 ALIGNED = {"mobilenet_v2": 129, "xception": 135}
 both = pytest.mark.parametrize("backbone", BUILDERS)
+
+
+@pytest.mark.parametrize("build", [mobilenet_v2, xception, xception65])
+def test_channels_are_last_whatever_keras_is_set_to(build):
+    inputs = keras.Input((None, None, 3))
+    with channels_first():
+        model = keras.Model(inputs, build(inputs))
+    layers = model._flatten_layers(include_self=False)
+    formats = {layer.data_format for layer in layers if hasattr(layer, "data_format")}
+    assert formats == {"channels_last"}
 
 
 @pytest.fixture(scope="module")

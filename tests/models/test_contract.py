@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from networks import CASES, CLASSES
 from testing_tools import (
+    channels_first,
     gradients,
     images,
     randomise,
@@ -87,6 +88,24 @@ def test_number_of_classes(case, classes):
     model = case.build(num_classes=classes, input_shape=(64, 96, 3))
     assert model.output_shape == (None, 64, 96, classes)
     assert model.get_layer("head_classifier").filters == classes
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 47)])
+@every_network_at_length_on_jax
+def test_a_fixed_size_gives_the_same(models, case, size):
+    model = case.build(num_classes=CLASSES, input_shape=(*size, 3))
+    assert model.output_shape == (None, *size, CLASSES)
+    model.set_weights(models(case).get_weights())
+    assert relative_error(run(model, images(*size)), run(models(case), images(*size))) < 1e-4
+
+
+@every_network_at_length_on_jax
+def test_channels_are_last_whatever_keras_is_set_to(models, case):
+    expected = run(models(case), images(64, 64))
+    with channels_first():
+        model = case.build(num_classes=CLASSES)
+        model.set_weights(models(case).get_weights())
+        assert relative_error(run(model, images(64, 64)), expected) < 1e-5
 
 
 @every_network

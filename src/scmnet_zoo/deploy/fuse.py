@@ -32,6 +32,14 @@ FUSED_LAYERS = (
     zoo.ClassMask,
 )
 
+# Those of them that would take their order of axes from Keras's global setting.
+SPATIAL = (
+    *CONVOLUTIONS,
+    keras_layers.MaxPooling2D,
+    keras_layers.AveragePooling2D,
+    keras_layers.GlobalAveragePooling2D,
+)
+
 
 def fuse(
     model: keras.Model, output: str = "probabilities", size: tuple[int, int] | None = None
@@ -160,6 +168,8 @@ def _build_layer(node, inputs):
         if all(side is not None and side % bins == 0 for side in sides):
             kind = keras_layers.AveragePooling2D
             config = {"pool_size": tuple(side // bins for side in sides)}
+    if kind in SPATIAL:
+        config["data_format"] = "channels_last"
     layer = kind(name=node.name, dtype=node.dtype, **config)
     outputs = layer(inputs if len(inputs) > 1 else inputs[0])
     layer.set_weights([w.astype("float32") for w in weights])
@@ -182,5 +192,7 @@ def _pad(node, x):
         alike = alike and side is not None and (side - 1) % stride == 0
     if alike:
         return [x], "same"
-    padded = keras_layers.ZeroPadding2D(edges, name=f"{node.name}_pad", dtype=node.dtype)(x)
-    return [padded], "valid"
+    padded = keras_layers.ZeroPadding2D(
+        edges, "channels_last", name=f"{node.name}_pad", dtype=node.dtype
+    )
+    return [padded(x)], "valid"

@@ -23,8 +23,21 @@ def pad_symmetric(x, padding, strides, kernel_size=3, dilation_rate=1):
     """
     if keras_padding(padding, strides) == "same":
         return x
-    edge = dilation_rate * (kernel_size - 1) // 2
+    edge = _edge(kernel_size, dilation_rate)
     return ops.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
+
+
+def padded_shape(shape, padding, strides, kernel_size=3, dilation_rate=1):
+    """The shape of what `pad_symmetric` makes of a map of this shape; None stays None."""
+    if keras_padding(padding, strides) == "same":
+        return tuple(shape)
+    batch, *sides, channels = shape
+    edges = 2 * _edge(kernel_size, dilation_rate)
+    return (batch, *(None if side is None else side + edges for side in sides), channels)
+
+
+def _edge(kernel_size, dilation_rate):
+    return dilation_rate * (kernel_size - 1) // 2
 
 
 def strided(sides, strides):

@@ -58,7 +58,14 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
         self.epsilon = epsilon
 
     def _conv_bn(self, name):
-        conv = Conv2D(self.filters, 1, use_bias=False, dtype=self.dtype_policy, name=name)
+        conv = Conv2D(
+            self.filters,
+            1,
+            use_bias=False,
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name=name,
+        )
         bn = BatchNormalization(
             momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype_policy, name=f"{name}_bn"
         )

@@ -49,7 +49,14 @@ class ContextMiningModule(keras.layers.Layer):
         self.dilation_rate = dilation_rate
 
     def _conv_bn(self, filters, branch):
-        conv = Conv2D(filters, 1, use_bias=False, dtype=self.dtype_policy, name=f"{branch}_conv")
+        conv = Conv2D(
+            filters,
+            1,
+            use_bias=False,
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name=f"{branch}_conv",
+        )
         bn = BatchNormalization(dtype=self.dtype_policy, name=f"{branch}_bn")
         return conv, bn
 
@@ -68,7 +75,11 @@ class ContextMiningModule(keras.layers.Layer):
         )
         self.global_pool_conv, self.global_pool_bn = self._conv_bn(filters, "global_pool")
         self.local_pool = keras.layers.AveragePooling2D(
-            2, padding="same", dtype=self.dtype_policy, name="local_pool"
+            2,
+            padding="same",
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name="local_pool",
         )
         self.local_pool_conv, self.local_pool_bn = self._conv_bn(filters, "local_pool")
         self.atrous.build(input_shape)

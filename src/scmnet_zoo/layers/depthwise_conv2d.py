@@ -29,10 +29,10 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
     Args:
         kernel_size: int or (height, width) of the kernel.
-        form: `"auto"` (as above), `"native"` or `"shifted"`. Only
-            `data_format="channels_last"` has a shifted form; `"auto"` falls back to native.
         strides, padding, depth_multiplier, data_format, dilation_rate, activation, use_bias and
             the initialisers, regularisers and constraints: as in `keras.layers.DepthwiseConv2D`.
+        form: by keyword only, `"auto"` (as above), `"native"` or `"shifted"`. Only
+            `data_format="channels_last"` has a shifted form; `"auto"` falls back to native.
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -50,8 +50,8 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     (1, 16, 32, 8)
     """
 
-    def __init__(self, kernel_size, *, form="auto", **kwargs):
-        super().__init__(kernel_size, **kwargs)
+    def __init__(self, kernel_size, *args, form="auto", **kwargs):
+        super().__init__(kernel_size, *args, **kwargs)
         if form not in FORMS:
             raise ValueError(f"Expected form to be one of {FORMS}. Received: form={form!r}")
         if form == "shifted" and self.data_format != "channels_last":

@@ -77,7 +77,13 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
         dtype = self.dtype_policy
         self.lateral_convs, self.lateral_bns = [], []
         for level, shape in zip(LEVELS, input_shape, strict=True):
-            conv = Conv2D(self.filters, 1, dtype=dtype, name=f"lateral_{level}_conv")
+            conv = Conv2D(
+                self.filters,
+                1,
+                data_format="channels_last",
+                dtype=dtype,
+                name=f"lateral_{level}_conv",
+            )
             bn = BatchNormalization(dtype=dtype, name=f"lateral_{level}_bn")
             conv.build(shape)
             bn.build((*shape[:-1], self.filters))
@@ -89,11 +95,14 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
                 3,
                 dilation_rate=self.dilation_rate,
                 padding="same",
+                data_format="channels_last",
                 use_bias=False,
                 dtype=dtype,
                 name=f"{name}_depthwise",
             )
-            pointwise = Conv2D(self.filters, 1, dtype=dtype, name=f"{name}_pointwise")
+            pointwise = Conv2D(
+                self.filters, 1, data_format="channels_last", dtype=dtype, name=f"{name}_pointwise"
+            )
             bn = BatchNormalization(momentum=0.997, epsilon=1e-4, dtype=dtype, name=f"{name}_bn")
             shape = (*input_shape[LEVELS.index(name[-2:])][:-1], self.filters)
             for layer in (depthwise, pointwise, bn):
@@ -102,7 +111,7 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
             self.pointwise.append(pointwise)
             self.bns.append(bn)
         self.down = keras.layers.MaxPooling2D(
-            3, strides=2, padding="same", dtype=dtype, name="down"
+            3, strides=2, padding="same", data_format="channels_last", dtype=dtype, name="down"
         )
 
     def call(self, inputs, training=None):

@@ -2,7 +2,13 @@
 
 import keras
 
-from scmnet_zoo.layers._padding import check_padding, keras_padding, pad_symmetric, strided
+from scmnet_zoo.layers._padding import (
+    check_padding,
+    keras_padding,
+    pad_symmetric,
+    padded_shape,
+    strided,
+)
 from scmnet_zoo.layers._register import register
 from scmnet_zoo.layers.batch_normalization import BatchNormalization
 from scmnet_zoo.layers.conv2d import Conv2D
@@ -81,7 +87,14 @@ class InvertedResidual(keras.layers.Layer):
         )
 
     def _pointwise(self, filters, name):
-        return Conv2D(filters, 1, use_bias=self.use_bias, dtype=self.dtype_policy, name=name)
+        return Conv2D(
+            filters,
+            1,
+            use_bias=self.use_bias,
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name=name,
+        )
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -99,6 +112,7 @@ class InvertedResidual(keras.layers.Layer):
             strides=self.strides,
             dilation_rate=self.dilation_rate,
             padding=keras_padding(self.padding, self.strides),
+            data_format="channels_last",
             use_bias=self.use_bias,
             dtype=self.dtype_policy,
             name="depthwise_conv",
@@ -106,7 +120,9 @@ class InvertedResidual(keras.layers.Layer):
         self.depthwise_bn = self._bn("depthwise_bn")
         self.project_conv = self._pointwise(self.filters, "project_conv")
         self.project_bn = self._bn("project_bn")
-        self.depthwise_conv.build((*map_shape, hidden))
+        self.depthwise_conv.build(
+            padded_shape((*map_shape, hidden), self.padding, self.strides, 3, self.dilation_rate)
+        )
         self.depthwise_bn.build((*map_shape, hidden))
         self.project_conv.build((*map_shape, hidden))
         self.project_bn.build((*map_shape, self.filters))

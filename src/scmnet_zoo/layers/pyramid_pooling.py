@@ -31,7 +31,7 @@ class PyramidPooling(keras.layers.Layer):
     Output shape: `(batch, height, width, filters)`.
 
     Raises:
-        ValueError: the channels are not a multiple of the number of bins.
+        ValueError: no bins, or channels that are not a multiple of their number.
 
     Source: Zhao et al. 2017, PSPNet, arXiv 1612.01105, section 3.2; with these bins and channels
     in Poudel et al. 2019, Fast-SCNN, arXiv 1902.04502, table 1.
@@ -45,13 +45,22 @@ class PyramidPooling(keras.layers.Layer):
 
     def __init__(self, filters, bins=(1, 2, 3, 6), momentum=0.99, epsilon=1e-3, **kwargs):
         super().__init__(**kwargs)
+        if not bins:
+            raise ValueError(f"Expected one bin count or more. Received: bins={bins}")
         self.filters = filters
         self.bins = tuple(bins)
         self.momentum = momentum
         self.epsilon = epsilon
 
     def _conv_bn(self, filters, prefix):
-        conv = Conv2D(filters, 1, use_bias=False, dtype=self.dtype_policy, name=f"{prefix}_conv")
+        conv = Conv2D(
+            filters,
+            1,
+            use_bias=False,
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name=f"{prefix}_conv",
+        )
         bn = BatchNormalization(
             momentum=self.momentum,
             epsilon=self.epsilon,

@@ -2,7 +2,13 @@
 
 import keras
 
-from scmnet_zoo.layers._padding import check_padding, keras_padding, pad_symmetric, strided
+from scmnet_zoo.layers._padding import (
+    check_padding,
+    keras_padding,
+    pad_symmetric,
+    padded_shape,
+    strided,
+)
 from scmnet_zoo.layers._register import register
 from scmnet_zoo.layers.batch_normalization import BatchNormalization
 from scmnet_zoo.layers.conv2d import Conv2D
@@ -30,7 +36,7 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
         depthwise_activation: after that batch norm; a name, a callable or None.
         use_bias: bias on the pointwise convolution (the depthwise one has none).
         padding: `"same"` as Keras pads, or `"symmetric"`: alike before and after, as PyTorch
-            pads. They differ where `strides` is above 1.
+            pads, for an odd `kernel_size`. They differ where `strides` is above 1.
         momentum, epsilon: of the batch norms.
 
     Input shape: `(batch, height, width, channels)`.
@@ -38,7 +44,8 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
     Output shape: `(batch, ceil(height / strides), ceil(width / strides), filters)`.
 
     Raises:
-        ValueError: `padding` is unknown, or `depthwise_activation` without `depthwise_batchnorm`.
+        ValueError: `padding` is unknown, `"symmetric"` with an even `kernel_size`, or
+            `depthwise_activation` without `depthwise_batchnorm`.
 
     Source: Howard et al. 2017, MobileNets, arXiv 1704.04861, figure 3; DSConv in Poudel et al.
     2019, Fast-SCNN, arXiv 1902.04502, table 1.
@@ -67,6 +74,11 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_padding(padding)
+        if padding == "symmetric" and kernel_size % 2 == 0:
+            raise ValueError(
+                "Expected an odd kernel_size with padding='symmetric'. "
+                f"Received: kernel_size={kernel_size}"
+            )
         if depthwise_activation not in (None, "linear") and not depthwise_batchnorm:
             raise ValueError(
                 "Expected depthwise_batchnorm=True with a depthwise_activation. "
@@ -90,6 +102,7 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
             strides=strides,
             dilation_rate=dilation_rate,
             padding=keras_padding(padding, strides),
+            data_format="channels_last",
             use_bias=False,
             dtype=dtype,
             name="depthwise",
@@ -99,7 +112,14 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
             self.depthwise_bn = BatchNormalization(
                 momentum=momentum, epsilon=epsilon, dtype=dtype, name="depthwise_bn"
             )
-        self.pointwise = Conv2D(filters, 1, use_bias=use_bias, dtype=dtype, name="pointwise")
+        self.pointwise = Conv2D(
+            filters,
+            1,
+            use_bias=use_bias,
+            data_format="channels_last",
+            dtype=dtype,
+            name="pointwise",
+        )
         self.bn = BatchNormalization(
             momentum=momentum,
             epsilon=epsilon,
@@ -108,7 +128,11 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
         )
 
     def build(self, input_shape):
-        self.depthwise.build(input_shape)
+        self.depthwise.build(
+            padded_shape(
+                input_shape, self.padding, self.strides, self.kernel_size, self.dilation_rate
+            )
+        )
         if self.depthwise_bn is not None:
             self.depthwise_bn.build(input_shape)
         self.pointwise.build(input_shape)

@@ -161,7 +161,13 @@ def conv_bn(
 ):
     """Convolution, batch norm (with `bn`'s momentum and epsilon), activation."""
     x = Conv2D(
-        filters, kernel_size, strides, padding=padding, use_bias=use_bias, name=f"{name}_conv"
+        filters,
+        kernel_size,
+        strides,
+        padding,
+        data_format="channels_last",
+        use_bias=use_bias,
+        name=f"{name}_conv",
     )(x)
     x = BatchNormalization(name=f"{name}_bn", **bn)(x)
     if activation is None:
@@ -173,7 +179,7 @@ def classify_auxiliary(x, filters, classes, dropout, name, **bn):
     """Logits at the size of the map, of a head that only training uses."""
     x = conv_bn(x, filters, 3, name, use_bias=False, **bn)
     x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    return Conv2D(classes, 1, name=f"{name}_classifier")(x)
+    return Conv2D(classes, 1, data_format="channels_last", name=f"{name}_classifier")(x)
 
 
 def probabilities(

@@ -64,7 +64,7 @@ def classify(x, classes, dropout):
     x = ds_conv(x, x.shape[-1], "head_ds1")
     x = ds_conv(x, x.shape[-1], "head_ds2")
     x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    return Conv2D(classes, 1, name="head_classifier")(x)
+    return Conv2D(classes, 1, data_format="channels_last", name="head_classifier")(x)
 
 
 def outputs(logits, auxiliary, image, classifier_activation):

@@ -178,7 +178,7 @@ def _logits(image, classes, dropout, backbone, output_stride, aspp_rates, decode
     )(x)  # /output_stride, 256 channels
     if decoder:
         x = _decoder(x, low)  # /4, 256 channels
-    return Conv2D(classes, 1, name="head_classifier")(x)
+    return Conv2D(classes, 1, data_format="channels_last", name="head_classifier")(x)
 
 
 def _features(image, backbone, output_stride, reduced):

@@ -118,7 +118,9 @@ def SCMNet(
 
 def _logits(image, classes, residual, auxiliary, dropout):
     """Logits at half the image's size, and a dict of those of the auxiliary heads."""
-    half = keras.layers.AveragePooling2D(2, padding="same", name="deep_input")(image)
+    half = keras.layers.AveragePooling2D(
+        2, padding="same", data_format="channels_last", name="deep_input"
+    )(image)
     deep = conv_bn(half, 32, 3, "deep_stem", strides=2)  # /4, as all sides of the deep branch
     deep = _stage(deep, 32, 1, 2, 1, residual, "deep_stage1")  # /8
     deep = _stage(deep, 48, 2, 1, 6, residual, "deep_stage2")  # /8
@@ -138,14 +140,16 @@ def _logits(image, classes, residual, auxiliary, dropout):
     shallow4 = DepthwiseSeparableConv2D(160, strides=2, name="shallow_ds4")(context2)  # /32
     context3 = _meet(shallow4, deep, 3)  # /32, 160 channels
 
-    pool6 = keras.layers.MaxPooling2D(3, 2, padding="same", name="pool6")(context3)  # /64
+    pool6 = keras.layers.MaxPooling2D(
+        3, 2, padding="same", data_format="channels_last", name="pool6"
+    )(context3)  # /64
     x = DeepShallowFeatureFusion(64, name="fusion")(
         [pool6, context3, context2, context1, shallow1, stem]
     )  # /2, 64 channels
     x = DepthwiseSeparableConv2D(64, name="head_ds1")(x)
     x = DepthwiseSeparableConv2D(48, dilation_rate=2, name="head_ds2")(x)
     x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    logits = Conv2D(classes, 1, name="head_classifier")(x)
+    logits = Conv2D(classes, 1, data_format="channels_last", name="head_classifier")(x)
     heads = {"aux_cmm2": context2, "aux_cmm3": context3} if auxiliary else {}
     return logits, {
         name: classify_auxiliary(features, 64, classes, dropout, name)

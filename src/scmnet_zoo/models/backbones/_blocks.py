@@ -39,7 +39,15 @@ def conv_bn(
     epsilon=1e-3,
 ):
     """Convolution `name` without bias, batch norm `name_bn`, activation."""
-    x = Conv2D(filters, kernel_size, strides, padding=padding, use_bias=False, name=name)(x)
+    x = Conv2D(
+        filters,
+        kernel_size,
+        strides,
+        padding,
+        data_format="channels_last",
+        use_bias=False,
+        name=name,
+    )(x)
     x = BatchNormalization(epsilon=epsilon, name=f"{name}_bn")(x)
     if activation is None:
         return x

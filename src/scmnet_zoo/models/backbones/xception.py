@@ -79,7 +79,8 @@ def _block(x, number, filters, stride, dilation):
 
 def _pool(x, stride, dilation, name):
     if stride > 1 or dilation == 1:
-        return keras.layers.MaxPooling2D(3, stride, padding="same", name=name)(x)
+        pool = keras.layers.MaxPooling2D(3, stride, "same", data_format="channels_last", name=name)
+        return pool(x)
     return DilatedMaxPooling2D(dilation, name=name)(x)
 
 
