@@ -42,6 +42,7 @@ def test_weighted_sum_with_a_loss_of_keras():
         ([Dice()], [1.0, 2.0], r"1 losses, weights=\[1.0, 2.0\]"),
         ([Dice(), Dice()], [1.0, -2.0], "weights=-2.0"),
         ([Dice()], [float("nan")], "weights=nan"),
+        ([Dice()], ["a"], "weights='a'"),
         ([Dice], [1.0], "losses=<class"),
         (["mse"], [1.0], "losses='mse'"),
     ],
@@ -93,6 +94,7 @@ def test_with_auxiliary_of_a_single_output():
         (Dice(), [0.4], r"weights=\[0.4\]"),
         (Dice(), {"main": 1.0, "aux_a": 0.4}, r"weights=\{'main': 1.0"),
         (Dice(), {"aux_a": -0.4}, r"weights\['aux_a'\]=-0.4"),
+        (Dice(), {"aux_a": None}, r"weights\['aux_a'\]=None"),
     ],
 )
 def test_with_auxiliary_of_wrong_arguments(loss, weights, received):

@@ -54,7 +54,7 @@ def test_small_weights_still_make_a_mean():
     assert value(tiny, labels, logits) == pytest.approx(value(CrossEntropy(), labels, logits))
 
 
-@pytest.mark.parametrize("smoothing", [-0.1, 1.0, 2, float("nan")])
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, 2, float("nan"), None, "0.1"])
 def test_label_smoothing_out_of_range(smoothing):
-    with pytest.raises(ValueError, match=f"Received: label_smoothing={smoothing}"):
+    with pytest.raises(ValueError, match=f"Received: label_smoothing={smoothing!r}"):
         CrossEntropy(label_smoothing=smoothing)

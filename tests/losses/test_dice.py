@@ -22,7 +22,7 @@ def test_by_hand():
     assert value(Dice(from_logits=False), labels, p) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("smooth", [-1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("smooth", [-1.0, float("inf"), float("nan"), None])
 def test_smooth_out_of_range(smooth):
     with pytest.raises(ValueError, match=f"^Expected a finite smooth.* Received: smooth={smooth}"):
         Dice(smooth)

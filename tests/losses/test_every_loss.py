@@ -238,11 +238,14 @@ def test_class_weights_that_are_none(name, wrong):
         LOSSES[name][0](class_weights=wrong)
 
 
+@pytest.mark.parametrize(
+    ("weights", "shape"), [(np.ones(2), r"\(2,\)"), ([1, 2], r"\(2,\)"), (2.0, r"\(\)")]
+)
 @every_loss
-def test_sample_weights_are_refused(name):
+def test_sample_weights_are_refused(name, weights, shape):
     labels, logits = batch()
-    with pytest.raises(ValueError, match=r"Expected sample_weight=None.* of shape \(2,\)"):
-        LOSSES[name][0]()(labels, logits, sample_weight=np.ones(2))
+    with pytest.raises(ValueError, match=f"Expected sample_weight=None.* of shape {shape}$"):
+        LOSSES[name][0]()(labels, logits, sample_weight=weights)
 
 
 @every_loss

@@ -28,7 +28,7 @@ def test_gradient_is_finite_where_the_network_is_sure(gamma):
     assert np.isfinite(gradient(Focal(gamma), labels, 1e4 * logits)).all()
 
 
-@pytest.mark.parametrize("gamma", [-1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("gamma", [-1.0, float("inf"), float("nan"), None])
 def test_gamma_out_of_range(gamma):
     with pytest.raises(ValueError, match=f"^Expected a finite gamma.* Received: gamma={gamma}"):
         Focal(gamma)

@@ -84,7 +84,7 @@ def test_all_kept_is_cross_entropy():
 
 
 @pytest.mark.parametrize("name", ["threshold", "min_kept"])
-@pytest.mark.parametrize("wrong", [-0.1, 1.1, 100000, float("nan")])
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, 100000, float("nan"), None])
 def test_out_of_range(name, wrong):
     with pytest.raises(ValueError, match=f"^Expected {name}, .* Received: {name}={wrong}"):
         OhemCrossEntropy(**{name: wrong})

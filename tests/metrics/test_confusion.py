@@ -24,6 +24,12 @@ def _filled(*frames):
     return matrix
 
 
+def test_no_class_has_the_id_of_void():
+    assert ConfusionMatrix(255).counts.shape == (255, 255)
+    with pytest.raises(ValueError, match=r"^Expected at most 255 classes.* classes=256$"):
+        ConfusionMatrix(256)
+
+
 def test_counts_equal_a_loop():
     frames = [_frame(seed) for seed in range(3)]
     expected = np.zeros((CLASSES, CLASSES), int)

@@ -53,6 +53,12 @@ def test_scores_of_several_batches():
     np.testing.assert_array_equal(counts, _matrix(*batches).counts)
 
 
+@pytest.mark.parametrize("metric", [SegmentationScores, InstanceScores])
+def test_no_class_has_the_id_of_void(metric):
+    with pytest.raises(ValueError, match=r"^Expected at most 255 classes.* Received: 256 names$"):
+        metric([str(number) for number in range(256)])
+
+
 def test_reset():
     metric = SegmentationScores(NAMES, CATEGORIES, per_class=True)
     metric.update_state(*_batch(1))

@@ -1,8 +1,10 @@
 """A loss that is one number for a whole batch."""
 
 import math
+import numbers
 
 import keras
+import numpy as np
 
 
 class BatchLoss(keras.losses.Loss):
@@ -13,9 +15,11 @@ class BatchLoss(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:  # Keras would multiply the batch's one number by each of them
+            known = hasattr(sample_weight, "shape")
+            shape = tuple(sample_weight.shape) if known else np.shape(sample_weight)
             raise ValueError(
                 "Expected sample_weight=None: give weights by class, and leave pixels out by label "
-                f"255. Received: sample_weight of shape {tuple(sample_weight.shape)}"
+                f"255. Received: sample_weight of shape {shape}"
             )
         return super().__call__(y_true, y_pred)
 
@@ -25,9 +29,14 @@ class BatchLoss(keras.losses.Loss):
 
 def checked_weight(weight, argument):
     """A weight of a loss among others as a float, or a ValueError that names the argument."""
-    if not 0 <= weight < math.inf:
-        raise ValueError(f"Expected finite weights from 0 up. Received: {argument}={weight}")
+    if not is_number(weight) or not 0 <= weight < math.inf:
+        raise ValueError(f"Expected finite weights from 0 up. Received: {argument}={weight!r}")
     return float(weight)
+
+
+def is_number(value):
+    """Whether a value is a number, Python's or NumPy's: what cannot be compared is none."""
+    return isinstance(value, numbers.Real)
 
 
 def checked_loss(loss, argument):

@@ -3,6 +3,7 @@
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.losses._batch_loss import is_number
 from scmnet_zoo.losses._pixel_loss import PixelLoss, at_label, weighted_mean
 
 
@@ -42,10 +43,10 @@ class CrossEntropy(PixelLoss):
         self, class_weights=None, label_smoothing=0.0, *, from_logits=True, name="cross_entropy"
     ):
         super().__init__(class_weights, from_logits, name)
-        if not 0 <= label_smoothing < 1:
+        if not is_number(label_smoothing) or not 0 <= label_smoothing < 1:
             raise ValueError(
                 "Expected label_smoothing from 0 up to, not including, 1. "
-                f"Received: label_smoothing={label_smoothing}"
+                f"Received: label_smoothing={label_smoothing!r}"
             )
         self.label_smoothing = label_smoothing
 

@@ -5,6 +5,7 @@ import math
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.losses._batch_loss import is_number
 from scmnet_zoo.losses._pixel_loss import PixelLoss
 
 
@@ -45,8 +46,8 @@ class Dice(PixelLoss):
 
     def __init__(self, smooth=0.0, class_weights=None, *, from_logits=True, name="dice"):
         super().__init__(class_weights, from_logits, name)
-        if not 0 <= smooth < math.inf:
-            raise ValueError(f"Expected a finite smooth from 0 up. Received: smooth={smooth}")
+        if not is_number(smooth) or not 0 <= smooth < math.inf:
+            raise ValueError(f"Expected a finite smooth from 0 up. Received: smooth={smooth!r}")
         self.smooth = float(smooth)
 
     def value(self, target, valid, scores):

@@ -5,6 +5,7 @@ import math
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.losses._batch_loss import is_number
 from scmnet_zoo.losses._pixel_loss import FLOOR, PixelLoss, weighted_mean
 
 
@@ -44,8 +45,8 @@ class Focal(PixelLoss):
 
     def __init__(self, gamma=2.0, class_weights=None, *, from_logits=True, name="focal"):
         super().__init__(class_weights, from_logits, name)
-        if not 0 <= gamma < math.inf:
-            raise ValueError(f"Expected a finite gamma from 0 up. Received: gamma={gamma}")
+        if not is_number(gamma) or not 0 <= gamma < math.inf:
+            raise ValueError(f"Expected a finite gamma from 0 up. Received: gamma={gamma!r}")
         self.gamma = float(gamma)
 
     def value(self, target, valid, scores):

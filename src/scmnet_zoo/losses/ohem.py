@@ -5,6 +5,7 @@ import math
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.losses._batch_loss import is_number
 from scmnet_zoo.losses._pixel_loss import PixelLoss, weighted_mean
 
 
@@ -57,14 +58,14 @@ class OhemCrossEntropy(PixelLoss):
         name="ohem_cross_entropy",
     ):
         super().__init__(class_weights, from_logits, name)
-        if not 0 <= threshold <= 1:
+        if not is_number(threshold) or not 0 <= threshold <= 1:
             raise ValueError(
-                f"Expected threshold, a probability, from 0 to 1. Received: threshold={threshold}"
+                f"Expected threshold, a probability, from 0 to 1. Received: threshold={threshold!r}"
             )
-        if not 0 <= min_kept <= 1:
+        if not is_number(min_kept) or not 0 <= min_kept <= 1:
             raise ValueError(
                 "Expected min_kept, a share of the valid pixels, from 0 to 1. "
-                f"Received: min_kept={min_kept}"
+                f"Received: min_kept={min_kept!r}"
             )
         self.threshold = threshold
         self.min_kept = min_kept

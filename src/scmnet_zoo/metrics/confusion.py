@@ -15,14 +15,22 @@ class ConfusionMatrix:
     a miss of its class, and a false positive of none.
 
     Args:
-        classes: number of classes.
+        classes: number of classes, at most 255, as 255 is the label of void.
 
     Attributes:
         counts: int64 (classes, classes), rows are labels, columns predictions.
         missed: int64 (classes,), pixels of each class that were predicted as void.
+
+    Raises:
+        ValueError: more than 255 classes.
     """
 
     def __init__(self, classes: int):
+        if classes > VOID:
+            raise ValueError(
+                f"Expected at most {VOID} classes, as {VOID} is the label of void. "
+                f"Received: classes={classes}"
+            )
         self.counts = np.zeros((classes, classes), np.int64)
         self.missed = np.zeros(classes, np.int64)
 

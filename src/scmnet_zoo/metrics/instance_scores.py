@@ -46,8 +46,8 @@ class InstanceScores(keras.metrics.Metric):
     `"niou_person"`, ... and `"category_niou_human"`, .... NaN as in `SegmentationScores`.
 
     Raises:
-        ValueError: unknown or no classes with instances, not one category for each class, other
-            shapes, or no sample weights.
+        ValueError: unknown or no classes with instances, more than 255 classes, not one category
+            for each class, other shapes, or no sample weights.
 
     Example:
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from scmnet_zoo.data.labels import LabelSpace
+from scmnet_zoo.data.labels import VOID, LabelSpace
 from scmnet_zoo.layers._register import register
 from scmnet_zoo.metrics import _counting
 from scmnet_zoo.metrics.confusion import ConfusionMatrix
@@ -38,7 +38,8 @@ class SegmentationScores(keras.metrics.Metric):
     nor 255, as where ids of a dataset's files were not made training ids.
 
     Raises:
-        ValueError: no classes, not one category for each, other shapes, or sample weights.
+        ValueError: no classes, more than 255, not one category for each, other shapes, or sample
+            weights.
 
     Example:
 
@@ -106,7 +107,7 @@ def classes_and_categories(
     """The names of the classes, and the category of each if they are known.
 
     Raises:
-        ValueError: no classes, or not one category for each.
+        ValueError: no classes, more than 255, or not one category for each.
     """
     if isinstance(classes, LabelSpace):
         if categories is None:
@@ -116,6 +117,11 @@ def classes_and_categories(
     if not names or not all(isinstance(name, str) for name in names):
         raise ValueError(
             f"Expected a LabelSpace or names of classes. Received: classes={classes!r}"
+        )
+    if len(names) > VOID:
+        raise ValueError(
+            f"Expected at most {VOID} classes, as {VOID} is the label of void. "
+            f"Received: {len(names)} names"
         )
     if categories is not None and len(categories) != len(names):
         raise ValueError(
