@@ -172,6 +172,45 @@ def test_argument_that_contradicts_the_weights(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("key", "made", "layer", "received"),
+    [
+        ("scmnet", {"residual": False}, "residual=False in layer 'deep_stage1_0'", "residual=True"),
+        ("deeplabv3plus", {"output_stride": 8}, r"strides=1 in layer 'expanded_conv_6'", "stri"),
+        ("deeplabv3plus", {"aspp_rates": (2, 3, 4)}, r"rates=\(2, 3, 4\) in layer 'aspp'", "rates"),
+    ],
+)
+def test_arguments_that_a_keras_file_was_made_with(tmp_path, key, made, layer, received):
+    """They change no tensor's shape: with others the network would load and err."""
+    case, path = CASES[key], tmp_path / "mine.keras"
+    trained = randomise(case.build(num_classes=CLASSES, **made))
+    trained.save(path)
+    with pytest.raises(ValueError, match=f"^Expected .*mine.keras .*{layer}. Received: {received}"):
+        case.build(weights=path)
+    assert_same_weights(case.build(weights=path, **made), trained)
+    assert case.build(weights=path, num_classes=2, **made).output_shape[-1] == 2
+
+
+@one_network
+def test_statistics_come_with_a_keras_file(case, tmp_path, models):
+    statistics = dataclasses.replace(case.normalisation, mean=(1.0, 2.0, 3.0))
+    metadata = Metadata(case.key, {}, tuple("abcde"), statistics)
+    write_checkpoint(tmp_path / "other.safetensors", models(case), metadata)
+    trained = case.build(weights=tmp_path / "other.safetensors")
+    trained.save(tmp_path / "mine.keras")
+    model = case.build(weights=tmp_path / "mine.keras")
+    assert model.get_layer("preprocessing").mean == [1.0, 2.0, 3.0]
+    x = images(64, 64)
+    np.testing.assert_allclose(run(model, x), run(trained, x), atol=1e-6)
+
+    case.build(num_classes=2, include_preprocessing=False).save(tmp_path / "bare.keras")
+    model = case.build(weights=tmp_path / "bare.keras")
+    assert model.get_layer("preprocessing").mean == list(case.normalisation.mean)
+    for name in ("mine", "bare"):
+        model = case.build(weights=tmp_path / f"{name}.keras", include_preprocessing=False)
+        assert model.get_layer("preprocessing").mean is None
+
+
+@pytest.mark.parametrize(
     ("key", "suffix"),
     [("scmnet", ".safetensors"), ("fastscnn", ".keras")],
 )

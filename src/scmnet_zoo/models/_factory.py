@@ -70,7 +70,7 @@ def plan(
         classes = checkpoint.num_classes or num_classes or DEFAULT_CLASSES
         if checkpoint.metadata is not None:
             arguments = _agree(given, defaults, checkpoint.metadata, checkpoint.source)
-            normalisation = checkpoint.metadata.normalisation
+        normalisation = checkpoint.normalisation or normalisation
     return Plan(
         network=network,
         num_classes=classes if num_classes is None else num_classes,

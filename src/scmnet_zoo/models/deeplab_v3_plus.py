@@ -75,7 +75,8 @@ def DeepLabV3Plus(
         include_preprocessing: take RGB 0..255 and normalise inside. False leaves that to you.
         classifier_activation: `"softmax"`, or None for logits.
         backbone: `"xception65"`, `"xception"` or `"mobilenet_v2"`. This and the next three
-            arguments are by default as in the weights; without weights, `"xception65"`.
+            arguments are by default as in the weights, but a `.keras` or `.weights.h5` file does
+            not say them, so name what it was made with; without weights, `"xception65"`.
         output_stride: step of the backbone's last map in pixels, 16 or 8; else 16.
         aspp_rates: dilations of the ASPP's 3x3 branches, may be empty; else (6, 12, 18) at
             output stride 16 and (12, 24, 36) at 8.

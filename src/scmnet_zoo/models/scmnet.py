@@ -76,7 +76,8 @@ def SCMNet(
         include_preprocessing: take RGB 0..255 and normalise inside. False leaves that to you.
         classifier_activation: `"softmax"`, or None for logits.
         residual: add the identity in the inverted residuals, as the paper draws them; the
-            authors' released graph does not (False). By default as in the weights, else True.
+            authors' released graph does not (False). By default as in the weights, else True;
+            a `.keras` or `.weights.h5` file does not say, so name what it was made with.
         auxiliary: add two heads for training, on the outputs of the second and the third context
             mining module, upsampled bilinearly.
         dropout: rate of the dropout before each classifier, in training.

@@ -24,6 +24,9 @@ SUFFIXES = (".safetensors", ".weights.h5", ".keras")
 METADATA_KEY = "scmnet_zoo"
 CLASSIFIER = "head_classifier"
 AUXILIARY = "aux_"
+PREPROCESSING = "preprocessing"
+# Arguments of layers that the outputs depend on, and that no shape of a tensor shows.
+SETTINGS = ("residual", "strides", "dilation_rate", "rates", "padding", "epsilon")
 
 
 @dataclass(frozen=True)
@@ -125,11 +128,12 @@ class H5Weights:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by variable path, and where they are from."""
+    """Tensors by variable path, and where they are from; of a `.keras` file its layers too."""
 
     source: str
     tensors: Mapping[str, np.ndarray] | H5Weights
     metadata: Metadata | None = field(default=None)
+    layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # arguments by name
 
     @property
     def num_classes(self) -> int | None:
@@ -139,6 +143,15 @@ class Checkpoint:
             return len(self.metadata.classes)
         bias = self.tensors.get(f"{CLASSIFIER}/bias")
         return None if bias is None else len(bias)
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """That of the images that the weights were trained on, if the file says."""
+        if self.metadata is not None:
+            return self.metadata.normalisation
+        stored = self.layers.get(PREPROCESSING, {})
+        mean, std = stored.get("mean"), stored.get("std")
+        return None if mean is None or std is None else Normalisation(tuple(mean), tuple(std))
 
 
 def read_checkpoint(path: str | os.PathLike, network: str) -> Checkpoint:
@@ -158,7 +171,7 @@ def read_checkpoint(path: str | os.PathLike, network: str) -> Checkpoint:
         except OSError as error:
             raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     if path.name.endswith(".keras"):
-        return Checkpoint(str(path), _read_keras(path))
+        return _read_keras(path)
     check_hdf5(path, str(path))
     return Checkpoint(str(path), H5Weights(path, _h5_layout(path)[1]))
 
@@ -192,13 +205,15 @@ def read_safetensors(content: bytes, source: str, network: str) -> Checkpoint:
     return Checkpoint(source, tensors, metadata)
 
 
-def _read_keras(path: Path) -> dict[str, np.ndarray]:
+def _read_keras(path: Path) -> Checkpoint:
     check_keras(path)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its zip, JSON and HDF5 readers raise
         raise ValueError(f"{path} cannot be read as a .keras file: {_first_line(error)}") from error
-    return {v.path: keras.ops.convert_to_numpy(v.value) for v in model.weights}
+    tensors = {v.path: keras.ops.convert_to_numpy(v.value) for v in model.weights}
+    layers = {layer.name: layer.get_config() for layer in model.layers}
+    return Checkpoint(str(path), tensors, layers=layers)
 
 
 def _first_line(error: Exception) -> str:
@@ -251,7 +266,8 @@ def load_checkpoint(
     changed once everything has been checked.
 
     Raises:
-        ValueError: a tensor that is missing, unknown, of another shape or not finite.
+        ValueError: a tensor that is missing, unknown, of another shape or not finite, or a layer
+            with other arguments than in the file.
     """
     tensors = checkpoint.tensors
     if isinstance(tensors, H5Weights):
@@ -281,6 +297,7 @@ def load_checkpoint(
         raise ValueError(
             f"{checkpoint.source} does not fit {model.name}: {'; '.join(problems[:3])}{more}"
         )
+    _check_settings(model, checkpoint)
     for path, variable in wanted.items():
         variable.assign(tensors[path])
     if skipped:
@@ -291,6 +308,19 @@ def load_checkpoint(
             checkpoint.source,
             ", ".join(sorted({p.split("/")[0] for p in skipped})),
         )
+
+
+def _check_settings(model: keras.Model, checkpoint: Checkpoint) -> None:
+    """Raise a ValueError where a layer's arguments are not those of the file's layer."""
+    for layer in model.layers:
+        config, stored = layer.get_config(), checkpoint.layers.get(layer.name, {})
+        for key in SETTINGS:
+            if key in config and key in stored and config[key] != stored[key]:
+                raise ValueError(
+                    f"Expected the network's arguments with which {checkpoint.source} was made: "
+                    f"{key}={stored[key]!r} in layer {layer.name!r}. "
+                    f"Received: {key}={config[key]!r}"
+                )
 
 
 def is_classifier(path: str) -> bool:
