@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and folders that do not stay for nothing."""
 
 import os
 import zlib
@@ -41,6 +41,25 @@ def _part(path: Path) -> Path:
     """A hidden name beside a path, never longer than 255 bytes where the path's is not."""
     known = f"{zlib.crc32(os.fsencode(path.name)):08x}"  # what is cut off tells names apart
     return path.with_name(f".{path.stem[:32]}.{known}.{os.getpid()}.part{path.suffix[-32:]}")
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """A folder, made with its parents; after an error those that it made go again, if empty.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path = Path(path)
+    missing = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield path
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -2,41 +2,40 @@
 
 import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scmnet_zoo.files import WriteError
+from scmnet_zoo.files import WriteError, new_folder
 
 
 @contextlib.contextmanager
 def staged(path: Path) -> Iterator[Path]:
     """A folder for `path` and what goes with it; its content is moved beside `path` at the end.
 
-    After an error nothing of it is left. What has `path` itself as its name is moved last, so that
-    it is there only when the others are.
+    After an error nothing of it is left, nor the parents that were made for it. What has `path`
+    itself as its name is moved last, so that it is there only when the others are.
 
     Raises:
         WriteError: the folder cannot be made, or something cannot be moved; one line.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
-    try:
-        yield folder
-        for made in sorted(folder.iterdir(), key=lambda made: made.name == path.name):
-            _sync(made)
-            os.replace(made, path.with_name(made.name))
+        with (
+            new_folder(path.parent) as parent,
+            tempfile.TemporaryDirectory(
+                prefix=f".{path.name}.", dir=parent, ignore_cleanup_errors=True
+            ) as hidden,
+        ):
+            folder = Path(hidden)
+            yield folder
+            for made in sorted(folder.iterdir(), key=lambda made: made.name == path.name):
+                _sync(made)
+                os.replace(made, path.with_name(made.name))
     except OSError as error:
         if isinstance(error, WriteError) or error.filename is None:
             raise
         reason = error.strerror or str(error)
         raise WriteError(f"{path}: cannot be written: {reason}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
