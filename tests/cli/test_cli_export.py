@@ -158,7 +158,11 @@ IMPOSSIBLE = {
         "expected a folder that is not there yet",
     ),
     "kind": (["--output-kind", "colours"], "Expected output to be one of probabilities, logits"),
-    "small": (["--size", "16x64"], "Expected a size of at least 32x32. Received: (16, 64)"),
+    "small": (["--size", "16x64"], "Expected size to be (height, width), each 32 or more"),
+    "small_original": (
+        ["--original-size", "10x10"],
+        "or None where it varies. Received: original_size=(10, 10)",
+    ),
     "network": (["--network", "unet"], "Expected network to be one of"),
     "weights": (["--weights", "nowhere"], "Expected weights"),
     "resized_without_a_size": (

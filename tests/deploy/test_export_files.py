@@ -6,7 +6,7 @@ import export_tools
 import keras
 import numpy as np
 import pytest
-from testing_tools import images, toy
+from testing_tools import images, randomise, toy
 
 from scmnet_zoo import deploy
 from scmnet_zoo.deploy import Description, export, load
@@ -118,9 +118,24 @@ def test_a_file_refuses_what_it_would_see_as_black(format, tmp_path):
     _, path, _ = _written(tmp_path, format, output="mask")
     run, x = load(path).run, images(33, 40)
     for wrong in ((x / 255).astype("float32"), x.astype("int64"), x[0], x[..., 0], x.tolist()):
-        with pytest.raises(
-            ValueError, match=r"^Expected uint8 of shape \(batch, height, width, 3\)"
-        ):
+        with pytest.raises(ValueError, match=r"^Expected uint8 of shape \(1, 33, 40, 3\)\. Rec"):
+            run(wrong)
+    for size, batch in [((33, 41), 1), ((66, 20), 1), ((33, 40), 2)]:
+        with pytest.raises(ValueError, match=r"\(1, 33, 40, 3\)\. Received: uint8 \(\d, \d"):
+            run(images(*size, batch))
+
+
+@every_format
+def test_a_file_of_any_size_refuses_small_sides_and_no_images(format, tmp_path):
+    _, path, _ = _written(tmp_path, format, output="mask", original_size=(None, 50))
+    run, x = load(path).run, images(34, 50, 2)
+    batch = "1" if format == "litert" else "batch"
+    assert run(x[:1]).shape == (1, 34, 50)
+    if batch == "batch":
+        assert run(x).shape == (2, 34, 50)
+    for wrong in (x[:0], x[:, :, :40], x[:1, :31], np.repeat(x, 2, 3)):
+        message = rf"^Expected uint8 of shape \({batch}, height, 50, 3\), sides of 32 or more\. Rec"
+        with pytest.raises(ValueError, match=message):
             run(wrong)
 
 
@@ -140,7 +155,9 @@ def test_logits(format, tmp_path):
 
 
 @every_format
-@pytest.mark.parametrize("original", [(50, 70), (None, None)], ids=["fixed", "dynamic"])
+@pytest.mark.parametrize(
+    "original", [(50, 70), (None, None), (None, 70)], ids=["fixed", "dynamic", "half"]
+)
 def test_images_are_resized_inside_and_the_result_back(format, original, tmp_path):
     """As `Segmenter` does: scores are resized bilinearly, then decided."""
     model, path, _ = _written(tmp_path, format, output="mask", original_size=original)
@@ -150,7 +167,7 @@ def test_images_are_resized_inside_and_the_result_back(format, original, tmp_pat
     found = load(path).run(x)
     assert found.shape == (1, 50, 70)
     assert (found == np.asarray(scores).argmax(-1)).mean() > 0.999
-    if original[0] is None:
+    if original == (None, None):
         assert load(path).run(images(61, 47)).shape == (1, 61, 47)
 
 
@@ -166,6 +183,7 @@ def test_metadata(format, tmp_path):
         "layout": "NHWC",
         "type": "uint8",
         "colour": "RGB",
+        "channels": 3,
         "network_size": [33, 40],
         "image_size": [33, 40],
     }
@@ -202,12 +220,12 @@ def test_lower_precision(format, precision, tmp_path):
 def test_a_network_without_preprocessing_takes_floats(networks, tmp_path):
     from scmnet_zoo import ContextNet
 
-    model = ContextNet(num_classes=3, include_preprocessing=False)
+    model = randomise(ContextNet(num_classes=3, include_preprocessing=False))
     path = tmp_path / "a.onnx"
-    export(model, path, "onnx", size=(64, 64), images=[images(64, 64)[0]])
+    x = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype("float32")
+    export(model, path, "onnx", size=(64, 64), images=x)
     exported = load(path)
     assert json.loads(exported.metadata["input"])["type"] == "float32"
-    x = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype("float32")
     np.testing.assert_allclose(exported.run(x), model(x), atol=1e-5)
 
 
@@ -240,6 +258,46 @@ def test_a_file_that_differs_is_not_left(format, tmp_path, monkeypatch):
         export(_toy(), path, format, size=(33, 40), images=[images(40, 50)[0]])
     assert sorted(tmp_path.rglob("*")) == before
     assert format == "saved_model" or path.read_text() == "old"
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_a_network_of_mixed_precision_is_written_in_float32(format, tmp_path):
+    """Its own answer is that of half precision; the file's is that of its weights in float32."""
+    pytest.importorskip(MODULES.get(format, "onnx"))
+    path = tmp_path / NAMES[format]
+    keras.utils.set_random_seed(0)
+    plain = _toy()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = _toy(auxiliary=True)
+        for layer in plain.layers:
+            model.get_layer(layer.name).set_weights(layer.get_weights())
+        report = export(model, path, format, size=(33, 40), original_size=(50, 70))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert report.comparison.difference < 1e-5
+    export(plain, tmp_path / f"plain{path.suffix}", format, size=(33, 40), original_size=(50, 70))
+    x = images(50, 70)
+    expected = load(tmp_path / f"plain{path.suffix}").run(x)
+    np.testing.assert_allclose(load(path).run(x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*NAMES.values(), "a.zip"])
+@pytest.mark.parametrize("content", [b"", b"no such file " * 20], ids=["empty", "text"])
+def test_a_damaged_file_is_one_line_that_names_it(name, content, tmp_path):
+    modules = {"a.xml": "openvino", "a.tflite": "ai_edge_litert", "a.zip": "jax"}
+    pytest.importorskip(modules.get(name, "onnx"))
+    path = tmp_path / name
+    if path.suffix:
+        path.write_bytes(content)
+    else:
+        path.mkdir()
+        (path / "saved_model.pb").write_bytes(content)
+    with pytest.raises(ValueError, match="expected a file that scmnet-zoo exported as") as error:
+        load(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
 
 
 def test_nothing_that_is_nan_passes():

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from testing_tools import images, toy
+from testing_tools import images, randomise, toy
 
 from scmnet_zoo import FastSCNN
 from scmnet_zoo.deploy import Description, export, fuse, load, quality
@@ -141,6 +141,24 @@ def test_images_that_are_no_bytes(tmp_path, kind, change, received):
     with pytest.raises(ValueError, match=message):
         export(toy(), tmp_path / "a.onnx", "onnx", size=(64, 96), precision="int8", **images)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_takes_floats_is_calibrated_by_floats(tmp_path):
+    """Which are neither resized nor normalised; bytes 0..255 would set scales of no use."""
+    model = randomise(FastSCNN(num_classes=5, include_preprocessing=False))
+    rng = np.random.default_rng(0)
+    floats = [rng.normal(size=(64, 96, 3)).astype("float32") for _ in range(8)]
+    arguments = {"size": (64, 96), "precision": "int8", "output": "logits"}
+    path = tmp_path / "a.onnx"
+    for wrong in (_calibration(), [one[:32] for one in floats]):
+        with pytest.raises(
+            ValueError, match=r"^Expected calibration of float32 arrays of shape \(64, 96, 3\), nor"
+        ):
+            export(model, path, "onnx", calibration=wrong, **arguments)
+    report = export(model, path, "onnx", calibration=floats, **arguments)
+    assert report.comparison.frames == 4
+    found, expected = load(path).run(floats[0][None]), fuse(model, "logits")(floats[0][None])
+    assert np.corrcoef(found.ravel(), np.ravel(expected))[0, 1] > 0.9
 
 
 def test_what_is_lost_is_told_by_class():

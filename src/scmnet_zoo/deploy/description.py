@@ -95,7 +95,7 @@ def metadata_of(
         original_size: that of the images, if they are resized inside.
     """
     outputs = model.output["main"] if isinstance(model.output, dict) else model.output
-    count = outputs.shape[-1]
+    count, channels = outputs.shape[-1], model.inputs[0].shape[-1]
     classes = description.classes or tuple(f"class {index}" for index in range(count))
     if len(classes) != count:
         raise ValueError(
@@ -105,7 +105,8 @@ def metadata_of(
     inputs: dict[str, Any] = {
         "layout": "NHWC",
         "type": "uint8" if takes_bytes(model) else "float32",
-        "colour": "RGB",
+        "colour": "RGB" if channels == 3 else None,
+        "channels": channels,
         "network_size": size,
         "image_size": size if original_size is None else original_size,
     }

@@ -1,7 +1,6 @@
 """A network as a file for another runtime, compared with the network before it gets its name."""
 
 import importlib
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,12 +20,13 @@ from scmnet_zoo.deploy.formats import (
     check_installed,
     format_of,
 )
+from scmnet_zoo.deploy.inputs import check_images, checker
 from scmnet_zoo.deploy.job import Job
 from scmnet_zoo.deploy.parity import LIMITS, Comparison, Runner, check, compare
-from scmnet_zoo.deploy.pipeline import pipeline, reference
+from scmnet_zoo.deploy.pipeline import in_float32, pipeline, reference
 from scmnet_zoo.deploy.quality import Labelled, Quality, check_quality, measure
+from scmnet_zoo.deploy.sizes import check_sizes, filled, fitted, known, network_size
 from scmnet_zoo.deploy.staging import staged
-from scmnet_zoo.evaluation.protocol import resize_image
 from scmnet_zoo.images import example_photo, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 
@@ -64,9 +64,9 @@ class Exported:
     """A file in its runtime, on the CPU.
 
     Attributes:
-        run: from images `(batch, height, width, 3)`, uint8 unless the metadata says else, to
-            scores `(batch, height, width, classes)` or a mask `(batch, height, width)`; another
-            type or shape is a ValueError.
+        run: from images `(batch, height, width, channels)`, RGB in uint8 unless the metadata says
+            else, to scores `(batch, height, width, classes)` or a mask `(batch, height, width)`;
+            another type or shape than the file takes is a ValueError.
         metadata: what the file says of itself, see `docs/deploy.md`.
     """
 
@@ -94,30 +94,34 @@ def export(
     Normalisation is inside: the file takes RGB images as they are, uint8, channels last; of a
     network made with `include_preprocessing=False` it takes float32. It is loaded in its runtime
     and compared with the network on real images before it gets its name; if it is too far off, or
-    anything else goes wrong, nothing is left and what was there stays.
+    anything else goes wrong, nothing is left and what was there stays. A network under a mixed
+    precision policy is first made anew in float32.
 
     Args:
         model: a network of the zoo.
         path: of the file; of a folder for `"saved_model"`.
         format: `"onnx"`, `"openvino"`, `"litert"`, `"tensorrt"`, `"saved_model"` or `"jax"`.
-        size: (height, width) the network sees; None for any.
+        size: (height, width) the network sees; None for that of its input, where this varies for
+            any.
         precision: `"f32"`, `"f16"`, `"bf16"` or `"int8"`; not every format has all.
         output: `"probabilities"`, `"logits"` or `"mask"`, the class of each pixel.
         original_size: (height, width) of the images, None for a side that varies, where they are
             to be resized inside, and the result back; None as a whole where they have `size`.
         description: of the weights, for the file's metadata; see `describe`.
-        calibration: images for `"int8"`, 8 or more, uint8 RGB.
-        images: to compare with, by default some of the calibration, else the photograph that
-            ships with the package.
-        labelled: frames with labels, to compare mIoU with.
+        calibration: images for `"int8"`, 8 or more, uint8 RGB of any size; for a network made with
+            `include_preprocessing=False` float32, normalised and of the size the file takes.
+        images: to compare with, likewise; by default some of the calibration, else the photograph
+            that ships with the package, which is no image for a network that takes float32.
+        labelled: frames with labels, to compare mIoU with; not for a network that takes float32.
         report: told, in a line, what is being done.
 
     Returns:
         What was written.
 
     Raises:
-        ValueError: something that the format does not have, a runtime that is not installed, or a
-            file that differs too much, images that are not uint8 RGB.
+        ValueError: something that the format does not have, a runtime that is not installed, a
+            size that is none or not the network's, probabilities of a network that gives logits,
+            images that it does not take, or a file that differs too much.
         OSError: it cannot be written.
 
     Example:
@@ -126,14 +130,21 @@ def export(
     >>> export(model, "scmnet.onnx", "onnx", size=(720, 960), output="mask")
     """
     path = Path(path)
-    fixed = size if original_size is None else _known(original_size)
+    check_sizes(size, original_size)
+    size = network_size(model, size)
+    image_size: OpenSize = original_size or size or (None, None)
+    fixed = known(image_size)
     found = check_format(format, path, precision, fixed is None, bool(len(calibration)))
-    _check_arguments(output, size, precision, calibration)
-    if takes_bytes(model):
-        _check_images("calibration", calibration)
-        _check_images("images", images)
+    _check_arguments(output, precision, calibration)
+    check_images("calibration", calibration, model, image_size)
+    check_images("images", images, model, image_size)
+    pictures = list(images) or list(calibration[:4])
+    if not takes_bytes(model):
+        _check_floats(pictures, labelled)
     _check_backend(found.backend, format)
     description = description or Description()
+    model = in_float32(model)
+    sizes = _sizes(image_size, description.training_size) if takes_bytes(model) else [image_size]
     job = Job(
         pipeline(model, output, size, original_size),
         path.name,
@@ -149,17 +160,16 @@ def export(
             size=size,
             original_size=original_size,
         ),
-        tuple(_fit(image, fixed or description.training_size) for image in calibration),
+        tuple(fitted(image, sizes[0]) for image in calibration),
     )
     network = reference(model, output, size, original_size)
-    pictures = list(images) or list(calibration[:4]) or [read_image(example_photo())]
+    pictures = pictures or [read_image(example_photo())]
     target = _target(format)
     with staged(path) as folder:
         report(f"writing {path.name}")
         target.write(job, folder)
         run, _ = target.load(folder / path.name)
         report("comparing with the network")
-        sizes = [fixed] if fixed else _sizes(description.training_size)
         comparison = compare(run, network, pictures, sizes, output)
         check(comparison, LIMITS[precision], output, f"the {format} file in {precision}")
         quality = None
@@ -179,7 +189,7 @@ def load(path: str | os.PathLike, threads: int | None = None) -> Exported:
         threads: how many the runtime may use, by default as it likes.
 
     Raises:
-        ValueError: another suffix, or the runtime is not installed.
+        ValueError: another suffix, a damaged file, or the runtime is not installed.
         OSError: it is not there.
 
     Example:
@@ -193,32 +203,39 @@ def load(path: str | os.PathLike, threads: int | None = None) -> Exported:
         raise FileNotFoundError(f"{path}: expected an exported file. Received: no such file")
     format = format_of(path)
     check_installed(format)
-    run, metadata = _target(format).load(path, threads)
-    kind = json.loads(metadata.get("input", "{}")).get("type")
+    target = _target(format)
+    try:
+        run, metadata = target.load(path, threads)
+        refuse = checker(metadata, FORMATS[format].batches)
+    except (MemoryError, PermissionError):
+        raise
+    except Exception as error:  # each runtime has its own
+        raise ValueError(
+            f"{path}: expected a file that scmnet-zoo exported as {format}. "
+            f"Received: another or a damaged one ({_reason(error)})"
+        ) from error
 
     def checked(images: np.ndarray) -> np.ndarray:
-        array = isinstance(images, np.ndarray) and images.ndim == 4 and images.shape[3] == 3
-        if not array or kind not in (None, str(images.dtype)):
-            raise ValueError(
-                f"Expected {kind or 'an array'} of shape (batch, height, width, 3). "
-                f"Received: {_kind_and_shape(images)}"
-            )
+        refuse(images)
         return run(images)
 
     return Exported(checked, metadata)
+
+
+def _reason(error: Exception) -> str:
+    """The first line that says something; OpenVINO's first are places in its source."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith("Exception from ")]
+    return said[0] if said else type(error).__name__
 
 
 def _target(format: str):
     return importlib.import_module(f"scmnet_zoo.deploy.targets.{TARGETS[format]}")
 
 
-def _check_arguments(output, size, precision, calibration):
+def _check_arguments(output, precision, calibration):
     if output not in OUTPUTS:
         raise ValueError(f"Expected output to be one of {', '.join(OUTPUTS)}. Received: {output!r}")
-    if size is not None and min(size) < MINIMUM_SIDE:
-        raise ValueError(
-            f"Expected a size of at least {MINIMUM_SIDE}x{MINIMUM_SIDE}. Received: {size}"
-        )
     if precision == "int8" and len(calibration) < MINIMUM_FRAMES:
         raise ValueError(
             f"Expected {MINIMUM_FRAMES} images or more for the calibration. "
@@ -226,17 +243,17 @@ def _check_arguments(output, size, precision, calibration):
         )
 
 
-def _check_images(name, images):
-    for image in images:
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
-            raise ValueError(
-                f"Expected {name} of uint8 arrays of shape (height, width, 3), RGB. "
-                f"Received: {_kind_and_shape(image)}"
-            )
-
-
-def _kind_and_shape(images) -> str:
-    return f"{getattr(images, 'dtype', type(images).__name__)} {np.shape(images)}"
+def _check_floats(images, labelled):
+    if not images:
+        raise ValueError(
+            "Expected images to compare with, normalised, for a network that takes float32. "
+            "Received: none"
+        )
+    if labelled is not None:
+        raise ValueError(
+            "Expected no labelled frames, which are uint8, for a network that takes float32. "
+            f"Received: {len(labelled.dataset.samples)}"
+        )
 
 
 def _check_backend(backend, format):
@@ -248,20 +265,11 @@ def _check_backend(backend, format):
         )
 
 
-def _known(size: OpenSize) -> Size | None:
-    height, width = size
-    return None if height is None or width is None else (height, width)
-
-
-def _fit(image: np.ndarray, size: Size | None) -> np.ndarray:
-    return resize_image(image, size or USUAL_SIZE)[None]
-
-
-def _sizes(training_size: Size | None) -> list[Size | None]:
-    """Where any size will do: the usual one, and one of odd sides."""
+def _sizes(image_size: OpenSize, training_size: Size | None) -> list[OpenSize]:
+    """Where a side varies: the usual one, and an odd one."""
     height, width = training_size or USUAL_SIZE
     odd = max(MINIMUM_SIDE, height * 3 // 4) | 1, max(MINIMUM_SIDE, width * 3 // 4) | 1
-    return [(height, width), odd]
+    return [*dict.fromkeys(filled(image_size, one) for one in ((height, width), odd))]
 
 
 def _in_float(job: Job) -> Job:

@@ -24,6 +24,7 @@ class Format:
         any_size: whether it takes images of a size that varies.
         layout: of scores.
         backend: the Keras backend it is made with, None for any.
+        batches: whether it takes several images at once, where their size varies.
     """
 
     suffix: str
@@ -33,6 +34,7 @@ class Format:
     any_size: bool
     layout: str
     backend: str | None = None
+    batches: bool = True
 
 
 FORMATS = {
@@ -41,7 +43,14 @@ FORMATS = {
     ),
     "openvino": Format(".xml", ("onnx", "openvino"), "openvino", PRECISIONS, True, "NCHW"),
     "litert": Format(
-        ".tflite", ("ai_edge_litert",), "litert", ("f32", "f16", "int8"), True, "NHWC", "tensorflow"
+        ".tflite",
+        ("ai_edge_litert",),
+        "litert",
+        ("f32", "f16", "int8"),
+        True,
+        "NHWC",
+        "tensorflow",
+        batches=False,
     ),
     "tensorrt": Format(".engine", ("onnx", "tensorrt"), "", ("f32", "f16"), False, "NCHW"),
     "saved_model": Format("", ("tensorflow",), "", ("f32",), True, "NHWC", "tensorflow"),

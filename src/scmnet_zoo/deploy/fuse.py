@@ -7,7 +7,7 @@ from scmnet_zoo import layers as zoo
 from scmnet_zoo.deploy._node import Node, ordered
 from scmnet_zoo.deploy.flatten import SYMMETRIC, flatten
 from scmnet_zoo.deploy.fold import CONVOLUTIONS, fold
-from scmnet_zoo.layers.image_input import MINIMUM_SIDE
+from scmnet_zoo.deploy.sizes import check_sizes
 from scmnet_zoo.losses.with_auxiliary import MAIN
 
 OUTPUTS = ("probabilities", "logits", "mask")
@@ -74,20 +74,10 @@ def fuse(
     """
     if output not in OUTPUTS:
         raise ValueError(f"Expected output to be one of {OUTPUTS}. Received: output={output!r}")
-    if size is not None and not _is_size(size):
-        raise ValueError(
-            f"Expected size to be (height, width), each {MINIMUM_SIDE} or more. "
-            f"Received: size={size!r}"
-        )
+    check_sizes(size, None)
     last = _ending(_main_output(model), output)
     fold(last)
     return _build(last, size, f"{model.name}_fused")
-
-
-def _is_size(size):
-    if not isinstance(size, list | tuple) or len(size) != 2:
-        return False
-    return all(type(side) is int and side >= MINIMUM_SIDE for side in size)
 
 
 def _main_output(model):

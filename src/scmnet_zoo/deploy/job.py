@@ -20,7 +20,7 @@ class Job:
         precision: one of the format's.
         size: (height, width) of the images, None where it varies.
         metadata: for the file.
-        calibration: images of that size, uint8 `(1, height, width, 3)`, for int8.
+        calibration: images of that size, `(1, height, width, channels)`, for int8.
     """
 
     model: keras.Model

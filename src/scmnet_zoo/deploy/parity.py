@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from scmnet_zoo.deploy.formats import Size
-from scmnet_zoo.evaluation.protocol import resize_image
+from scmnet_zoo.deploy.formats import OpenSize, Size
+from scmnet_zoo.deploy.sizes import fitted
 
 # From images (1, height, width, 3) to scores (1, height, width, classes) or a mask.
 Runner = Callable[[np.ndarray], np.ndarray]
@@ -58,7 +58,7 @@ def compare(
     run: Runner,
     network: keras.Model,
     images: Sequence[np.ndarray],
-    sizes: Sequence[Size | None],
+    sizes: Sequence[OpenSize],
     output: str,
 ) -> Comparison:
     """Compare a file with the network.
@@ -66,15 +66,15 @@ def compare(
     Args:
         run: the file in its runtime.
         network: what it has to equal, made by `reference`.
-        images: uint8 RGB, `(height, width, 3)`.
-        sizes: to which the images are brought, None for their own.
+        images: uint8 RGB, `(height, width, 3)`; floats have the size already.
+        sizes: to which the images are brought, None for a side of their own.
         output: what comes out.
     """
     largest: list[float] = []
     equal, pixels, seen = 0, 0, []
     for size in sizes:
         for image in images:
-            batch = (image if size is None else resize_image(image, size))[None]
+            batch = fitted(image, size)
             seen.append(batch.shape[1:3])
             expected = as_batch(network, batch)
             found = run(batch)

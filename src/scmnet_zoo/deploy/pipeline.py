@@ -29,16 +29,33 @@ def pipeline(
         A flat model of the layers in `FUSED_LAYERS`, and `ResizeTo` where images are resized.
 
     Raises:
-        ValueError: an `original_size` without a `size` or with logits, or what `fuse` refuses.
+        ValueError: an `original_size` without a `size` or with logits, probabilities of a network
+            that gives logits, or what `fuse` refuses.
     """
     if original_size is None:
         fused = fuse(model, output, size)
+        _check_softmax(fused, output, "logits or mask")
         image = _input(model, size or (None, None))
         return keras.Model(image, replay(fused, image), name=fused.name)
     _check(size, output)
     fused = fuse(model, "probabilities", size)
+    _check_softmax(fused, output, "mask")
     image = _input(model, original_size)
     return _resized(image, size, output, lambda small: replay(fused, small), fused.name)
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same network computing in float32; itself if it does so."""
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+
+    def copy(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    plain = keras.Model(model.input, model.output, name=model.name)  # not compiled
+    made = keras.models.clone_model(plain, clone_function=copy)
+    made.set_weights(plain.get_weights())
+    return made
 
 
 def in_bfloat16(model: keras.Model) -> keras.Model:
@@ -75,18 +92,20 @@ def reference(
     image = _input(model, original_size or size or (None, None))
     if original_size is None:
         scores = _scores(model, ImageInput(name="reference_image")(image))
-        scores = ClassMask(name="reference_mask")(scores) if output == "mask" else scores
+        if output == "mask":
+            scores = ClassMask(dtype="float32", name="reference_mask")(scores)
         return keras.Model(image, scores)
     return _resized(image, size, output, lambda small: _scores(model, small), "reference")
 
 
 def _resized(image, size, output, network, name):
-    """The model around a network that sees images at another size."""
+    """The model around a network that sees images at another size, in float32."""
+    kind = "float32"
     full = ImageInput(name="original")(image)  # a cast
-    scores = network(ResizeTo(size, name="original_resized")(full))
-    scores = ResizeToPartner("bilinear", name="scores_resized")([scores, full])
+    scores = network(ResizeTo(size, dtype=kind, name="original_resized")(full))
+    scores = ResizeToPartner("bilinear", dtype=kind, name="scores_resized")([scores, full])
     if output == "mask":
-        scores = ClassMask(name="original_mask")(scores)
+        scores = ClassMask(dtype=kind, name="original_mask")(scores)
     return keras.Model(image, scores, name=name)
 
 
@@ -98,6 +117,14 @@ def _input(model, size):
 def _scores(model, image):
     scores = model(image, training=False)
     return scores["main"] if isinstance(scores, dict) else scores
+
+
+def _check_softmax(fused, output, instead):
+    softmax = any(step.layer.get_config().get("activation") == "softmax" for step in walk(fused))
+    if output == "probabilities" and not softmax:
+        raise ValueError(
+            f"Expected the output {instead} of a network without a softmax. Received: probabilities"
+        )
 
 
 def _check(size, output):

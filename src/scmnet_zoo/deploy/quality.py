@@ -13,9 +13,10 @@ import keras
 import numpy as np
 
 from scmnet_zoo.data import VOID, Dataset
-from scmnet_zoo.deploy.formats import Size
+from scmnet_zoo.deploy.formats import OpenSize, Size
 from scmnet_zoo.deploy.job import Job
 from scmnet_zoo.deploy.parity import Limits, Runner, as_batch
+from scmnet_zoo.deploy.sizes import fitted
 from scmnet_zoo.evaluation.protocol import Protocol, reduce_label, resize_image
 from scmnet_zoo.metrics import ConfusionMatrix
 
@@ -90,13 +91,13 @@ def measure(
     """Measure the file in `folder`; of int8 also the file in float, which is written for it."""
     run, _ = target.load(folder / job.name)
     seconds = sizes = None
+    image_size = job.model.inputs[0].shape[1:3]
     if float_job is not job:
         with tempfile.TemporaryDirectory() as place:
             target.write(float_job, Path(place))
             other, _ = target.load(Path(place, float_job.name))
             report("timing")
-            size = job.size or images[0].shape[:2]
-            seconds = _times([other, run], resize_image(images[0], size)[None])
+            seconds = _times([other, run], fitted(images[0], image_size))
             sizes = (_bytes(Path(place)), _bytes(folder))
             del other
             shutil.rmtree(place, ignore_errors=True)
@@ -105,7 +106,7 @@ def measure(
     report("measuring mIoU")
     space = labelled.dataset.space
     before, after = _ious(
-        [lambda batch: as_batch(network, batch), run], labelled, job.size, len(space.labels)
+        [lambda batch: as_batch(network, batch), run], labelled, image_size, len(space.labels)
     )
     return Quality(space.classes, before, after, seconds, sizes)
 
@@ -144,7 +145,7 @@ def _times(runners: Sequence[Runner], batch: np.ndarray) -> tuple[float, float]:
 
 
 def _ious(
-    runners: Sequence[Runner], labelled: Labelled, size: Size | None, count: int
+    runners: Sequence[Runner], labelled: Labelled, size: OpenSize, count: int
 ) -> list[tuple[float, ...]]:
     """IoU by class in percent of each runner."""
     dataset, protocol, places = labelled.dataset, labelled.protocol, labelled.places
@@ -160,7 +161,7 @@ def _ious(
         label = np.where(np.isin(label, left_out), VOID, label)
         if protocol.size is not None:
             image = resize_image(image, protocol.size)
-        batch = (image if size is None else resize_image(image, size))[None]
+        batch = fitted(image, size)
         for run, matrix in zip(runners, matrices, strict=True):
             found = run(batch)[0]
             mask = found.argmax(-1).astype(np.uint8) if found.ndim == 3 else found
