@@ -209,6 +209,23 @@ def test_a_runtime_that_is_not_installed(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--frames", "2"), ("--split", "val"), ("--dataset", "cityscapes")]
+)
+def test_what_says_something_of_a_dataset_needs_one(option, value, weights, tmp_path):
+    result = _export(weights, "--output", tmp_path / "a.onnx", option, value)
+    assert result.exit_code == 2
+    assert f"Invalid value for {option}: expected --data DIR with it" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_leaves_no_folders(weights, tmp_path, monkeypatch):
+    monkeypatch.setitem(parity.LIMITS, "f32", parity.Limits(-1.0, 0.999, 0.1))
+    line = _fails(weights, "--output", tmp_path / "new" / "folder" / "a.onnx")
+    assert "to give what the network gives" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_too_few_images(weights, photos, tmp_path):
     (photos / "7.png").unlink()
     line = _fails(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ANY = "dynamic"
 MOST_IMAGES = 200  # of a calibration
+DATASET, SPLIT = "camvid", "test"  # where only --data is given
 
 
 def command(
@@ -56,8 +57,10 @@ def command(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Dataset to compare mIoU on.")
     ] = None,
-    dataset: Annotated[str, typer.Option(help="Name of that dataset.")] = "camvid",
-    split: Annotated[str, typer.Option(help="Which part of it.")] = "test",
+    dataset: Annotated[
+        str | None, typer.Option(help="Name of that dataset, by default camvid.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Which part of it, by default test.")] = None,
     frames: Annotated[
         int | None, typer.Option(min=1, help="How many of its frames at most, by default all.")
     ] = None,
@@ -69,6 +72,8 @@ def command(
     """
     seen = _parse(size, "--size")
     original = _parse(original_size, "--original-size")
+    if data is None:
+        _check_unused({"--dataset": dataset, "--split": split, "--frames": frames})
     start_keras()
     from scmnet_zoo.deploy import describe, export
     from scmnet_zoo.deploy.formats import check_format
@@ -82,7 +87,7 @@ def command(
     description = describe(network, weights)
     labelled = None
     if data is not None:
-        labelled = _labelled(network, weights, dataset, data, split, frames)
+        labelled = _labelled(network, weights, dataset or DATASET, data, split or SPLIT, frames)
     if size is None:
         seen = description.training_size
     with ending_at_sigterm():  # nothing half-written stays then either
@@ -104,6 +109,15 @@ def command(
 
 def _parse(text: str | None, option: str) -> tuple[int, int] | None:
     return None if text in (None, ANY) else parse_size(str(text), option)
+
+
+def _check_unused(options: dict[str, str | int | None]) -> None:
+    """That no option is given that says something of `--data`."""
+    for name, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(
+                f"expected --data DIR with it. Received: {value} without --data", param_hint=name
+            )
 
 
 def _images(folder: Path) -> list[Path]:
