@@ -203,6 +203,10 @@ def test_wrong_arguments_are_a_line_and_write_nothing(untrained, data, tmp_path)
     assert "split" in _refused(untrained, *good, "--split", "nowhere")
     assert "field 'licence'" in _refused(untrained, *good, "--licence", "two\nlines")
     assert list(tmp_path.iterdir()) == []
+    deep = tmp_path / "deep" / "er" / "new"
+    nothing = ["--repo", REPOSITORY, "--data", tmp_path / "none", "--dry-run", "--output", deep]
+    assert "none" in _refused(untrained, *nothing)
+    assert list(tmp_path.iterdir()) == []
     output.mkdir()
     assert "Expected a new folder" in _refused(untrained, *good)
     assert list(output.iterdir()) == []

@@ -14,7 +14,7 @@ from pathlib import Path
 import huggingface_hub
 
 from scmnet_zoo.evaluation import PROTOCOLS, NoFramesError, evaluate, load
-from scmnet_zoo.files import write_text
+from scmnet_zoo.files import new_folder, write_text
 from scmnet_zoo.images import example_photo
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.predict import Segmenter
@@ -92,9 +92,13 @@ def prepare(
     entry = _entry(found, repository, name or found.dataset, licence, data_licence)
     assert entry.file is not None
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
-        try:
+        with (
+            new_folder(output.parent) as parent,
+            tempfile.TemporaryDirectory(
+                prefix=f".{output.name}.", dir=parent, ignore_cleanup_errors=True
+            ) as hidden,
+        ):
+            made = Path(hidden)
             path = made / entry.file.name
             checkpoint = read_checkpoint(found.path, network)
             assert isinstance(checkpoint.tensors, Mapping)
@@ -105,8 +109,6 @@ def prepare(
             _write(made, entry, found, repository)
             made.chmod(0o755)
             made.rename(output)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         raise OSError(f"{output}: cannot be written: {error.strerror or error}") from error
     return entry
