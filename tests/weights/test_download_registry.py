@@ -200,7 +200,7 @@ def test_a_file_that_says_something_else_of_itself(publish, field):
         text = json.loads(METADATA.to_json())
         text[field] = vars(value) if isinstance(value, Normalisation) else value
         metadata = types.SimpleNamespace(to_json=lambda: json.dumps(text))
-    publish(_packed({BIAS: np.zeros(2, "float32")}, metadata))
+    publish(_packed({BIAS: np.zeros(len(CLASSES), "float32")}, metadata))
     assert reason in _error(SCMNet, weights="mine")
 
 
