@@ -327,3 +327,10 @@ def test_real_frames_of_the_original_layout(shared):
         np.testing.assert_array_equal(reduced, expected)
     with pytest.raises(ValueError, match="Received: 4 of other splits"):
         camvid(shared / "camvid/original_layout", "test")
+
+
+def test_a_folder_of_many_other_things_is_not_listed_whole(tmp_path):
+    for number in range(12):
+        (tmp_path / f"{number:02d}.txt").touch()
+    with pytest.raises(ValueError, match=r"08\.txt, 09\.txt and 2 more$"):
+        camvid(tmp_path, "train")

@@ -15,6 +15,8 @@ from scmnet_zoo.images import as_rgb
 
 _log = logging.getLogger(__name__)
 
+NAMED = 10  # of what lies in a folder, in an error
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -125,7 +127,10 @@ def find_layout(root: Path, layouts: Sequence[tuple[str, ...]]) -> tuple[str, ..
         if _holds(root, layout):
             return layout
     wanted = ", or ".join(" and ".join(layout) for layout in layouts)
-    received = ", ".join(sorted(entry.name for entry in entries(root))) or "an empty folder"
+    names = [entry.name for entry in entries(root)]
+    received = ", ".join(names[:NAMED]) or "an empty folder"
+    if len(names) > NAMED:
+        received += f" and {len(names) - NAMED} more"
     near = [*root.absolute().parents[:3], *(Path(e.path) for e in entries(root) if e.is_dir())]
     for other in near:
         if any(_holds(other, layout) for layout in layouts):
