@@ -1,6 +1,7 @@
 """Files written whole or not at all, and folders that do not stay for nothing."""
 
 import os
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -60,6 +61,23 @@ def new_folder(path: str | os.PathLike) -> Iterator[Path]:
             with suppress(OSError):
                 folder.rmdir()
         raise
+
+
+@contextmanager
+def hidden_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """A hidden folder beside a path, gone at the end; after an error so are parents made for it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path = Path(path)
+    with (
+        new_folder(path.parent) as parent,
+        tempfile.TemporaryDirectory(
+            prefix=f".{path.name}.", dir=parent, ignore_cleanup_errors=True
+        ) as made,
+    ):
+        yield Path(made)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

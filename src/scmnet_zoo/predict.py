@@ -125,7 +125,7 @@ class Segmenter:
         size: tuple[int, int] | None = None,
     ):
         factory = factory_of(network)
-        self.size = None if size is None else _checked_size(size)
+        self.size = None if size is None else checked_size(size)
         checkpoint = find_checkpoint(network, weights)
         if checkpoint is None or checkpoint.metadata is None:
             raise ValueError(
@@ -234,7 +234,12 @@ def _side(length: float, minimum: int) -> int:
     return max(minimum, int((length + 1e-6) // SIDE_MULTIPLE) * SIDE_MULTIPLE)
 
 
-def _checked_size(size) -> tuple[int, int]:
+def checked_size(size) -> tuple[int, int]:
+    """A (height, width) that a network may see.
+
+    Raises:
+        ValueError: it is none.
+    """
     sides = tuple(size) if isinstance(size, tuple | list | np.ndarray) else ()
     whole = all(isinstance(n, int | np.integer) for n in sides)
     if len(sides) != 2 or not whole or not MINIMUM_SIDE <= min(sides) <= max(sides) <= MAXIMUM_SIDE:

@@ -98,7 +98,7 @@ def test_classes_that_the_weights_do_not_know(data, tmp_path):
     [
         (["--scales", "1,x"], 2, "Received: 1,x"),
         (["--window", "64"], 2, "Received: 64"),
-        (["--size", "10x64"], 2, "sides of at least 32. Received: 10x64"),
+        (["--size", "10x64"], 1, "each of 32 to 65536 pixels. Received: size=(10, 64)"),
         (["--scales", "0"], 1, "Expected scales above 0"),
         (["--window", "16x64"], 1, "at least 32 pixels. Received: (16, 64)"),
         (["--protocol", "full"], 1, "one of A, B for camvid. Received: 'full'"),

@@ -13,7 +13,8 @@ from networks import CASES, CLASSES
 from testing_tools import arrays, assert_same_weights, images, randomise, run
 
 from scmnet_zoo.weights import manifest, read_checkpoint
-from scmnet_zoo.weights.checkpoint import Metadata, load_checkpoint, write_checkpoint
+from scmnet_zoo.weights.checkpoint import load_checkpoint, write_checkpoint
+from scmnet_zoo.weights.metadata import Metadata
 
 SUFFIXES = (".safetensors", ".keras", ".weights.h5")
 

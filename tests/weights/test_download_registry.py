@@ -15,7 +15,8 @@ from tls_server import Server, send
 
 from scmnet_zoo import DeepLabV3Plus, FastSCNN, SCMNet
 from scmnet_zoo.weights import Normalisation, cache, manifest
-from scmnet_zoo.weights.checkpoint import METADATA_KEY, load_checkpoint
+from scmnet_zoo.weights.checkpoint import load_checkpoint
+from scmnet_zoo.weights.metadata import METADATA_KEY
 from scmnet_zoo.weights.registry import metadata_of, named_checkpoint
 
 pytestmark = pytest.mark.network

@@ -16,8 +16,6 @@ from scmnet_zoo.cli._errors import one_line
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 
-MINIMUM_SIDE = 32  # of what a network sees
-
 if TYPE_CHECKING:
     from scmnet_zoo.evaluation import Inference, Scores, Task
 
@@ -60,15 +58,15 @@ def command(
     """Print the IoU of each class and category, nIoU where there are instances, and the means."""
     numbers = _parse_scales(scales)
     windows = None if window is None else parse_size(window, "--window")
-    input_size = None if size is None else parse_size(size, least=MINIMUM_SIDE)
+    input_size = None if size is None else parse_size(size)
     start_keras()
     from scmnet_zoo.evaluation import Inference, load, write_report
-    from scmnet_zoo.predict import make_directory
+    from scmnet_zoo.predict import checked_size, make_directory
 
     inference = Inference(numbers, flip, windows)
     task = load(network, weights, dataset, data, split, protocol)
     if input_size is not None:
-        task = task._replace(input_size=input_size)
+        task = task._replace(input_size=checked_size(input_size))
     for folder in (output, export_predictions):
         if folder is not None:
             make_directory(folder)

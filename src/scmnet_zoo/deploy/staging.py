@@ -2,11 +2,10 @@
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scmnet_zoo.files import WriteError, new_folder
+from scmnet_zoo.files import WriteError, hidden_folder
 
 
 @contextlib.contextmanager
@@ -20,13 +19,7 @@ def staged(path: Path) -> Iterator[Path]:
         WriteError: the folder cannot be made, or something cannot be moved; one line.
     """
     try:
-        with (
-            new_folder(path.parent) as parent,
-            tempfile.TemporaryDirectory(
-                prefix=f".{path.name}.", dir=parent, ignore_cleanup_errors=True
-            ) as hidden,
-        ):
-            folder = Path(hidden)
+        with hidden_folder(path) as folder:
             yield folder
             for made in sorted(folder.iterdir(), key=lambda made: made.name == path.name):
                 _sync(made)

@@ -8,7 +8,8 @@ import keras
 
 from scmnet_zoo.layers import BatchNormalization, Conv2D, ImageInput, ResizeToPartner
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
-from scmnet_zoo.weights.checkpoint import Checkpoint, Metadata, Normalisation, load_checkpoint
+from scmnet_zoo.weights.checkpoint import Checkpoint, load_checkpoint
+from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.registry import find_checkpoint
 
 DEFAULT_CLASSES = 19

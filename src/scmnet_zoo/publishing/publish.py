@@ -7,14 +7,13 @@ import logging
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import huggingface_hub
 
 from scmnet_zoo.evaluation import PROTOCOLS, NoFramesError, evaluate, load
-from scmnet_zoo.files import new_folder, write_text
+from scmnet_zoo.files import hidden_folder, write_text
 from scmnet_zoo.images import example_photo
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.predict import Segmenter
@@ -92,13 +91,7 @@ def prepare(
     entry = _entry(found, repository, name or found.dataset, licence, data_licence)
     assert entry.file is not None
     try:
-        with (
-            new_folder(output.parent) as parent,
-            tempfile.TemporaryDirectory(
-                prefix=f".{output.name}.", dir=parent, ignore_cleanup_errors=True
-            ) as hidden,
-        ):
-            made = Path(hidden)
+        with hidden_folder(output) as made:
             path = made / entry.file.name
             checkpoint = read_checkpoint(found.path, network)
             assert isinstance(checkpoint.tensors, Mapping)

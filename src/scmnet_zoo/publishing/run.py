@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scmnet_zoo.training.recipe import Recipe, find_recipe, read_recipe, recipe_names
-from scmnet_zoo.weights.checkpoint import Metadata, read_checkpoint
+from scmnet_zoo.weights.checkpoint import read_checkpoint
+from scmnet_zoo.weights.metadata import Metadata
 
 BEST, LAST, RECIPE = "best.safetensors", "last.safetensors", "recipe.toml"
 NEEDED = (BEST, LAST, RECIPE, "run.json", "metrics.csv", "curves.png")

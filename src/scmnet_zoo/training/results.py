@@ -17,7 +17,8 @@ from scmnet_zoo.training.run_folder import LAST, RunFolder
 from scmnet_zoo.training.standing import Standing
 from scmnet_zoo.training.start import transfer
 from scmnet_zoo.training.validation import Validation
-from scmnet_zoo.weights.checkpoint import Metadata, write_checkpoint
+from scmnet_zoo.weights.checkpoint import write_checkpoint
+from scmnet_zoo.weights.metadata import Metadata
 
 SHOWN = 3  # validation frames of which predictions are drawn
 

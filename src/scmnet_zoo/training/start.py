@@ -14,13 +14,8 @@ import numpy as np
 from scmnet_zoo.data.labels import match_classes
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.recipe import Recipe
-from scmnet_zoo.weights.checkpoint import (
-    Checkpoint,
-    H5Weights,
-    Metadata,
-    Normalisation,
-    is_classifier,
-)
+from scmnet_zoo.weights.checkpoint import Checkpoint, H5Weights, is_classifier
+from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.registry import find_checkpoint
 
 logger = logging.getLogger(__name__)

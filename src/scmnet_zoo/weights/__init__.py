@@ -9,21 +9,16 @@ from typing import TYPE_CHECKING
 from scmnet_zoo.weights.manifest import Entry, Result, entries, find, names
 
 if TYPE_CHECKING:
-    from scmnet_zoo.weights.checkpoint import (
-        Checkpoint,
-        Metadata,
-        Normalisation,
-        read_checkpoint,
-        write_checkpoint,
-    )
+    from scmnet_zoo.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
     from scmnet_zoo.weights.download import DownloadError
     from scmnet_zoo.weights.importers import import_checkpoint
     from scmnet_zoo.weights.inventory import State, state_of, verify
+    from scmnet_zoo.weights.metadata import Metadata, Normalisation
 
 LAZY = {
     "Checkpoint": "checkpoint",
-    "Metadata": "checkpoint",
-    "Normalisation": "checkpoint",
+    "Metadata": "metadata",
+    "Normalisation": "metadata",
     "read_checkpoint": "checkpoint",
     "write_checkpoint": "checkpoint",
     "DownloadError": "download",

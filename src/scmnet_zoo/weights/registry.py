@@ -4,17 +4,11 @@ import io
 import os
 
 from scmnet_zoo.weights import manifest
-from scmnet_zoo.weights.checkpoint import (
-    SUFFIXES,
-    Checkpoint,
-    Metadata,
-    Normalisation,
-    read_checkpoint,
-    read_safetensors,
-)
+from scmnet_zoo.weights.checkpoint import SUFFIXES, Checkpoint, read_checkpoint, read_safetensors
 from scmnet_zoo.weights.download import fetch
 from scmnet_zoo.weights.importers import read_foreign
 from scmnet_zoo.weights.manifest import Entry, published_file
+from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.places import own_path
 
 

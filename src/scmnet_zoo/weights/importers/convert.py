@@ -6,15 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from scmnet_zoo.data.labels import CITYSCAPES
-from scmnet_zoo.weights.checkpoint import (
-    AUXILIARY,
-    CLASSIFIER,
-    Checkpoint,
-    Metadata,
-    Normalisation,
-    write_tensors,
-)
+from scmnet_zoo.weights.checkpoint import AUXILIARY, Checkpoint, write_tensors
 from scmnet_zoo.weights.importers.foreign import Imported, read_foreign
+from scmnet_zoo.weights.metadata import CLASSIFIER, Metadata, Normalisation
 
 SUFFIX = ".safetensors"
 

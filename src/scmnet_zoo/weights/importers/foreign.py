@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from scmnet_zoo.weights.checkpoint import Normalisation
 from scmnet_zoo.weights.importers import keras_deeplab, osmr, scmnet
 from scmnet_zoo.weights.importers.keras2_file import read_keras2
 from scmnet_zoo.weights.importers.npz_file import read_npz
 from scmnet_zoo.weights.importers.torch_file import PICKLE, read_torch
 from scmnet_zoo.weights.limits import WeightFile, first_line
+from scmnet_zoo.weights.metadata import Normalisation
 from scmnet_zoo.weights.zip_file import open_zip
 
 # As the networks' own in `scmnet_zoo.models`, which imports this package.
