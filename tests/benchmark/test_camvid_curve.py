@@ -1,28 +1,20 @@
 """`benchmarks/camvid_curve.py`, which is not in the package, on a small network."""
 
 import dataclasses
-import importlib.util
-from pathlib import Path
 
 import pytest
 import scenes
+from scripts import load_script
 from testing_tools import toy
 
 from scmnet_zoo.data import camvid
 from scmnet_zoo.data.loader import source_of
 from scmnet_zoo.training import find_recipe, fit, start, training_network, with_size
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "camvid_curve.py"
-
 
 @pytest.fixture
 def script():
-    if not SCRIPT.is_file():
-        pytest.skip("needs a checkout")
-    spec = importlib.util.spec_from_file_location("camvid_curve", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("camvid_curve")
 
 
 def test_every_shipped_run_has_its_losses(script):

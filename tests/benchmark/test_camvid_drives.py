@@ -1,28 +1,21 @@
 """`benchmarks/camvid_drives.py`, which is not in the package, on drawn frames."""
 
 import dataclasses
-import importlib.util
-from pathlib import Path
 
 import pytest
 import scenes
+from scripts import load_script
 from testing_tools import toy
 
 from scmnet_zoo.data import camvid
 from scmnet_zoo.evaluation import Protocol, Task, evaluate
-
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "camvid_drives.py"
 
 NAMES = ("test_000", "test_001")
 
 
 @pytest.fixture
 def script(monkeypatch):
-    if not SCRIPT.is_file():
-        pytest.skip("needs a checkout")
-    spec = importlib.util.spec_from_file_location("camvid_drives", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("camvid_drives")
     monkeypatch.setattr(module, "CAMVID_A", Protocol("A", (36, 48), False, "small"))
     monkeypatch.setattr(module, "CAMVID_B", Protocol("B", (72, 96), True, "small"))
     monkeypatch.setattr(module, "DRIVES", ("", *NAMES))

@@ -1,26 +1,18 @@
 """`benchmarks/camvid_light.py`, which is not in the package, on drawn frames."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scenes
+from scripts import load_script
 from testing_tools import toy
 
 from scmnet_zoo.data import camvid
 from scmnet_zoo.evaluation import Protocol, Task, evaluate
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "camvid_light.py"
-
 
 @pytest.fixture
 def script(monkeypatch):
-    if not SCRIPT.is_file():
-        pytest.skip("needs a checkout")
-    spec = importlib.util.spec_from_file_location("camvid_light", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("camvid_light")
     monkeypatch.setattr(module, "EVERY", 2)
     return module
 

@@ -2,12 +2,11 @@
 
 import csv
 import dataclasses
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 import scenes
+from scripts import load_script
 from testing_tools import toy
 
 from scmnet_zoo.evaluation import Protocol
@@ -15,15 +14,10 @@ from scmnet_zoo.training import shipped_recipe, start, with_size
 from scmnet_zoo.training.start import check_arguments
 from scmnet_zoo.weights import read_checkpoint
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "camvid_recipe.py"
-
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("camvid_recipe", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("camvid_recipe")
 
 
 @pytest.mark.needs_shared

@@ -252,6 +252,6 @@ def test_a_folder_that_cannot_be_written(weights, tmp_path, monkeypatch):
     def refuse(*arguments, **named):
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
-    monkeypatch.setattr("scmnet_zoo.deploy.staging.tempfile.mkdtemp", refuse)
+    monkeypatch.setattr("scmnet_zoo.files.tempfile.mkdtemp", refuse)
     line = _fails(weights, "--output", tmp_path / "a.onnx")
     assert line == f"{tmp_path / 'a.onnx'}: cannot be written: Permission denied"

@@ -1,0 +1,100 @@
+"""What a `.safetensors` file of the zoo says of itself."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+METADATA_KEY = "scmnet_zoo"
+CLASSIFIER = "head_classifier"
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation per channel, on the scale 0..255; None for no normalisation."""
+
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a `.safetensors` file of the zoo says of itself."""
+
+    network: str
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    normalisation: Normalisation
+    training_size: tuple[int, int] | None = None  # (height, width) the network was trained to see
+
+    def to_json(self) -> str:
+        return json.dumps({"version": 1, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "Metadata":
+        """What `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else; `source` names the file.
+        """
+        try:
+            stored = json.loads(text)
+            statistics = stored["normalisation"]
+            return cls(
+                network=_of(str, stored["network"]),
+                arguments=dict(stored["arguments"]),
+                classes=tuple(_of(str, name) for name in stored["classes"]),
+                normalisation=Normalisation(
+                    _numbers(statistics["mean"], 3), _numbers(statistics["std"], 3)
+                ),
+                training_size=_size(stored["training_size"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{source}: its {METADATA_KEY} metadata cannot be read: {error}"
+            ) from error
+
+    def check_classes(self, tensors: Mapping[str, np.ndarray], source: str) -> None:
+        """That every class has a name of its own, and the classifier as many classes.
+
+        Raises:
+            ValueError: it is not so.
+        """
+        names = self.classes
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"{source}: expected a name of its own for each class. Received: {names}"
+            )
+        bias = tensors.get(f"{CLASSIFIER}/bias")
+        if bias is not None and len(bias) != len(names):
+            raise ValueError(
+                f"{source}: expected the names of the classifier's {len(bias)} classes. "
+                f"Received: {len(names)}"
+            )
+
+
+def _of(kind: type, value: Any) -> Any:
+    """The value, if it is of a kind."""
+    if type(value) is not kind:  # not isinstance: True is an int
+        raise TypeError(f"expected {kind.__name__}. Received: {value!r}")
+    return value
+
+
+def _numbers(values: Any, count: int) -> tuple[float, ...] | None:
+    """So many numbers, or None."""
+    if values is None:
+        return None
+    if len(values) != count or not all(isinstance(value, int | float) for value in values):
+        raise ValueError(f"expected {count} numbers. Received: {values!r}")
+    return tuple(values)
+
+
+def _size(sides: Any) -> tuple[int, int] | None:
+    """(height, width), or None."""
+    if sides is None:
+        return None
+    if len(sides) != 2 or not all(_of(int, side) > 0 for side in sides):
+        raise ValueError(f"expected height and width. Received: {sides!r}")
+    return (sides[0], sides[1])
