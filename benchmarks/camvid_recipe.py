@@ -9,6 +9,10 @@ and see smaller windows unless they say so; with smaller batches they have as ma
 is done adds a row to the results, so a broken series goes on with the runs that are missing. JAX
 compiles a candidate once for all its seeds, and for all processes, where JAX_COMPILATION_CACHE_DIR
 names a folder for them.
+
+A candidate may start from weights (`start`) and learn from others (`teachers`); both are files in
+the folder of `--keep`, where runs leave theirs as CANDIDATE_SEED.safetensors. docs/results.md says
+how those were made.
 """
 
 import argparse
@@ -17,6 +21,7 @@ import dataclasses
 import statistics
 import time
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +42,14 @@ from scmnet_zoo.training import (
     with_overrides,
 )
 from scmnet_zoo.training.start import metadata_of, transfer
+from scmnet_zoo.training.teachers import teacher_network
 from scmnet_zoo.weights import write_checkpoint
 
 DRIVES = ("0006R0", "0001TP", "0016E5")  # of the training frames; the first is held out
 EPOCHS = 137  # of 22 steps
 CROP = (360, 480)  # (height, width) of the windows
 NETWORK = "scmnet"
+OF_FILES = ("start", "teachers")  # keys of a candidate that are not a recipe's
 CANDIDATES = Path(__file__).with_suffix(".toml")
 
 
@@ -77,25 +84,52 @@ def recipe_of(candidate: str, epochs: int = EPOCHS) -> Recipe:
         validations=1,  # each keeps a whole state
         augmentation=dataclasses.replace(shipped.augmentation, crop=CROP),
     )
-    recipe = with_overrides(recipe, [tomli_w.dumps(changes[candidate])])
+    change = {key: value for key, value in changes[candidate].items() if key not in OF_FILES}
+    recipe = with_overrides(recipe, [tomli_w.dumps(change)])
     return dataclasses.replace(
         recipe, epochs=round(epochs * recipe.batch_size / shipped.batch_size)
     )
 
 
+def files_of(candidate: str, folder: Path | None) -> tuple[Path | None, list[Path]]:
+    """The weights that a candidate starts from, and those of its teachers, in a folder.
+
+    Raises:
+        ValueError: there is no such file, or no folder.
+    """
+    change = candidates()[candidate]
+    start, teachers = (change.get(key) for key in OF_FILES)
+    names = [*([start] if start else []), *(teachers or [])]
+    if names and folder is None:
+        raise ValueError(f"Expected --keep with {', '.join(names)} for {candidate}. Received: none")
+    files = [Path(folder or "") / f"{name}.safetensors" for name in names]
+    for file in files:
+        if not file.is_file():
+            raise ValueError(f"Expected {file} for {candidate}. Received: no such file")
+    return (files[0], files[1:]) if start else (None, files)
+
+
 def measured(
-    recipe: Recipe, seed: int, source: Source, held_out: Dataset, keep: Path | None = None
+    recipe: Recipe,
+    seed: int,
+    source: Source,
+    held_out: Dataset,
+    keep: Path | None = None,
+    start: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Train with a recipe and measure; IoU in percent, seconds of training and measuring.
 
-    `keep` is the file that the trained weights are written to.
+    `keep` is the file that the trained weights are written to, `start` the one that the network
+    starts from, `teachers` are those it learns from beside the labels.
     """
     started = time.monotonic()
     classes = held_out.space.classes
     keras.utils.clear_session()  # what the run before held on the accelerator is free again
     keras.utils.set_random_seed(seed)
-    network = training_network(NETWORK, recipe, classes)
-    rows = fit(network, source, recipe, seed)
+    network = training_network(NETWORK, recipe, classes, start)
+    taught = [teacher_network(file, classes, recipe.precision) for file in teachers]
+    rows = fit(network, source, recipe, seed, teachers=taught)
     trained = final_network(NETWORK, recipe, classes)
     transfer(network, trained)
     if keep is not None:
@@ -126,7 +160,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="CANDIDATE:SEED")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="in batches of 12")
     parser.add_argument("--held-out", default=DRIVES[0], choices=DRIVES, help="the drive")
-    parser.add_argument("--keep", type=Path, help="a folder for the trained weights")
+    parser.add_argument("--keep", type=Path, help="a folder of trained weights")
     arguments = parser.parse_args()
     runs = [(name, int(seed)) for name, seed in (run.split(":") for run in arguments.runs)]
     recipes = {name: recipe_of(name, arguments.epochs) for name, _ in runs}  # errors come first
@@ -146,7 +180,9 @@ def main() -> None:
             continue
         row = {"candidate": name, "seed": seed, "held_out": arguments.held_out}
         keep = arguments.keep and arguments.keep / f"{name}_{seed}.safetensors"
-        row |= measured(recipes[name], seed, source, held_out, keep)
+        row |= measured(
+            recipes[name], seed, source, held_out, keep, *files_of(name, arguments.keep)
+        )
         new = not arguments.results.exists()
         with arguments.results.open("a", newline="") as file:
             writer = csv.DictWriter(file, list(row))

@@ -115,11 +115,15 @@ def toy(
     width=8,
     dropout=0.0,
     auxiliary=False,
+    network="toy",
 ):
-    """A network of the zoo's kind that compiles at once; it stands in for its factories."""
+    """A network of the zoo's kind that compiles at once; it stands in for its factories.
+
+    `network` is whose weights it takes.
+    """
     given = {"width": width, "dropout": dropout}
     plan = _factory.plan(
-        "toy", weights, num_classes, TOY_NORMALISATION, given, {"width": 8, "dropout": 0.0}
+        network, weights, num_classes, TOY_NORMALISATION, given, {"width": 8, "dropout": 0.0}
     )
     inputs = keras.Input((None, None, 3), name="image")
     mean, std = plan.normalisation.mean, plan.normalisation.std

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from scripts import load_script
 from testing_tools import toy
 
 from scmnet_zoo.evaluation import Protocol
-from scmnet_zoo.training import shipped_recipe, start, with_size
+from scmnet_zoo.training import shipped_recipe, start, teachers, with_size
 from scmnet_zoo.training.start import check_arguments
 from scmnet_zoo.weights import read_checkpoint
 
@@ -53,15 +54,20 @@ def test_the_candidates(script):
     for recipe in recipes:
         check_arguments("scmnet", recipe)
         assert (recipe.size, recipe.epochs) == ((720, 960), 137 * recipe.batch_size // 12)
-    assert len({repr(recipe) for recipe in recipes}) == len(recipes)
+    others = {name for name, change in script.candidates().items() if "start" not in change}
+    assert len({repr(script.recipe_of(name)) for name in others}) == len(others)
     with pytest.raises(ValueError, match=r"among baseline, .*Received: 'base'"):
         script.recipe_of("base")
 
 
-def test_a_row_for_each_run(script, tmp_path, monkeypatch):
-    """Those that are among the results are not repeated."""
+@pytest.fixture
+def rows(script, tmp_path, monkeypatch):
+    """Runs the script with the toy for the network, and reads the results."""
     folder = scenes.draw(tmp_path / "camvid", {"train": 6})
-    monkeypatch.setattr(start, "factory_of", lambda network: toy)
+    for module in (start, teachers):
+        monkeypatch.setattr(
+            module, "factory_of", lambda network: functools.partial(toy, network=network)
+        )
     monkeypatch.setattr(script, "DRIVES", ("train_004", "train_005"))
     monkeypatch.setattr(script, "CAMVID_A", Protocol("A", (36, 48), False, "small"))
     monkeypatch.setattr(script, "CAMVID_B", Protocol("B", (72, 96), True, "small"))
@@ -75,12 +81,17 @@ def test_a_row_for_each_run(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script, "recipe_of", small)
     results = tmp_path / "results.csv"
 
-    def rows(*runs):
+    def run(*runs):
         monkeypatch.setattr(sys, "argv", ["", str(folder), str(results), *runs, "--epochs=2"])
         script.main()
         with results.open(newline="") as file:
             return list(csv.DictReader(file))
 
+    return run
+
+
+def test_a_row_for_each_run(rows, tmp_path):
+    """Those that are among the results are not repeated."""
     first = rows("baseline:0")
     assert [(row["candidate"], row["seed"], row["steps"]) for row in first] == [
         ("baseline", "0", "4")
@@ -100,3 +111,26 @@ def test_a_row_for_each_run(script, tmp_path, monkeypatch):
     (row,) = other[2:]
     assert (row["candidate"], row["seed"], row["held_out"]) == ("baseline", "0", "train_005")
     assert row["miou_b"] == ""  # that frame is not there at full size
+
+
+def test_weights_to_start_from_and_teachers(rows, script, tmp_path, monkeypatch):
+    """They are files in the folder of the weights that runs keep."""
+    monkeypatch.setattr(
+        script,
+        "candidates",
+        lambda: {
+            "baseline": {},
+            "again": {"start": "baseline_0"},
+            "taught": {"teachers": ["baseline_0", "again_0"], "loss": {"teachers": 1.0}},
+        },
+    )
+    kept = f"--keep={tmp_path / 'kept'}"
+    with pytest.raises(ValueError, match=r"^Expected --keep with baseline_0 for again"):
+        rows("again:0")
+    with pytest.raises(ValueError, match=r"baseline_0.safetensors for again. Received: no such"):
+        rows("again:0", kept)
+    found = rows("baseline:0", "again:0", "taught:0", kept)
+    assert [row["candidate"] for row in found] == ["baseline", "again", "taught"]
+    losses = [float(row["loss"]) for row in found]
+    assert losses[1] < losses[0]  # it has learned before
+    assert losses[2] > losses[0] + 0.1  # and what the teachers' part of the loss adds

@@ -49,8 +49,11 @@ def _error(result, status=1):
 def test_defaults(handed):
     result = _train("--data", "somewhere")
     assert result.exit_code == 0, result.stderr
-    network, dataset, data, output, recipe, weights, seed, keep, workers, progress, of = handed[0]
-    assert (network, dataset, data, of) == ("scmnet", "camvid", Path("somewhere"), ("train",))
+    network, dataset, data, output, recipe, weights, seed, keep, workers, progress, *rest = handed[
+        0
+    ]
+    assert (network, dataset, data) == ("scmnet", "camvid", Path("somewhere"))
+    assert rest == [("train",), ()]
     assert output == Path("runs/scmnet_camvid")
     assert recipe == shipped_recipe("scmnet", "camvid")
     assert (weights, seed, keep, workers) == (None, 0, None, None)
@@ -64,9 +67,13 @@ def test_options(handed, recipe):
         *("--batch-size", 3, "--learning-rate", 0.01, "--freeze-epochs", 2, "--seed", 4),
         *("--set", "loss.dice=0.5", "--set", 'optimiser.kind="sgd"'),
         *("--keep", "memory", "--workers", 2, "--train-split", "train", "--train-split", "val"),
+        *("--teacher", "a.safetensors", "--teacher", "scmnet/camvid"),
     )
     assert result.exit_code == 0, result.stderr
-    network, dataset, data, output, chosen, weights, seed, keep, workers, _, splits = handed[0]
+    network, dataset, data, output, chosen, weights, seed, keep, workers, _, splits, teachers = (
+        handed[0]
+    )
+    assert teachers == ["a.safetensors", "scmnet/camvid"]
     assert splits == ["train", "val"]
     assert (network, dataset, data, output) == ("contextnet", "cityscapes", Path("d"), Path("o"))
     assert (weights, seed, keep, workers) == ("w.safetensors", 4, "memory", 2)
@@ -96,6 +103,9 @@ def test_options_are_checked_together(handed, tmp_path):
         (["--set", "stepz=1"], "unknown key 'stepz'"),
         (["--set", "epochs"], "Expected KEY=VALUE"),
         (["--keep", "disk"], "one of device, memory, files"),
+        (["--teacher", "scmnet/camvid"], "1 teachers, loss.teachers=0.0"),
+        (["--set", "loss.teachers=1"], "0 teachers, loss.teachers=1"),
+        (["--teacher", "a.safetensors", "--set", "loss.teachers=1"], "Received: a.safetensors"),
     ],
 )
 def test_bad_arguments(tmp_path, arguments, expected):

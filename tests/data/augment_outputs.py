@@ -19,6 +19,7 @@ ALL = Augmentation(
     tint=0.1,
     gamma=0.3,
     blur=0.5,
+    cut=0.5,
     mix=0.5,
     mix_classes=("pole", "bicyclist"),
 )

@@ -223,12 +223,47 @@ def test_mix_follows_the_windows():
     np.testing.assert_allclose(image, expected, atol=1.01e-3)
 
 
-def test_nothing_is_drawn_for_a_mix_that_is_off():
+def test_cut_pastes_a_rectangle_of_the_window_before():
+    """All of it lies in the window, of the window's shape, image and label alike."""
+    images, labels = noise(batch=64, height=48, width=64)
+    labels[:] = np.arange(64, dtype=np.uint8)[:, None, None]  # the number of the frame
+    image, label = _augment(images, labels, cut=1.0)
+    before = np.roll(np.arange(64), 1)
+    shares = []
+    for number, (drawn, ids) in enumerate(zip(image, label, strict=True)):
+        pasted = ids == before[number]
+        assert (ids[~pasted] == number).all()
+        rows, columns = pasted.any(axis=1), pasted.any(axis=0)
+        np.testing.assert_array_equal(pasted, rows[:, None] & columns[None, :])
+        for side in (rows, columns):  # without a gap
+            assert (np.diff(np.flatnonzero(side)) == 1).all()
+        assert abs(rows.mean() - columns.mean()) <= 1 / 48 + 1 / 64
+        shares.append(pasted.mean())
+        expected = np.where(pasted[..., None], images[before[number]], images[number])
+        np.testing.assert_allclose(drawn, expected, atol=1.01e-3)
+    assert min(shares) < 0.15
+    assert max(shares) > 0.85
+    assert 0.35 < np.mean(shares) < 0.65
+
+
+def test_cut_is_drawn_for_each_frame_and_lies_anywhere():
+    images, labels = noise(batch=128, height=24, width=24)
+    labels[:] = (np.arange(128, dtype=np.uint8) % 2)[:, None, None]
+    _, label = _augment(images, labels, cut=0.5)
+    pasted = label != labels
+    changed = pasted.any(axis=(1, 2))
+    assert 40 < changed.sum() < 88
+    for corner in (pasted[:, 0], pasted[:, -1], pasted[:, :, 0], pasted[:, :, -1]):
+        reached = corner.any(axis=1)[changed].mean()
+        assert 0.05 < reached < 0.95
+
+
+def test_nothing_is_drawn_for_what_is_off():
     """So that runs of recipes without it stay as they were."""
     images, labels = noise()
     settings = {"scale": (0.5, 2.0), "flip": 0.5, "brightness": 0.3, "noise": 4.0, "blur": 0.5}
     plain = _augment(images, labels, **settings)
-    off = _augment(images, labels, **settings, mix=0.0, mix_classes=("pole",))
+    off = _augment(images, labels, **settings, cut=0.0, mix=0.0, mix_classes=("pole",))
     for one, other in zip(plain, off, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -54,6 +54,7 @@ focal = 0.2
 dice = 0.3
 lovasz = 0.4
 auxiliary = 0.6
+teachers = 0.7
 class_weights = "log"
 label_smoothing = 0.1
 ohem_threshold = 0.5
@@ -70,6 +71,7 @@ tint = 0.4
 gamma = 0.6
 noise = 4
 blur = 0.7
+cut = 0.9
 mix = 0.8
 mix_classes = ["pole", "sign"]
 """
@@ -111,9 +113,9 @@ def test_all_is_read(tmp_path):
         optimiser=OptimiserSettings(
             "sgd", 2e-3, "polynomial", 2, 0.1, 0.8, 0.01, 4, 0.9, head_factor=10
         ),
-        loss=LossSettings(0.5, 0.1, 0.2, 0.3, 0.4, 0.6, "log", 0.1, 0.5, 1.5),
+        loss=LossSettings(0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, "log", 0.1, 0.5, 1.5),
         augmentation=Augmentation(
-            (32, 64), (0.5, 2), 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 4, 0.7, 0.8, ("pole", "sign")
+            (32, 64), (0.5, 2), 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 4, 0.7, 0.9, 0.8, ("pole", "sign")
         ),
         arguments={"residual": True, "rates": (2, 4)},
     )

@@ -68,6 +68,13 @@ def command(
         list[str] | None,
         typer.Option(help="Split to learn from, by default train; can be given again."),
     ] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Weights of a network for the same classes to learn from too: a .safetensors "
+            "file or a key such as scmnet/camvid; can be given again. Wants --set loss.teachers=1."
+        ),
+    ] = None,
 ) -> None:
     """Train a network on the dataset's train split, validating on its val split."""
     start_keras()
@@ -104,6 +111,7 @@ def command(
                 workers,
                 lambda done, total: progress.update(task, completed=done, total=total),
                 train_split or ("train",),
+                teacher or (),
             )
     finally:
         logger.removeHandler(handler)

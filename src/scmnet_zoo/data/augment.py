@@ -24,12 +24,16 @@ class Augmentation:
         noise: largest standard deviation of pixel noise, on the scale 0..255.
         blur: probability that the frame is reduced to half its size and back, which makes a
             sharp frame look like one that was enlarged.
+        cut: probability that a rectangle of another window of the batch is pasted over this one,
+            with its labels; of the window's shape, and any share of its area alike.
         mix: probability that the pixels of `mix_classes` in another window of the batch are
             pasted over this one, with their labels.
         mix_classes: names of the classes that are pasted.
 
-    Source: the pasting of whole classes is that of ClassMix, Olsson et al. 2021, arXiv 2007.07936,
-    with labels in place of predictions and chosen classes in place of drawn ones.
+    Source: the pasting of rectangles is CutMix, Yun et al. 2019, arXiv 1905.04899, but for the
+    rectangle, all of which lies in the window here. The pasting of whole classes is that of
+    ClassMix, Olsson et al. 2021, arXiv 2007.07936, with labels in place of predictions and chosen
+    classes in place of drawn ones.
     """
 
     crop: tuple[int, int]
@@ -42,6 +46,7 @@ class Augmentation:
     gamma: float = 0.0
     noise: float = 0.0
     blur: float = 0.0
+    cut: float = 0.0
     mix: float = 0.0
     mix_classes: tuple[str, ...] = ()
 
@@ -79,6 +84,8 @@ class Augment(keras.layers.Layer):
 
     def call(self, images, labels):
         images, labels = self._window(ops.cast(images, "float32"), ops.cast(labels, "int32"))
+        if self.settings.cut:
+            images, labels = self._cut(images, labels)
         if self.settings.mix:
             images, labels = self._mix(images, labels)
         return self._photometric(images), labels
@@ -114,6 +121,19 @@ class Augment(keras.layers.Layer):
         start = room * self._uniform(batch, 0, 1, ())
         steps = ops.arange(crop, dtype="float32") + 0.5
         return start[:, None] + steps[None, :] / scale[:, None] - 0.5
+
+    def _cut(self, images, labels):
+        """Paste a rectangle of the window before, of the last one into the first."""
+        batch, (height, width) = ops.shape(labels)[0], self.settings.crop
+        pasted = self._uniform(batch, 0, 1, (1, 1)) < self.settings.cut
+        side = ops.sqrt(self._uniform(batch, 0, 1, (1, 1)))  # as a share of the window's
+        for length, shape in ((height, (1, -1, 1)), (width, (1, 1, -1))):
+            places = ops.reshape((ops.arange(length, dtype="float32") + 0.5) / length, shape)
+            start = (1 - side) * self._uniform(batch, 0, 1, (1, 1))
+            within = ops.logical_and(places >= start, places < start + side)
+            pasted = ops.logical_and(pasted, within)
+        images = ops.where(pasted[..., None], ops.roll(images, 1, axis=0), images)
+        return images, ops.where(pasted, ops.roll(labels, 1, axis=0), labels)
 
     def _mix(self, images, labels):
         """Paste the mixed classes of the window before, the last one's over the first."""

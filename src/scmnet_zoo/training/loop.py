@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from scmnet_zoo.training.recipe import Recipe
 from scmnet_zoo.training.schedule import schedule_of
 from scmnet_zoo.training.standing import Standing
 from scmnet_zoo.training.start import freeze
+from scmnet_zoo.training.teachers import Teachers, check_teachers
 from scmnet_zoo.training.validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ def fit(
     validation: Source | None = None,
     records: Records | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    teachers: Sequence[keras.Model] = (),
 ) -> list[dict[str, Any]]:
     """Train a network, built to give logits, in place; it ends with the averaged weights.
 
@@ -92,17 +94,20 @@ def fit(
         validation: frames to measure on, at the recipe's size.
         records: where results go, and from where a run goes on.
         progress: called with the steps begun and those there are.
+        teachers: networks from images 0..255 to probabilities, whose mean it learns from besides,
+            by the recipe's `loss.teachers`.
 
     Returns:
         A dict for each epoch: `epoch`, `step`, `learning_rate`, `loss`, `seconds`, and where it
         was validated `val_loss`, `val_miou` and the others of `Validation`.
 
     Raises:
-        ValueError: the loss is not finite, a frame cannot be read, or the recipe mixes classes
-            that the frames do not have.
+        ValueError: the loss is not finite, a frame cannot be read, the recipe mixes classes that
+            the frames do not have, or wants teachers where there are none or the other way round.
         KeyboardInterrupt: after Ctrl-C, with the state saved.
     """
-    run = _Run(network, train, recipe, seed, validation, records or InMemory(), progress)
+    check_teachers(recipe, len(teachers))
+    run = _Run(network, train, recipe, seed, validation, records or InMemory(), progress, teachers)
     try:
         with _stopping_at_interrupt(run):
             while run.standing.epoch < recipe.epochs and not run.interrupted:
@@ -118,7 +123,7 @@ def fit(
 class _Run:
     """What the phases of a run share: first with a frozen network, then with all of it."""
 
-    def __init__(self, network, train, recipe, seed, validation, records, progress):
+    def __init__(self, network, train, recipe, seed, validation, records, progress, teachers):
         self.network, self.train, self.recipe = network, train, recipe
         self.records, self.progress = records, progress
         self.order = Order(len(train.dataset.samples), recipe.batch_size, seed)
@@ -131,6 +136,7 @@ class _Run:
             _warn_of_absent(train.dataset, shares)
         outputs = network.output if isinstance(network.output, dict) else {}
         self.loss = loss_of(recipe.loss, weights, [name for name in outputs if name != MAIN])
+        self.teachers = Teachers(teachers, recipe.loss.teachers, weights) if teachers else None
         self.validation = None
         if validation is not None:
             if is_kept(validation):
@@ -156,6 +162,7 @@ class _Run:
             self.loss,
             settings.ema,
             first * self.order.steps,
+            self.teachers,
         )
         optimiser = optimiser_of(settings, self.network, steps, self.recipe.precision)
         self.model.compile(optimizer=optimiser, jit_compile=keras.backend.backend() == "jax")

@@ -10,6 +10,7 @@ from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.metrics import SegmentationScores
 from scmnet_zoo.training.averages import Averages
+from scmnet_zoo.training.teachers import Teachers
 
 
 class TrainingModel(keras.Model):
@@ -23,6 +24,7 @@ class TrainingModel(keras.Model):
         loss_function: of labels and logits.
         momentum: of the averages of the weights, 0 for none.
         first_step: how many steps of the run came before.
+        teachers: whom the network learns from besides; None for none.
 
     Attributes:
         averages: of the weights; None for none.
@@ -39,6 +41,7 @@ class TrainingModel(keras.Model):
         loss_function: keras.losses.Loss,
         momentum: float = 0.0,
         first_step: int = 0,
+        teachers: Teachers | None = None,
     ):
         super().__init__(name="training")
         self.source = source
@@ -46,6 +49,7 @@ class TrainingModel(keras.Model):
         self.augment = augment
         self.loss_function = loss_function
         self.averages = Averages(network, momentum) if momentum else None
+        self.teachers = teachers
         self.steps_seen = self._counter("steps_seen", first_step)
         self.loss_sum = self._counter("loss_sum", 0, "float32")
         self.first_bad = self._counter("first_bad", 0)
@@ -56,10 +60,15 @@ class TrainingModel(keras.Model):
 
     def call(self, inputs, training=None):
         images, labels = self.augment(*self.source(inputs))
-        return {"logits": self.network(images, training=training), "label": labels}
+        result = {"logits": self.network(images, training=training), "label": labels}
+        if self.teachers is not None:
+            result["taught"] = self.teachers(images)
+        return result
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = self.loss_function(y_pred["label"], y_pred["logits"])
+        if self.teachers is not None:
+            loss = loss + self.teachers.loss(y_pred["label"], y_pred["taught"], y_pred["logits"])
         step = self.steps_seen.value + 1
         fresh = ops.logical_and(self.first_bad.value == 0, ops.logical_not(ops.isfinite(loss)))
         self.first_bad.assign(ops.where(fresh, step, self.first_bad.value))
@@ -98,9 +107,10 @@ class TrainingModel(keras.Model):
             self.train_function = _jax.train_function(self.train_step)
 
     def state(self) -> list[keras.Variable]:
-        """What training changes, the random seeds too; not the frames, not the optimiser."""
-        frames = {id(variable) for variable in self.source.variables}
-        return [variable for variable in self.variables if id(variable) not in frames]
+        """What training changes, random seeds too; not frames, teachers or the optimiser."""
+        fixed = [layer for layer in (self.source, self.teachers) if layer is not None]
+        left_out = {id(variable) for layer in fixed for variable in layer.variables}
+        return [variable for variable in self.variables if id(variable) not in left_out]
 
 
 class ValidationModel(keras.Model):

@@ -23,7 +23,7 @@ CHOICES = {
     "class_weights": CLASS_WEIGHTS,
 }
 POSITIVE = {"batch_size", "epochs", "validations", "learning_rate", "scale"}
-SHARES = {"warmup", "momentum", "ema", "flip", "blur", "mix", "ohem_threshold"}
+SHARES = {"warmup", "momentum", "ema", "flip", "blur", "cut", "mix", "ohem_threshold"}
 LEAST_SIDE = 32  # of what a network sees, in pixels
 CROP_MULTIPLE = 32  # what the crop's sides are rounded to where the size is changed
 
@@ -80,6 +80,8 @@ class LossSettings:
         auxiliary: weight of the same sum over each auxiliary head, 0 to build none.
         class_weights: `"none"`, `"sqrt_median_frequency"` (square root of median over own
             share) or `"log"` (1 / ln(1.10 + share), ENet).
+        teachers: weight of the cross-entropy to the mean of teachers' probabilities; see
+            `scmnet_zoo.training.teachers`.
         label_smoothing: of the cross-entropy.
         ohem_threshold: probability below which OHEM takes a pixel for hard.
         focal_gamma: exponent of the focal loss.
@@ -91,6 +93,7 @@ class LossSettings:
     dice: float = 0.0
     lovasz: float = 0.0
     auxiliary: float = 0.0
+    teachers: float = 0.0
     class_weights: str = "none"
     label_smoothing: float = 0.0
     ohem_threshold: float = 0.7

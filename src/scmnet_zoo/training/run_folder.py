@@ -56,6 +56,7 @@ class Identity:
     Attributes:
         network: key of the network.
         weights: name of the weights it started from or SHA-256 of their file; None for none.
+        teachers: names or SHA-256 of the weights of those it learns from.
         dataset: name of the dataset.
         train_splits: of it, those that the run learns from.
         classes: their names in the order of the outputs.
@@ -67,6 +68,7 @@ class Identity:
 
     network: str
     weights: str | None
+    teachers: list[str]
     dataset: str
     train_splits: list[str]
     classes: list[str]
@@ -133,6 +135,7 @@ class RunFolder:
         """The sessions so far of a folder that holds the same run."""
         try:
             stored = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            stored.setdefault("teachers", [])  # runs begun by version 0.1 do not state it
             before = {key: stored[key] for key in _fields()}
             sessions = list(stored["sessions"])
         except (OSError, ValueError, KeyError, TypeError) as error:

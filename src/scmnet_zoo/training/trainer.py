@@ -24,6 +24,7 @@ from scmnet_zoo.training.start import (
     training_network,
     with_arguments_of,
 )
+from scmnet_zoo.training.teachers import check_teachers, teacher_network
 from scmnet_zoo.weights.checkpoint import load_checkpoint, read_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def train(
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     train_splits: Sequence[str] = ("train",),
+    teachers: Sequence[str | os.PathLike] = (),
 ) -> keras.Model:
     """Train a network on a dataset's train split, validating on its val split.
 
@@ -61,6 +63,8 @@ def train(
         workers: threads that read frames, by default one a core.
         progress: called with the steps begun and those there are.
         train_splits: what it learns from. With val among them validation says nothing.
+        teachers: `.safetensors` files or keys of weights, e.g. `"scmnet/camvid"`, of networks for
+            the same classes. Their mean is learned from besides, by the recipe's `loss.teachers`.
 
     Returns:
         The trained network, with float32 weights, giving probabilities; those of the last epoch.
@@ -76,6 +80,7 @@ def train(
     recipe = shipped_recipe(network, dataset) if recipe is None else recipe
     recipe = with_arguments_of(recipe, network, weights)
     check_arguments(network, recipe)
+    check_teachers(recipe, len(teachers))
     if not train_splits or len(set(train_splits)) < len(train_splits):
         raise ValueError(f"Expected splits, each once. Received: train_splits={train_splits!r}")
     learned = [open_dataset(dataset, data, split) for split in train_splits]
@@ -84,9 +89,11 @@ def train(
         logger.warning("validation is on frames that it learns from, so its scores say nothing")
     classes = splits["train"].space.classes
     final = final_network(network, recipe, classes, weights)
+    taught = [teacher_network(one, classes, recipe.precision) for one in teachers]
     identity = Identity(
         network=network,
         weights=_start(weights),
+        teachers=[_named(one) for one in teachers],
         dataset=splits["train"].name,
         train_splits=list(train_splits),
         classes=list(classes),
@@ -108,7 +115,7 @@ def train(
                 "%s on %s: %d frames, %d for validation, %d epochs into %s",
                 *(network, dataset, *counts, recipe.epochs, folder.path),
             )
-            fit(model, sources["train"], recipe, seed, sources["val"], results, progress)
+            fit(model, sources["train"], recipe, seed, sources["val"], results, progress, taught)
         logger.info("the run in %s is complete", folder.path)
         trained = read_checkpoint(folder.path / LAST, network)
     load_checkpoint(final, trained, lambda classes: final)
@@ -117,6 +124,10 @@ def train(
 
 def _start(weights: str | os.PathLike | None) -> str | None:
     """What tells one start from another: the name of weights, or the SHA-256 of a file."""
-    if weights is None or not Path(weights).is_file():
-        return None if weights is None else os.fspath(weights)
+    return None if weights is None else _named(weights)
+
+
+def _named(weights: str | os.PathLike) -> str:
+    if not Path(weights).is_file():
+        return os.fspath(weights)
     return hashlib.sha256(Path(weights).read_bytes()).hexdigest()

@@ -1,0 +1,129 @@
+"""Teachers: trained networks whose probabilities a network learns from, beside the labels."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import safetensors
+from keras import ops
+
+from scmnet_zoo.data.labels import VOID
+from scmnet_zoo.losses._pixel_loss import at_label, weighted_mean
+from scmnet_zoo.losses.with_auxiliary import MAIN
+from scmnet_zoo.models import factory_of
+from scmnet_zoo.training.recipe import Recipe
+from scmnet_zoo.training.start import dtype_policy
+from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.metadata import METADATA_KEY, Metadata
+from scmnet_zoo.weights.registry import metadata_of
+
+
+def teacher_network(
+    weights: str | os.PathLike, classes: tuple[str, ...], precision: str = "float32"
+) -> keras.Model:
+    """The network that weights are of, for teaching.
+
+    Args:
+        weights: a `.safetensors` file written by the zoo, or a key that `scmnet-zoo weights list`
+            shows, e.g. `"scmnet/camvid"`.
+        classes: names of the classes in the student's order; the teacher's must be these.
+        precision: a Keras dtype policy.
+
+    Raises:
+        ValueError: weights that cannot be read, do not say what they are, or are of other classes.
+        OSError: they cannot be downloaded.
+    """
+    text = os.fspath(weights)
+    if text.endswith(".safetensors"):
+        metadata, name = _stated(Path(text)), text
+    else:
+        entry = manifest.find_key(text)
+        metadata, name = metadata_of(entry), entry.name
+    if metadata.classes != tuple(classes):
+        raise ValueError(
+            f"Expected a teacher of the classes {', '.join(classes)}, in this order. "
+            f"Received: {text}, of {', '.join(metadata.classes)}"
+        )
+    with dtype_policy(precision):
+        return factory_of(metadata.network)(weights=name)
+
+
+def check_teachers(recipe: Recipe, count: int) -> None:
+    """That there are teachers where a recipe weighs what they say, and only there.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if (recipe.loss.teachers > 0) != (count > 0):
+        raise ValueError(
+            "Expected teachers where the recipe's loss.teachers is above 0, and only there. "
+            f"Received: {count} teachers, loss.teachers={recipe.loss.teachers}"
+        )
+
+
+def _stated(path: Path) -> Metadata:
+    """What a file says of itself."""
+    if not path.is_file():
+        raise ValueError(f"Expected an existing weight file. Received: {path}")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    if text is None:
+        raise ValueError(f"Expected a teacher's file written by the zoo. Received: {path}")
+    return Metadata.from_json(text, str(path))
+
+
+class Teachers(keras.layers.Layer):
+    """The mean of several networks' probabilities; nothing in it learns.
+
+    Input: images 0..255 (batch, height, width, 3), as the student sees them.
+
+    Output: float32 probabilities (batch, height, width, classes).
+
+    Args:
+        networks: from such images to probabilities at their size; they become untrainable.
+        weight: of `loss` beside the recipe's own.
+        class_weights: a number for each class, or None for all 1.
+
+    Source: Hinton et al. 2015, arXiv 1503.02531, section 2, at temperature 1, pixel by pixel.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[keras.Model],
+        weight: float,
+        class_weights: Sequence[float] | None = None,
+    ):
+        super().__init__(dtype="float32", autocast=False, name="teachers")
+        self.networks = list(networks)
+        self.trainable = False  # theirs too, so only now
+        self.weight = weight
+        self.class_weights = class_weights
+        self.built = True
+
+    def call(self, images):
+        scores = [ops.cast(one(images, training=False), "float32") for one in self.networks]
+        return ops.stop_gradient(sum(scores) / len(scores))
+
+    def loss(self, labels, probabilities, logits):
+        """The weighted cross-entropy of the student's probabilities to the teachers'.
+
+        The mean over the pixels that are not void, weighted by the class of their label.
+
+        Args:
+            labels: (batch, height, width), int32.
+            probabilities: the teachers', (batch, height, width, classes).
+            logits: the student's, of the same shape, or a dict whose `"main"` they are.
+        """
+        scores = logits[MAIN] if isinstance(logits, dict) else logits
+        values = ops.log_softmax(ops.cast(scores, "float32"), axis=-1)
+        valid = labels != VOID
+        losses = ops.where(valid, -ops.sum(probabilities * values, axis=-1), 0.0)
+        weights = ops.cast(valid, "float32")
+        if self.class_weights is not None:
+            target = labels[..., None] == ops.arange(scores.shape[-1], dtype="int32")
+            weights = at_label(ops.array(self.class_weights, dtype="float32"), target)
+        return self.weight * weighted_mean(losses, weights)
