@@ -10,9 +10,10 @@ is done adds a row to the results, so a broken series goes on with the runs that
 compiles a candidate once for all its seeds, and for all processes, where JAX_COMPILATION_CACHE_DIR
 names a folder for them.
 
-A candidate may start from weights (`start`) and learn from others (`teachers`); both are files in
-the folder of `--keep`, where runs leave theirs as CANDIDATE_SEED.safetensors. docs/results.md says
-how those were made.
+A candidate may start from weights (`start`), learn from others (`teachers`), and from frames beside
+CamVid's (`scenes`, a folder of its layout; the steps stay as many). All these are in the folder of
+`--keep`, where runs leave their weights as CANDIDATE_SEED.safetensors. docs/results.md says how
+they were made.
 """
 
 import argparse
@@ -21,7 +22,6 @@ import dataclasses
 import statistics
 import time
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ import tomli_w
 from rich.console import Console
 
 from scmnet_zoo.data import Dataset, camvid
+from scmnet_zoo.data.dataset import joined
 from scmnet_zoo.data.loader import Source, source_of
 from scmnet_zoo.environment import session
 from scmnet_zoo.evaluation import CAMVID_A, CAMVID_B, NoFramesError, evaluate
@@ -49,7 +50,7 @@ DRIVES = ("0006R0", "0001TP", "0016E5")  # of the training frames; the first is 
 EPOCHS = 137  # of 22 steps
 CROP = (360, 480)  # (height, width) of the windows
 NETWORK = "scmnet"
-OF_FILES = ("start", "teachers")  # keys of a candidate that are not a recipe's
+OF_FILES = ("start", "teachers", "scenes")  # keys of a candidate that are not a recipe's
 CANDIDATES = Path(__file__).with_suffix(".toml")
 
 
@@ -91,44 +92,59 @@ def recipe_of(candidate: str, epochs: int = EPOCHS) -> Recipe:
     )
 
 
-def files_of(candidate: str, folder: Path | None) -> tuple[Path | None, list[Path]]:
-    """The weights that a candidate starts from, and those of its teachers, in a folder.
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """What a run does: recipe, frames, the weights it starts from, those of its teachers."""
+
+    recipe: Recipe
+    frames: Dataset
+    start: Path | None
+    teachers: list[Path]
+
+
+def candidate_of(name: str, recipe: Recipe, train: Dataset, folder: Path | None) -> Candidate:
+    """A candidate with the files it wants from a folder; with scenes it has as many steps.
 
     Raises:
         ValueError: there is no such file, or no folder.
     """
-    change = candidates()[candidate]
-    start, teachers = (change.get(key) for key in OF_FILES)
-    names = [*([start] if start else []), *(teachers or [])]
-    if names and folder is None:
-        raise ValueError(f"Expected --keep with {', '.join(names)} for {candidate}. Received: none")
-    files = [Path(folder or "") / f"{name}.safetensors" for name in names]
-    for file in files:
-        if not file.is_file():
-            raise ValueError(f"Expected {file} for {candidate}. Received: no such file")
-    return (files[0], files[1:]) if start else (None, files)
+    change = candidates()[name]
+
+    def kept(file: str) -> Path:
+        if folder is None or not (folder / file).exists():
+            where = "without --keep" if folder is None else f"{folder}, which has none"
+            raise ValueError(f"Expected a folder with {file} for {name}. Received: {where}")
+        return folder / file
+
+    frames = train
+    if "scenes" in change:
+        frames = joined([train, camvid(kept(change["scenes"]), "train")])
+        share = len(train.samples) / len(frames.samples)
+        recipe = dataclasses.replace(recipe, epochs=round(recipe.epochs * share))
+    start = kept(f"{change['start']}.safetensors") if "start" in change else None
+    teachers = [kept(f"{one}.safetensors") for one in change.get("teachers", [])]
+    return Candidate(recipe, frames, start, teachers)
 
 
 def measured(
-    recipe: Recipe,
-    seed: int,
-    source: Source,
-    held_out: Dataset,
-    keep: Path | None = None,
-    start: Path | None = None,
-    teachers: Sequence[Path] = (),
+    candidate: Candidate, seed: int, source: Source, held_out: Dataset, keep: Path | None = None
 ) -> dict[str, Any]:
-    """Train with a recipe and measure; IoU in percent, seconds of training and measuring.
+    """Train a candidate and measure; IoU in percent, seconds of training and measuring.
 
-    `keep` is the file that the trained weights are written to, `start` the one that the network
-    starts from, `teachers` are those it learns from beside the labels.
+    Args:
+        candidate: what to do.
+        seed: of the run.
+        source: the candidate's frames.
+        held_out: what it is measured on.
+        keep: the file that the trained weights are written to.
     """
+    recipe = candidate.recipe
     started = time.monotonic()
     classes = held_out.space.classes
     keras.utils.clear_session()  # what the run before held on the accelerator is free again
     keras.utils.set_random_seed(seed)
-    network = training_network(NETWORK, recipe, classes, start)
-    taught = [teacher_network(file, classes, recipe.precision) for file in teachers]
+    network = training_network(NETWORK, recipe, classes, candidate.start)
+    taught = [teacher_network(file, classes, recipe.precision) for file in candidate.teachers]
     rows = fit(network, source, recipe, seed, teachers=taught)
     trained = final_network(NETWORK, recipe, classes)
     transfer(network, trained)
@@ -160,14 +176,14 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="CANDIDATE:SEED")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="in batches of 12")
     parser.add_argument("--held-out", default=DRIVES[0], choices=DRIVES, help="the drive")
-    parser.add_argument("--keep", type=Path, help="a folder of trained weights")
+    parser.add_argument("--keep", type=Path, help="a folder of weights")
     arguments = parser.parse_args()
     runs = [(name, int(seed)) for name, seed in (run.split(":") for run in arguments.runs)]
     recipes = {name: recipe_of(name, arguments.epochs) for name, _ in runs}  # errors come first
     if arguments.keep:
         arguments.keep.mkdir(parents=True, exist_ok=True)
     train, held_out = frames(arguments.data, arguments.held_out)
-    source = source_of(train, recipes[runs[0][0]].size)
+    usual = source_of(train, recipes[runs[0][0]].size)
     done = set()
     if arguments.results.exists():
         with arguments.results.open(newline="") as file:
@@ -179,10 +195,12 @@ def main() -> None:
         if (name, seed, arguments.held_out) in done:
             continue
         row = {"candidate": name, "seed": seed, "held_out": arguments.held_out}
+        candidate = candidate_of(name, recipes[name], train, arguments.keep)
+        source = usual
+        if candidate.frames is not train:
+            source = source_of(candidate.frames, candidate.recipe.size)
         keep = arguments.keep and arguments.keep / f"{name}_{seed}.safetensors"
-        row |= measured(
-            recipes[name], seed, source, held_out, keep, *files_of(name, arguments.keep)
-        )
+        row |= measured(candidate, seed, source, held_out, keep)
         new = not arguments.results.exists()
         with arguments.results.open("a", newline="") as file:
             writer = csv.DictWriter(file, list(row))

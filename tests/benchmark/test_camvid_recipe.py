@@ -54,7 +54,9 @@ def test_the_candidates(script):
     for recipe in recipes:
         check_arguments("scmnet", recipe)
         assert (recipe.size, recipe.epochs) == ((720, 960), 137 * recipe.batch_size // 12)
-    others = {name for name, change in script.candidates().items() if "start" not in change}
+    others = {
+        name for name, change in script.candidates().items() if not {"start", "scenes"} & {*change}
+    }
     assert len({repr(script.recipe_of(name)) for name in others}) == len(others)
     with pytest.raises(ValueError, match=r"among baseline, .*Received: 'base'"):
         script.recipe_of("base")
@@ -82,7 +84,7 @@ def rows(script, tmp_path, monkeypatch):
     results = tmp_path / "results.csv"
 
     def run(*runs):
-        monkeypatch.setattr(sys, "argv", ["", str(folder), str(results), *runs, "--epochs=2"])
+        monkeypatch.setattr(sys, "argv", ["", str(folder), str(results), "--epochs=2", *runs])
         script.main()
         with results.open(newline="") as file:
             return list(csv.DictReader(file))
@@ -113,8 +115,8 @@ def test_a_row_for_each_run(rows, tmp_path):
     assert row["miou_b"] == ""  # that frame is not there at full size
 
 
-def test_weights_to_start_from_and_teachers(rows, script, tmp_path, monkeypatch):
-    """They are files in the folder of the weights that runs keep."""
+def test_what_lies_in_the_folder(rows, script, tmp_path, monkeypatch):
+    """Weights to start from, those of teachers, and scenes to learn from beside the frames."""
     monkeypatch.setattr(
         script,
         "candidates",
@@ -122,15 +124,30 @@ def test_weights_to_start_from_and_teachers(rows, script, tmp_path, monkeypatch)
             "baseline": {},
             "again": {"start": "baseline_0"},
             "taught": {"teachers": ["baseline_0", "again_0"], "loss": {"teachers": 1.0}},
+            "beside": {"scenes": "scenes"},
         },
     )
     kept = f"--keep={tmp_path / 'kept'}"
-    with pytest.raises(ValueError, match=r"^Expected --keep with baseline_0 for again"):
+    with pytest.raises(ValueError, match=r"with baseline_0.safetensors for again. .* --keep$"):
         rows("again:0")
-    with pytest.raises(ValueError, match=r"baseline_0.safetensors for again. Received: no such"):
-        rows("again:0", kept)
-    found = rows("baseline:0", "again:0", "taught:0", kept)
-    assert [row["candidate"] for row in found] == ["baseline", "again", "taught"]
+    with pytest.raises(ValueError, match=r"with scenes for beside. Received: .*kept, which has"):
+        rows("beside:0", kept)
+    scenes.draw(tmp_path / "kept" / "scenes", {"train": 3})
+    found = rows("baseline:0", "again:0", "taught:0", "beside:0", kept, "--epochs=4")
+    assert [row["candidate"] for row in found] == ["baseline", "again", "taught", "beside"]
     losses = [float(row["loss"]) for row in found]
     assert losses[1] < losses[0]  # it has learned before
     assert losses[2] > losses[0] + 0.1  # and what the teachers' part of the loss adds
+    assert losses[3] not in losses[:3]
+    assert [row["steps"] for row in found] == ["8", "8", "8", "8"]
+
+
+def test_steps_beside_scenes(script, tmp_path):
+    """A third of the frames are drawn, so two thirds of the passes are as many steps."""
+    train, _ = script.frames(scenes.draw(tmp_path / "camvid", {"train": 6}))
+    scenes.draw(tmp_path / "scenes", {"train": 3})
+    recipe = script.recipe_of("beside", 90)
+    candidate = script.candidate_of("beside", recipe, train, tmp_path)
+    assert len(candidate.frames.samples) == 9
+    assert candidate.recipe == dataclasses.replace(recipe, epochs=60)
+    assert script.candidate_of("baseline", recipe, train, None).frames is train
