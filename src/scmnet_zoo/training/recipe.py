@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -22,10 +22,23 @@ CHOICES = {
     "schedule": SCHEDULES,
     "class_weights": CLASS_WEIGHTS,
 }
-POSITIVE = {"batch_size", "epochs", "validations", "learning_rate", "scale"}
-SHARES = {"warmup", "momentum", "ema", "flip", "blur", "cut", "mix", "ohem_threshold"}
 LEAST_SIDE = 32  # of what a network sees, in pixels
 CROP_MULTIPLE = 32  # what the crop's sides are rounded to where the size is changed
+
+# The range of a key's numbers, in words and as a test; that of keys not named here is OTHERS.
+Range = tuple[str, Callable[[float], bool]]
+ABOVE_0: Range = ("above 0", lambda number: number > 0)
+SHARE: Range = ("from 0 to 1", lambda number: 0 <= number <= 1)
+SIDE: Range = (f"at least {LEAST_SIDE}", lambda number: number >= LEAST_SIDE)
+RANGES: dict[str, Range] = {
+    **dict.fromkeys(("batch_size", "epochs", "validations", "learning_rate", "scale"), ABOVE_0),
+    **dict.fromkeys(("warmup", "momentum", "ema", "flip", "blur", "cut", "mix"), SHARE),
+    "ohem_threshold": SHARE,
+    "label_smoothing": ("from 0 to below 1", lambda number: 0 <= number < 1),
+    "size": SIDE,
+    "crop": SIDE,
+}
+OTHERS: Range = ("0 or more", lambda number: number >= 0)
 
 # What a field's annotation means in a TOML file: in words, and the Python types and their number,
 # None for any.
@@ -314,15 +327,7 @@ def _check_values(settings, where):
                 )
         elif one.type in KINDS and one.type not in TEXTS:
             numbers = value if isinstance(value, tuple) else (value,)
-            limit, test = "0 or more", lambda number: number >= 0
-            if one.name in POSITIVE:
-                limit, test = "above 0", lambda number: number > 0
-            elif one.name == "label_smoothing":
-                limit, test = "from 0 to below 1", lambda number: 0 <= number < 1
-            elif one.name in ("size", "crop"):
-                limit, test = f"at least {LEAST_SIDE}", lambda number: number >= LEAST_SIDE
-            elif one.name in SHARES:
-                limit, test = "from 0 to 1", lambda number: 0 <= number <= 1
+            limit, test = RANGES.get(one.name, OTHERS)
             if not all(test(number) and math.isfinite(number) for number in numbers):
                 raise ValueError(
                     f"Expected {where} {one.name!r} to be {limit}. Received: {value!r}"
