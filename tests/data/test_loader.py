@@ -171,6 +171,18 @@ def test_where_frames_are_kept_unasked(dataset, monkeypatch):
     assert isinstance(source_of(dataset, SIZE), FromFiles)
 
 
+def test_other_frames_want_room_too(dataset, monkeypatch):
+    """What a half of the room holds twice is not held three times."""
+    needed = 4 * SIZE[0] * SIZE[1] * len(dataset.samples)
+    monkeypatch.setattr(loader, "DEVICE_BYTES", 2 * needed)
+    pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 2 * needed}
+    monkeypatch.setattr(loader.os, "sysconf", pages.__getitem__)
+    kept = []
+    for kind in (OnDevice, OnDevice, InMemory, FromFiles, FromFiles):  # half the memory holds one
+        kept.append(source_of(dataset, SIZE, others=kept))
+        assert isinstance(kept[-1], kind)
+
+
 @pytest.mark.parametrize("keep", ["disk", "", "Device"])
 def test_an_unknown_place(dataset, keep):
     with pytest.raises(ValueError, match=rf"one of device, memory, files. Received: '{keep}'"):

@@ -10,7 +10,7 @@ Whatever keeps the frames, a step sees the same ones, so a run's result does not
 import contextlib
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -171,7 +171,11 @@ class FromFiles:
 
 
 def source_of(
-    dataset: Dataset, size: tuple[int, int], keep: str | None = None, workers: int | None = None
+    dataset: Dataset,
+    size: tuple[int, int],
+    keep: str | None = None,
+    workers: int | None = None,
+    others: Sequence[Source] = (),
 ) -> Source:
     """The frames of a dataset at a size, kept where asked.
 
@@ -181,6 +185,7 @@ def source_of(
         keep: `"device"`, `"memory"`, `"files"`, or None: on the accelerator up to 2 GiB, in the
             host's memory up to half of it, else in their files.
         workers: threads that read, by default one a core.
+        others: frames that are kept already, for which there must be room too.
 
     Raises:
         ValueError: another `keep`, or a frame that cannot be read.
@@ -188,17 +193,28 @@ def source_of(
     if keep not in (None, *KEEPING):
         raise ValueError(f"Expected keep to be one of {', '.join(KEEPING)}. Received: {keep!r}")
     if keep is None:
-        needed = 4 * size[0] * size[1] * len(dataset.samples)
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        keep = "files"
-        if needed <= DEVICE_BYTES:
-            keep = "device"
-        elif needed <= MEMORY_SHARE * memory:
-            keep = "memory"
+        keep = _fitting(_bytes(dataset, size), others, size)
     if keep == "files":
         return FromFiles(dataset, size, workers)
     frames = Frames(dataset, size, workers)
     return OnDevice(frames) if keep == "device" else InMemory(frames)
+
+
+def _fitting(needed: int, others: Sequence[Source], size: tuple[int, int]) -> str:
+    """Where so many bytes find room beside other frames of the same size."""
+
+    def taken(kind: type) -> int:
+        return sum(_bytes(one.dataset, size) for one in others if isinstance(one, kind))
+
+    if needed + taken(OnDevice) <= DEVICE_BYTES:
+        return "device"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return "memory" if needed + taken(InMemory) <= MEMORY_SHARE * memory else "files"
+
+
+def _bytes(dataset: Dataset, size: tuple[int, int]) -> int:
+    """Of a dataset's images and labels at a size."""
+    return 4 * size[0] * size[1] * len(dataset.samples)
 
 
 def endless(source: Source, order: Order, first: int) -> Iterator[tuple[Any]]:

@@ -135,8 +135,8 @@ class RunFolder:
         """The sessions so far of a folder that holds the same run."""
         try:
             stored = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-            stored.setdefault("teachers", [])  # runs begun by version 0.1 do not state it
-            before = {key: stored[key] for key in _fields()}
+            # Runs begun before there were teachers do not name any.
+            before = {key: {"teachers": [], **stored}[key] for key in _fields()}
             sessions = list(stored["sessions"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(

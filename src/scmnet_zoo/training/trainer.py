@@ -103,10 +103,8 @@ def train(
     )
     with contextlib.closing(RunFolder(output, identity)) as folder:
         if folder.standing().epoch < recipe.epochs:
-            sources = {
-                split: source_of(frames, recipe.size, keep, workers)
-                for split, frames in splits.items()
-            }
+            source = source_of(splits["train"], recipe.size, keep, workers)
+            val = source_of(splits["val"], recipe.size, keep, workers, others=[source])
             keras.utils.set_random_seed(seed)
             model = training_network(network, recipe, classes, weights)
             results = Results(folder, model, final, metadata_of(network, recipe, classes, final))
@@ -115,7 +113,7 @@ def train(
                 "%s on %s: %d frames, %d for validation, %d epochs into %s",
                 *(network, dataset, *counts, recipe.epochs, folder.path),
             )
-            fit(model, sources["train"], recipe, seed, sources["val"], results, progress, taught)
+            fit(model, source, recipe, seed, val, results, progress, taught)
         logger.info("the run in %s is complete", folder.path)
         trained = read_checkpoint(folder.path / LAST, network)
     load_checkpoint(final, trained, lambda classes: final)
