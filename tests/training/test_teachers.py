@@ -6,9 +6,11 @@ import shutil
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 from keras import ops
 from testing_tools import arrays, toy
 from training_tools import (
+    RECIPE,
     changed,
     fitted,
     logits,
@@ -20,8 +22,11 @@ from training_tools import (
 )
 
 from scmnet_zoo import SCMNet
+from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.data.labels import CAMVID
+from scmnet_zoo.losses import CrossEntropy
 from scmnet_zoo.training import fit, teachers
+from scmnet_zoo.training.model import TrainingModel
 from scmnet_zoo.training.teachers import Teachers, teacher_network
 from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
 
@@ -59,6 +64,22 @@ def test_the_mean_of_what_they_say():
     np.testing.assert_allclose(said, np.broadcast_to([0.3, 0.3, 0.4], (2, 4, 5, 3)), rtol=1e-5)
     assert len(both.weights) == 4
     assert not any(variable.trainable for variable in both.weights)
+
+
+def test_they_are_no_part_of_the_state(train_frames):
+    """A run's folder would keep them with each state."""
+    both = Teachers([_fixed(np.full(11, 1 / 11))], 1.0)
+    augment = Augment(RECIPE.augmentation)
+    model = TrainingModel(
+        train_frames.layer, toy(classifier_activation=None), augment, CrossEntropy(), teachers=both
+    )
+    taught = model(np.array([0, 3], np.int32), training=True)["taught"]
+    assert tuple(taught.shape) == (2, 32, 32, 11)
+    ours = {id(variable) for variable in both.variables}
+    assert len(ours) == 2
+    assert ours <= {id(variable) for variable in model.variables}
+    assert ours.isdisjoint(id(variable) for variable in model.state())
+    assert ours.isdisjoint(id(variable) for variable in model.trainable_variables)
 
 
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 5.0]])
@@ -150,8 +171,6 @@ def test_a_run_goes_on_with_its_teachers(folder, tmp_path):
 def test_teachers_that_do_not_fit(folder, tmp_path):
     other = _stored(tmp_path / "other.safetensors", classes=("road", "sky"))
     bare = tmp_path / "bare.safetensors"
-    import safetensors.numpy
-
     safetensors.numpy.save_file({"a": np.zeros(3, "float32")}, bare)
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"no weights")
