@@ -10,10 +10,11 @@ is done adds a row to the results, so a broken series goes on with the runs that
 compiles a candidate once for all its seeds, and for all processes, where JAX_COMPILATION_CACHE_DIR
 names a folder for them.
 
-A candidate may start from weights (`start`), learn from others (`teachers`), and from frames beside
-CamVid's (`scenes`, a folder of its layout; the steps stay as many). All these are in the folder of
-`--keep`, where runs leave their weights as CANDIDATE_SEED.safetensors. docs/results.md says how
-they were made.
+A candidate may start from weights (`start`) or from what another candidate's run of the same seed
+has left (`after`), learn from others (`teachers`), and from frames beside CamVid's (`scenes`, a
+folder of its layout; the steps stay as many). All these are in the folder of `--keep`, where runs
+leave their weights as CANDIDATE_SEED.safetensors. docs/results.md says how they were made. A
+candidate that names another `model` and `recipe` is that recipe as it is shipped, with its changes.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from scmnet_zoo.evaluation import CAMVID_A, CAMVID_B, NoFramesError, evaluate
 from scmnet_zoo.training import (
     Recipe,
     final_network,
+    find_recipe,
     fit,
     shipped_recipe,
     training_network,
@@ -50,7 +52,8 @@ DRIVES = ("0006R0", "0001TP", "0016E5")  # of the training frames; the first is 
 EPOCHS = 137  # of 22 steps
 CROP = (360, 480)  # (height, width) of the windows
 NETWORK = "scmnet"
-OF_FILES = ("start", "teachers", "scenes")  # keys of a candidate that are not a recipe's
+# Keys of a candidate that are not a recipe's.
+NOT_OF_A_RECIPE = ("start", "after", "teachers", "scenes", "model", "recipe")
 CANDIDATES = Path(__file__).with_suffix(".toml")
 
 
@@ -78,6 +81,12 @@ def recipe_of(candidate: str, epochs: int = EPOCHS) -> Recipe:
         raise ValueError(
             f"Expected a candidate among {', '.join(changes)}. Received: {candidate!r}"
         )
+    change = changes[candidate]
+    lines = [
+        tomli_w.dumps({key: value for key, value in change.items() if key not in NOT_OF_A_RECIPE})
+    ]
+    if "recipe" in change:
+        return with_overrides(find_recipe(change["recipe"]), ["validations=1", *lines])
     shipped = shipped_recipe(NETWORK, "camvid")
     recipe = dataclasses.replace(
         shipped,
@@ -85,8 +94,9 @@ def recipe_of(candidate: str, epochs: int = EPOCHS) -> Recipe:
         validations=1,  # each keeps a whole state
         augmentation=dataclasses.replace(shipped.augmentation, crop=CROP),
     )
-    change = {key: value for key, value in changes[candidate].items() if key not in OF_FILES}
-    recipe = with_overrides(recipe, [tomli_w.dumps(change)])
+    recipe = with_overrides(recipe, lines)
+    if "epochs" in change:
+        return recipe
     return dataclasses.replace(
         recipe, epochs=round(epochs * recipe.batch_size / shipped.batch_size)
     )
@@ -96,13 +106,16 @@ def recipe_of(candidate: str, epochs: int = EPOCHS) -> Recipe:
 class Candidate:
     """What a run does: recipe, frames, the weights it starts from, those of its teachers."""
 
+    network: str
     recipe: Recipe
     frames: Dataset
     start: Path | None
     teachers: list[Path]
 
 
-def candidate_of(name: str, recipe: Recipe, train: Dataset, folder: Path | None) -> Candidate:
+def candidate_of(
+    name: str, seed: int, recipe: Recipe, train: Dataset, folder: Path | None
+) -> Candidate:
     """A candidate with the files it wants from a folder; with scenes it has as many steps.
 
     Raises:
@@ -121,9 +134,11 @@ def candidate_of(name: str, recipe: Recipe, train: Dataset, folder: Path | None)
         frames = joined([train, camvid(kept(change["scenes"]), "train")])
         share = len(train.samples) / len(frames.samples)
         recipe = dataclasses.replace(recipe, epochs=round(recipe.epochs * share))
-    start = kept(f"{change['start']}.safetensors") if "start" in change else None
+    start = None
+    if "start" in change or "after" in change:
+        start = kept(f"{change.get('start') or change['after'] + f'_{seed}'}.safetensors")
     teachers = [kept(f"{one}.safetensors") for one in change.get("teachers", [])]
-    return Candidate(recipe, frames, start, teachers)
+    return Candidate(change.get("model", NETWORK), recipe, frames, start, teachers)
 
 
 def measured(
@@ -138,18 +153,18 @@ def measured(
         held_out: what it is measured on.
         keep: the file that the trained weights are written to.
     """
-    recipe = candidate.recipe
+    name, recipe = candidate.network, candidate.recipe
     started = time.monotonic()
     classes = held_out.space.classes
     keras.utils.clear_session()  # what the run before held on the accelerator is free again
     keras.utils.set_random_seed(seed)
-    network = training_network(NETWORK, recipe, classes, candidate.start)
+    network = training_network(name, recipe, classes, candidate.start)
     taught = [teacher_network(file, classes, recipe.precision) for file in candidate.teachers]
     rows = fit(network, source, recipe, seed, teachers=taught)
-    trained = final_network(NETWORK, recipe, classes)
+    trained = final_network(name, recipe, classes)
     transfer(network, trained)
     if keep is not None:
-        write_checkpoint(keep, trained, metadata_of(NETWORK, recipe, classes, trained))
+        write_checkpoint(keep, trained, metadata_of(name, recipe, classes, trained))
     scores = evaluate(trained, held_out, CAMVID_A, recipe.size)
     try:
         of_b = f"{100 * evaluate(trained, held_out, CAMVID_B, recipe.size).mean_iou():.2f}"
@@ -195,7 +210,7 @@ def main() -> None:
         if (name, seed, arguments.held_out) in done:
             continue
         row = {"candidate": name, "seed": seed, "held_out": arguments.held_out}
-        candidate = candidate_of(name, recipes[name], train, arguments.keep)
+        candidate = candidate_of(name, seed, recipes[name], train, arguments.keep)
         source = usual
         if candidate.frames is not train:
             source = source_of(candidate.frames, candidate.recipe.size)

@@ -17,7 +17,7 @@ from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 
 @register
 class InvertedResidual(keras.layers.Layer):
-    """1x1 expansion, 3x3 depthwise, 1x1 projection; the identity added where shapes agree.
+    """1x1 expansion, 3x3 depthwise (or larger), 1x1 projection; the identity added where shapes agree.
 
     Each convolution is followed by batch norm; the activation follows the first two, the
     projection stays linear.
@@ -37,6 +37,7 @@ class InvertedResidual(keras.layers.Layer):
         padding: `"same"` as Keras pads, or `"symmetric"`: alike before and after, as PyTorch
             pads. They differ where `strides` is above 1.
         momentum, epsilon: of the batch norms.
+        kernel_size: side of the depthwise kernel, odd.
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -66,6 +67,7 @@ class InvertedResidual(keras.layers.Layer):
         padding="same",
         momentum=0.99,
         epsilon=1e-3,
+        kernel_size=3,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -80,11 +82,15 @@ class InvertedResidual(keras.layers.Layer):
         self.padding = padding
         self.momentum = momentum
         self.epsilon = epsilon
+        self.kernel_size = kernel_size
 
     def _bn(self, name):
         return BatchNormalization(
             momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype_policy, name=name
         )
+
+    def _window(self):
+        return self.padding, self.strides, self.kernel_size, self.dilation_rate
 
     def _pointwise(self, filters, name):
         return Conv2D(
@@ -108,7 +114,7 @@ class InvertedResidual(keras.layers.Layer):
             self.expand_conv.build(input_shape)
             self.expand_bn.build((*map_shape, hidden))
         self.depthwise_conv = DepthwiseConv2D(
-            3,
+            self.kernel_size,
             strides=self.strides,
             dilation_rate=self.dilation_rate,
             padding=keras_padding(self.padding, self.strides),
@@ -120,9 +126,7 @@ class InvertedResidual(keras.layers.Layer):
         self.depthwise_bn = self._bn("depthwise_bn")
         self.project_conv = self._pointwise(self.filters, "project_conv")
         self.project_bn = self._bn("project_bn")
-        self.depthwise_conv.build(
-            padded_shape((*map_shape, hidden), self.padding, self.strides, 3, self.dilation_rate)
-        )
+        self.depthwise_conv.build(padded_shape((*map_shape, hidden), *self._window()))
         self.depthwise_bn.build((*map_shape, hidden))
         self.project_conv.build((*map_shape, hidden))
         self.project_bn.build((*map_shape, self.filters))
@@ -132,7 +136,7 @@ class InvertedResidual(keras.layers.Layer):
         if self.expand_conv is not None:
             x = self.expand_bn(self.expand_conv(x), training=training)
             x = self.activation(x)  # (batch, height, width, hidden)
-        x = pad_symmetric(x, self.padding, self.strides, 3, self.dilation_rate)
+        x = pad_symmetric(x, *self._window())
         x = self.depthwise_bn(self.depthwise_conv(x), training=training)
         x = self.activation(x)  # (batch, height / strides, width / strides, hidden)
         x = self.project_bn(self.project_conv(x), training=training)  # (..., filters)
@@ -155,4 +159,5 @@ class InvertedResidual(keras.layers.Layer):
             "padding": self.padding,
             "momentum": self.momentum,
             "epsilon": self.epsilon,
+            "kernel_size": self.kernel_size,
         }

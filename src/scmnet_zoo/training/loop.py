@@ -17,6 +17,7 @@ from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.data.dataset import Dataset
 from scmnet_zoo.data.loader import Order, Source, class_shares, endless, is_kept, reading
 from scmnet_zoo.losses.with_auxiliary import MAIN
+from scmnet_zoo.training.hints import hints_of
 from scmnet_zoo.training.loss import class_weights, loss_of
 from scmnet_zoo.training.model import TrainingModel
 from scmnet_zoo.training.optimiser import optimiser_of
@@ -137,6 +138,7 @@ class _Run:
         outputs = network.output if isinstance(network.output, dict) else {}
         self.loss = loss_of(recipe.loss, weights, [name for name in outputs if name != MAIN])
         self.teachers = Teachers(teachers, recipe.loss.teachers, weights) if teachers else None
+        self.hints = hints_of(network, recipe)
         self.validation = None
         if validation is not None:
             if is_kept(validation):
@@ -163,6 +165,7 @@ class _Run:
             settings.ema,
             first * self.order.steps,
             self.teachers,
+            self.hints,
         )
         optimiser = optimiser_of(settings, self.network, steps, self.recipe.precision)
         self.model.compile(optimizer=optimiser, jit_compile=keras.backend.backend() == "jax")

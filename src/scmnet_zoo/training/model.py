@@ -10,6 +10,7 @@ from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.metrics import SegmentationScores
 from scmnet_zoo.training.averages import Averages
+from scmnet_zoo.training.hints import Hints
 from scmnet_zoo.training.teachers import Teachers
 
 
@@ -25,6 +26,7 @@ class TrainingModel(keras.Model):
         momentum: of the averages of the weights, 0 for none.
         first_step: how many steps of the run came before.
         teachers: whom the network learns from besides; None for none.
+        hints: what its maps are to tell besides; None for none.
 
     Attributes:
         averages: of the weights; None for none.
@@ -42,6 +44,7 @@ class TrainingModel(keras.Model):
         momentum: float = 0.0,
         first_step: int = 0,
         teachers: Teachers | None = None,
+        hints: Hints | None = None,
     ):
         super().__init__(name="training")
         self.source = source
@@ -50,6 +53,7 @@ class TrainingModel(keras.Model):
         self.loss_function = loss_function
         self.averages = Averages(network, momentum) if momentum else None
         self.teachers = teachers
+        self.hints = hints
         self.steps_seen = self._counter("steps_seen", first_step)
         self.loss_sum = self._counter("loss_sum", 0, "float32")
         self.first_bad = self._counter("first_bad", 0)
@@ -60,7 +64,13 @@ class TrainingModel(keras.Model):
 
     def call(self, inputs, training=None):
         images, labels = self.augment(*self.source(inputs))
-        result = {"logits": self.network(images, training=training), "label": labels}
+        result = {"label": labels}
+        if self.hints is None:
+            result["logits"] = self.network(images, training=training)
+        else:
+            seen = self.hints.observe(images, training)
+            result["logits"] = seen["outputs"]
+            result["hints"] = self.hints.loss(images, seen["maps"])
         if self.teachers is not None:
             result["taught"] = self.teachers(images)
         return result
@@ -69,6 +79,8 @@ class TrainingModel(keras.Model):
         loss = self.loss_function(y_pred["label"], y_pred["logits"])
         if self.teachers is not None:
             loss = loss + self.teachers.loss(y_pred["label"], y_pred["taught"], y_pred["logits"])
+        if self.hints is not None:
+            loss = loss + y_pred["hints"]
         step = self.steps_seen.value + 1
         fresh = ops.logical_and(self.first_bad.value == 0, ops.logical_not(ops.isfinite(loss)))
         self.first_bad.assign(ops.where(fresh, step, self.first_bad.value))
@@ -107,8 +119,9 @@ class TrainingModel(keras.Model):
             self.train_function = _jax.train_function(self.train_step)
 
     def state(self) -> list[keras.Variable]:
-        """What training changes, random seeds too; not frames, teachers or the optimiser."""
-        fixed = [layer for layer in (self.source, self.teachers) if layer is not None]
+        """What training changes, random seeds too; not frames, teachers, guides or the optimiser."""
+        guide = None if self.hints is None else self.hints.guide
+        fixed = [layer for layer in (self.source, self.teachers, guide) if layer is not None]
         left_out = {id(variable) for layer in fixed for variable in layer.variables}
         return [variable for variable in self.variables if id(variable) not in left_out]
 

@@ -95,6 +95,8 @@ class LossSettings:
             share) or `"log"` (1 / ln(1.10 + share), ENet).
         teachers: weight of the cross-entropy to the mean of teachers' probabilities; see
             `scmnet_zoo.training.teachers`.
+        hints: weight of the distance of the network's maps to those of one trained on ImageNet;
+            see `scmnet_zoo.training.hints`.
         label_smoothing: of the cross-entropy.
         ohem_threshold: probability below which OHEM takes a pixel for hard.
         focal_gamma: exponent of the focal loss.
@@ -107,6 +109,7 @@ class LossSettings:
     lovasz: float = 0.0
     auxiliary: float = 0.0
     teachers: float = 0.0
+    hints: float = 0.0
     class_weights: str = "none"
     label_smoothing: float = 0.0
     ohem_threshold: float = 0.7
@@ -129,6 +132,8 @@ class Recipe:
             still.
         precision: a Keras dtype policy.
         arguments: the network's own arguments, e.g. `residual`.
+        hints: name of a layer of the network -> name of the layer of EfficientNet-Lite2 whose map
+            it learns to tell; goes with `loss.hints`.
     """
 
     size: tuple[int, int]
@@ -141,6 +146,7 @@ class Recipe:
     freeze_epochs: int = 0
     precision: str = "float32"
     arguments: dict[str, Any] = field(default_factory=dict)
+    hints: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         _check_values(self, "recipe")
@@ -148,6 +154,11 @@ class Recipe:
             raise ValueError(
                 f"Expected freeze_epochs below epochs={self.epochs}. "
                 f"Received: freeze_epochs={self.freeze_epochs}"
+            )
+        if bool(self.hints) != (self.loss.hints > 0):
+            raise ValueError(
+                "Expected a table [hints] where loss.hints is above 0, and only there. "
+                f"Received: hints={self.hints}, loss.hints={self.loss.hints}"
             )
         names = ("cross_entropy", "ohem", "focal", "dice", "lovasz")
         if not any(getattr(self.loss, name) for name in names):
@@ -179,12 +190,17 @@ def read_recipe(path) -> Recipe:
 def recipe_from(content: dict, source: str) -> Recipe:
     """A recipe from the tables of a TOML file; `source` names it in errors."""
     content = dict(content)
-    tables = {name: content.pop(name, {}) for name in ("network", *TABLES)}
+    tables = {name: content.pop(name, {}) for name in ("network", "hints", *TABLES)}
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise ValueError(f"{source}: expected {name!r} to be a table. Received: {table!r}")
-    arguments = tables.pop("network")
-    _check_keys(content, Recipe, source, {"arguments", *TABLES})
+    arguments, hints = tables.pop("network"), tables.pop("hints")
+    _check_keys(content, Recipe, source, {"arguments", "hints", *TABLES})
+    for key, value in hints.items():
+        if not isinstance(value, str):
+            raise ValueError(
+                f"{source} [hints]: expected {key!r} to be a string. Received: {value!r}"
+            )
     for name, cls in TABLES.items():
         _check_keys(tables[name], cls, f"{source} [{name}]", set())
     try:
@@ -192,6 +208,7 @@ def recipe_from(content: dict, source: str) -> Recipe:
             **_tuples(content),
             **{name: cls(**_tuples(tables[name])) for name, cls in TABLES.items()},
             arguments=_tuples(arguments),
+            hints=hints,
         )
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
@@ -200,8 +217,9 @@ def recipe_from(content: dict, source: str) -> Recipe:
 def tables_of(recipe: Recipe) -> dict[str, Any]:
     """A recipe as the tables of a TOML file, every value stated; undone by `recipe_from`."""
     tables = _lists(dataclasses.asdict(recipe))
-    arguments = tables.pop("arguments")
-    return tables | ({"network": arguments} if arguments else {})
+    arguments, hints = tables.pop("arguments"), tables.pop("hints")
+    tables |= {"network": arguments} if arguments else {}
+    return tables | ({"hints": hints} if hints else {})
 
 
 def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:

@@ -1,4 +1,4 @@
-"""From a weight file of keras.applications into a backbone."""
+"""From a file of ImageNet weights into a backbone."""
 
 import io
 import os
@@ -9,6 +9,7 @@ from typing import BinaryIO
 import keras
 import numpy as np
 
+from scmnet_zoo.models.backbones._port_file import installed_port, read_port
 from scmnet_zoo.models.backbones.mobilenet_v2 import applications_paths as mobilenet_v2_paths
 from scmnet_zoo.models.backbones.xception import applications_paths as xception_paths
 from scmnet_zoo.weights import manifest
@@ -20,7 +21,8 @@ PATHS = {
     "xception": xception_paths,
     "mobilenet_v2": mobilenet_v2_paths,
 }
-# Layers of the files that a network may do without: MobileNetV2's last convolution.
+PORT = "efficientnet_lite2"  # whose weights are PyTorch's, from a package
+# Layers of the files that a network may do without: the last convolution of MobileNetV2 and EfficientNet.
 OPTIONAL = "last_conv"
 
 # The arrays of a layer by their number: a convolution, a separable one, a batch norm.
@@ -36,34 +38,41 @@ def read_pretrained(backbone: str, weights: str | os.PathLike) -> dict[str, np.n
 
     Args:
         backbone: key of the backbone.
-        weights: `"imagenet"`, or the path of a `..._notop.h5` file of keras.applications.
+        weights: `"imagenet"`, or the path of a `..._notop.h5` file of keras.applications, of
+            EfficientNet-Lite2 of its port's `.pth` file.
 
     Raises:
-        ValueError: a backbone without ImageNet weights, or a file that is not there, damaged or of
-            another network.
+        ValueError: a backbone without ImageNet weights, a package that is not installed, or a file
+            that is not there, damaged or of another network.
         OSError: the weights cannot be downloaded.
     """
-    if backbone not in PATHS:
+    if backbone not in (*PATHS, PORT):
         raise ValueError(
-            f"Expected backbone_weights=None or one of the backbones {tuple(PATHS)}, which have "
+            f"Expected backbone_weights=None or one of the backbones {(*PATHS, PORT)}, which have "
             f"ImageNet weights. Received: backbone_weights={weights!r}, backbone={backbone!r}"
         )
+    kind = ".pth" if backbone == PORT else ".h5"
+    expected = f"Expected backbone_weights to be None, {IMAGENET!r} or the path of a {kind} file. "
     if not isinstance(weights, str | os.PathLike):
-        raise ValueError(
-            f"Expected backbone_weights to be None, {IMAGENET!r} or the path of a .h5 file. "
-            f"Received: backbone_weights={weights!r}"
-        )
-    if weights == IMAGENET:
-        stored = manifest.published_file(manifest.find(backbone, IMAGENET))
-        source, file = stored.name, io.BytesIO(fetch(stored))
-    elif Path(weights).is_file():
-        source, file = str(weights), io.BytesIO(Path(weights).read_bytes())
+        raise ValueError(f"{expected}Received: backbone_weights={weights!r}")
+    if weights != IMAGENET and not Path(weights).is_file():
+        received = os.fspath(weights)
+        raise ValueError(f"{expected}Received: backbone_weights={received!r}, which is no file")
+    if weights != IMAGENET:
+        source, content = str(weights), Path(weights).read_bytes()
+    elif backbone == PORT:
+        source, content = installed_port()
     else:
-        raise ValueError(
-            f"Expected backbone_weights to be None, {IMAGENET!r} or the path of a .h5 file. "
-            f"Received: backbone_weights={os.fspath(weights)!r}, which is no file"
-        )
-    layers = _read_layers(file, source)
+        stored = manifest.published_file(manifest.find(backbone, IMAGENET))
+        source, content = stored.name, fetch(stored)
+    if backbone == PORT:
+        return read_port(content, source)
+    return _read_applications(backbone, content, source)
+
+
+def _read_applications(backbone: str, content: bytes, source: str) -> dict[str, np.ndarray]:
+    """The tensors of a file of keras.applications by variable path."""
+    layers = _read_layers(io.BytesIO(content), source)
     paths = PATHS[backbone](layers)
     tensors = {}
     for layer, arrays in layers.items():
