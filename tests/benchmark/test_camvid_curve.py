@@ -10,6 +10,7 @@ from testing_tools import toy
 from scmnet_zoo.data import camvid
 from scmnet_zoo.data.loader import source_of
 from scmnet_zoo.training import find_recipe, fit, start, training_network, with_size
+from scmnet_zoo.weights import read_checkpoint
 
 
 @pytest.fixture
@@ -18,10 +19,18 @@ def script():
 
 
 def test_every_shipped_run_has_its_losses(script):
-    for run, (_, recipe) in script.RECIPES.items():
-        losses = script.logged(run)
-        assert len(losses) == find_recipe(recipe).epochs
+    for name, run in script.SHIPPED.items():
+        losses = script.logged(name)
+        assert len(losses) == find_recipe(run.recipe).epochs
         assert losses[-1] < 0.7 * losses[0]
+
+
+def test_what_a_run_started_from_is_there(script):
+    starts = {name: run.weights for name, run in script.SHIPPED.items() if run.start}
+    assert set(starts) == {"scmnet_hints", "scmnet_whole"}
+    for name, weights in starts.items():
+        stated = read_checkpoint(weights, "scmnet").metadata
+        assert stated.training_size == find_recipe(script.SHIPPED[name].recipe).size
 
 
 def test_the_beginning_is_that_of_the_whole_run(script, tmp_path, monkeypatch):

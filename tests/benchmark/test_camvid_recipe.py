@@ -5,13 +5,14 @@ import dataclasses
 import functools
 import sys
 
+import numpy as np
 import pytest
 import scenes
 from scripts import load_script
 from testing_tools import toy
 
 from scmnet_zoo.evaluation import Protocol
-from scmnet_zoo.training import shipped_recipe, start, teachers, with_size
+from scmnet_zoo.training import find_recipe, shipped_recipe, start, teachers, with_size
 from scmnet_zoo.training.start import check_arguments
 from scmnet_zoo.weights import read_checkpoint
 
@@ -50,16 +51,40 @@ def test_the_candidates(script):
     assert script.recipe_of("baseline") == dataclasses.replace(
         shipped, epochs=137, validations=1, augmentation=small
     )
-    recipes = [script.recipe_of(name) for name in script.candidates()]
-    for recipe in recipes:
-        check_arguments("scmnet", recipe)
-        assert (recipe.size, recipe.epochs) == ((720, 960), 137 * recipe.batch_size // 12)
-    others = {
-        name for name, change in script.candidates().items() if not {"start", "scenes"} & {*change}
-    }
+    candidates = script.candidates()
+    for name, change in candidates.items():
+        recipe = script.recipe_of(name)
+        check_arguments(change.get("model", "scmnet"), recipe)
+        assert (recipe.size, recipe.validations) == ((720, 960), 1)
+        if "recipe" not in change:
+            assert recipe.epochs == change.get("epochs", 137 * recipe.batch_size // 12)
+    of_files = {"start", "after", "scenes"}
+    others = {name for name, change in candidates.items() if not of_files & {*change}}
     assert len({repr(script.recipe_of(name)) for name in others}) == len(others)
+    for change in candidates.values():
+        assert change.get("after", "baseline") in candidates
     with pytest.raises(ValueError, match=r"among baseline, .*Received: 'base'"):
         script.recipe_of("base")
+
+
+def test_epochs_of_a_candidates_own_stay(script):
+    after, whole = (script.recipe_of("whole_after_hints", epochs) for epochs in (137, 5))
+    assert after == whole
+    assert (whole.epochs, whole.batch_size, whole.augmentation.crop) == (20, 6, (720, 960))
+    assert script.recipe_of("hints", 5).epochs == 5
+
+
+def test_a_candidate_of_another_recipe(script, monkeypatch):
+    """It is as shipped, whatever the others' epochs and crop, but for its changes."""
+    name = "deeplabv3plus_camvid_efficientnet_lite2"
+    shipped = dataclasses.replace(find_recipe(name), validations=1)
+    teacher = {"model": "deeplabv3plus", "recipe": name}
+    changed = {**teacher, "epochs": 3, "optimiser": {"ema": 0.5}}
+    monkeypatch.setattr(script, "candidates", lambda: {"teacher": teacher, "changed": changed})
+    assert script.recipe_of("teacher", 5) == shipped
+    optimiser = dataclasses.replace(shipped.optimiser, ema=0.5)
+    expected = dataclasses.replace(shipped, epochs=3, optimiser=optimiser)
+    assert script.recipe_of("changed", 5) == expected
 
 
 @pytest.fixture
@@ -147,7 +172,48 @@ def test_steps_beside_scenes(script, tmp_path):
     train, _ = script.frames(scenes.draw(tmp_path / "camvid", {"train": 6}))
     scenes.draw(tmp_path / "scenes", {"train": 3})
     recipe = script.recipe_of("beside", 90)
-    candidate = script.candidate_of("beside", recipe, train, tmp_path)
+    candidate = script.candidate_of("beside", 0, recipe, train, tmp_path)
     assert len(candidate.frames.samples) == 9
     assert candidate.recipe == dataclasses.replace(recipe, epochs=60)
-    assert script.candidate_of("baseline", recipe, train, None).frames is train
+    assert script.candidate_of("baseline", 0, recipe, train, None).frames is train
+
+
+def test_after_the_run_of_the_same_seed(script, rows, tmp_path, monkeypatch):
+    """It starts from the weights that this has left, and keeps its own beside them."""
+    change = {"after": "baseline", "epochs": 3, "optimiser": {"learning_rate": 1e-6}}
+    monkeypatch.setattr(script, "candidates", lambda: {"baseline": {}, "later": change})
+    folder, started = tmp_path / "kept", []
+    whole = script.training_network
+
+    def network(name, recipe, classes, weights):
+        started.append((name, weights))
+        return whole(name, recipe, classes, weights)
+
+    monkeypatch.setattr(script, "training_network", network)
+    kept = f"--keep={folder}"
+    rows("baseline:0", "baseline:1", kept)
+    with pytest.raises(ValueError, match=r"with baseline_2.safetensors for later. Received: "):
+        rows("later:2", kept)
+    found = rows("later:1", kept)
+    assert started == [
+        ("scmnet", None),
+        ("scmnet", None),
+        ("scmnet", folder / "baseline_1.safetensors"),
+    ]
+    assert found[-1]["steps"] == "6"
+    first, other, later = (
+        read_checkpoint(folder / f"{name}.safetensors", "scmnet").tensors["head_classifier/kernel"]
+        for name in ("baseline_0", "baseline_1", "later_1")
+    )
+    assert np.abs(later - other).max() < 1e-3 < np.abs(later - first).max()
+
+
+def test_a_run_of_another_network(script, rows, tmp_path, monkeypatch):
+    """Its weights say whose they are."""
+    change = {"model": "deeplabv3plus", "recipe": "deeplabv3plus_camvid_efficientnet_lite2"}
+    change["epochs"] = 2
+    monkeypatch.setattr(script, "candidates", lambda: {"teacher": change})
+    (row,) = rows("teacher:0", f"--keep={tmp_path / 'kept'}")
+    assert (row["candidate"], row["steps"]) == ("teacher", "4")
+    kept = read_checkpoint(tmp_path / "kept" / "teacher_0.safetensors", "deeplabv3plus")
+    assert kept.metadata.network == "deeplabv3plus"

@@ -359,6 +359,19 @@ def test_batch_norm_into_either_convolution(multiplier):
     assert_equal(model, fused)
 
 
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+def test_inverted_residual_of_another_kernel(padding):
+    def body(x):
+        return layers.InvertedResidual(
+            6, strides=2, kernel_size=5, padding=padding, use_bias=False, name="block"
+        )(x)
+
+    model = toy(body)
+    fused = fuse(model)
+    assert fused.get_layer("block_depthwise_conv").kernel_size == (5, 5)
+    assert_equal(model, fused)
+
+
 def test_normalisation_that_others_read_too_stays():
     def body(x):
         y = keras.layers.Conv2D(3, 3, padding="same", name="conv")(x)

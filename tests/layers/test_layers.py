@@ -69,6 +69,7 @@ CASES = {
             "padding": "symmetric",
             "momentum": 0.9,
             "epsilon": 1e-5,
+            "kernel_size": 5,
         },
         MAP,
     ),
@@ -346,6 +347,35 @@ def test_symmetric_padding_equals_pytorch(side, kernel_size, dilation):
     np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("side", [16, 17])
+def test_an_inverted_residual_of_another_kernel_equals_pytorch(side):
+    torch = pytest.importorskip("torch")
+    layer = layers.InvertedResidual(
+        4,
+        expansion=None,
+        strides=2,
+        activation=None,
+        padding="symmetric",
+        epsilon=0.0,
+        kernel_size=5,
+    )
+    x = np.random.default_rng(0).normal(size=(1, side, 2 * side, 4)).astype("float32")
+    inputs = keras.Input(x.shape[1:])
+    model = keras.Model(inputs, layer(inputs))
+    kernel = keras.ops.convert_to_numpy(layer.depthwise_conv.kernel)
+    assert kernel.shape == (5, 5, 4, 1)
+    layer.project_conv.kernel.assign(np.eye(4)[None, None])
+    expected = torch.nn.functional.conv2d(
+        torch.from_numpy(x.transpose(0, 3, 1, 2).copy()),
+        torch.from_numpy(kernel.transpose(2, 3, 0, 1).copy()),
+        stride=2,
+        padding=2,
+        groups=4,
+    )
+    assert model.output_shape[1:] == (-(-side // 2), side, 4)
+    np.testing.assert_allclose(run(model, x), expected.numpy().transpose(0, 2, 3, 1), atol=1e-5)
+
+
 def test_padding_is_checked():
     with pytest.raises(ValueError, match=r"Expected padding .* Received: padding='valid'"):
         layers.DepthwiseSeparableConv2D(4, padding="valid")
@@ -359,11 +389,17 @@ def test_symmetric_padding_wants_an_odd_kernel():
 
 
 @pytest.mark.parametrize("side", [1, 2, 4])
-@pytest.mark.parametrize("dilation_rate", [1, 2])
+@pytest.mark.parametrize(("kernel_size", "dilation_rate"), [(3, 1), (3, 2), (5, 1)])
 @pytest.mark.parametrize("block", [layers.DepthwiseSeparableConv2D, layers.InvertedResidual])
-def test_symmetric_padding_of_maps_smaller_than_the_kernel(block, dilation_rate, side):
+def test_symmetric_padding_of_small_maps(block, kernel_size, dilation_rate, side):
     """What is convolved is the padded map, whose sides the kernel fits."""
-    layer = block(4, strides=2, dilation_rate=dilation_rate, padding="symmetric")
+    layer = block(
+        4,
+        kernel_size=kernel_size,
+        strides=2,
+        dilation_rate=dilation_rate,
+        padding="symmetric",
+    )
     inputs = keras.Input((side, 9, 3))
     model = keras.Model(inputs, layer(inputs))
     assert run(model, np.ones((1, side, 9, 3))).shape == (1, *model.output_shape[1:])

@@ -15,7 +15,13 @@ from testing_tools import (
 
 from scmnet_zoo import DeepLabV3Plus
 from scmnet_zoo.layers import DilatedMaxPooling2D
-from scmnet_zoo.models.backbones import _pretrained, mobilenet_v2, xception, xception65
+from scmnet_zoo.models.backbones import (
+    _pretrained,
+    efficientnet_lite2,
+    mobilenet_v2,
+    xception,
+    xception65,
+)
 from scmnet_zoo.models.backbones._blocks import trade_strides
 from scmnet_zoo.models.backbones._pretrained import assign_pretrained, read_pretrained
 from scmnet_zoo.weights import manifest
@@ -30,7 +36,7 @@ ALIGNED = {"mobilenet_v2": 129, "xception": 135}
 both = pytest.mark.parametrize("backbone", BUILDERS)
 
 
-@pytest.mark.parametrize("build", [mobilenet_v2, xception, xception65])
+@pytest.mark.parametrize("build", [mobilenet_v2, efficientnet_lite2, xception, xception65])
 def test_channels_are_last_whatever_keras_is_set_to(build):
     inputs = keras.Input((None, None, 3))
     with channels_first():
@@ -268,7 +274,8 @@ def test_unknown_backbone_weights(weights):
 
 def test_xception65_has_no_imagenet_weights():
     message = (
-        r"one of the backbones \('xception', 'mobilenet_v2'\).*'imagenet', backbone='xception65'"
+        r"one of the backbones \('xception', 'mobilenet_v2', 'efficientnet_lite2'\), .*"
+        r"'imagenet', backbone='xception65'"
     )
     with pytest.raises(ValueError, match=message):
         DeepLabV3Plus(backbone_weights="imagenet")

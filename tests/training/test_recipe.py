@@ -55,6 +55,7 @@ dice = 0.3
 lovasz = 0.4
 auxiliary = 0.6
 teachers = 0.7
+hints = 0.8
 class_weights = "log"
 label_smoothing = 0.1
 ohem_threshold = 0.5
@@ -74,6 +75,10 @@ blur = 0.7
 cut = 0.9
 mix = 0.8
 mix_classes = ["pole", "sign"]
+
+[hints]
+cmm1 = "block_6"
+cmm3 = "last_conv_relu6"
 """
 LEAST = "size = [64, 96]\nbatch_size = 2\nepochs = 4\n[augmentation]\ncrop = [32, 64]\n"
 SHIPPED = sorted((Path(inspect.getfile(module)).parent / "recipes").glob("*.toml"))
@@ -113,11 +118,12 @@ def test_all_is_read(tmp_path):
         optimiser=OptimiserSettings(
             "sgd", 2e-3, "polynomial", 2, 0.1, 0.8, 0.01, 4, 0.9, head_factor=10
         ),
-        loss=LossSettings(0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, "log", 0.1, 0.5, 1.5),
+        loss=LossSettings(0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, "log", 0.1, 0.5, 1.5),
         augmentation=Augmentation(
             (32, 64), (0.5, 2), 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 4, 0.7, 0.9, 0.8, ("pole", "sign")
         ),
         arguments={"residual": True, "rates": (2, 4)},
+        hints={"cmm1": "block_6", "cmm3": "last_conv_relu6"},
     )
     least = _read(tmp_path, LEAST)
     for one in (recipe, recipe.optimiser, recipe.loss, recipe.augmentation):
@@ -131,7 +137,8 @@ def test_the_defaults(tmp_path):
     assert _read(tmp_path, LEAST) == Recipe((64, 96), 2, 4, Augmentation((32, 64)))
     recipe = _read(tmp_path, LEAST)
     assert (recipe.optimiser, recipe.loss) == (OptimiserSettings(), LossSettings())
-    assert (recipe.freeze_epochs, recipe.precision, recipe.arguments) == (0, "float32", {})
+    assert (recipe.freeze_epochs, recipe.precision) == (0, "float32")
+    assert recipe.arguments == recipe.hints == {}
 
 
 @pytest.mark.parametrize("key", ["size", "batch_size", "epochs", "crop"])
@@ -189,6 +196,9 @@ def test_an_unknown_key_of_a_table(tmp_path, table):
         ("ohem_threshold", "-1", "from 0 to 1"),
         ("lovasz", "-1", "0 or more"),
         ("auxiliary", "-0.4", "0 or more"),
+        ("hints", "-0.8", "0 or more"),
+        ("cmm1", "6", "a string"),
+        ("cmm3", '["last_conv_relu6"]', "a string"),
         ("size", "64", "two whole numbers"),
         ("size", "[64]", "two whole numbers"),
         ("size", "[64, 31]", "at least 32"),
@@ -218,7 +228,21 @@ def test_values_that_contradict_each_other(tmp_path):
     assert "mix_classes for mix=0.8. Received: none" in _error(tmp_path, _with("mix_classes", "[]"))
 
 
-@pytest.mark.parametrize("key", ["network", "augmentation", "optimiser", "loss"])
+def test_hints_and_their_weight_go_together(tmp_path):
+    expected = "Expected a table [hints] where loss.hints is above 0, and only there. Received: "
+    table = "hints={'cmm1': 'block_6', 'cmm3': 'last_conv_relu6'}"
+    assert f"{expected}{table}, loss.hints=0" in _error(tmp_path, _with("hints", "0"))
+    assert f"{expected}hints={{}}, loss.hints=0.8" in _error(tmp_path, GOOD.split("[hints]")[0])
+    empty = GOOD.split("cmm1")[0]
+    assert f"{expected}hints={{}}, loss.hints=0.8" in _error(tmp_path, empty)
+    recipe = _read(tmp_path, LEAST)
+    with pytest.raises(ValueError, match=r"table \[hints\] .*loss\.hints=4$"):
+        with_overrides(recipe, ["loss.hints=4"])
+    with pytest.raises(ValueError, match=r"table \[hints\] .*loss\.hints=0\.0$"):
+        with_overrides(recipe, ['hints.cmm2="block_14"'])
+
+
+@pytest.mark.parametrize("key", ["network", "augmentation", "optimiser", "loss", "hints"])
 def test_a_value_in_the_place_of_a_table(tmp_path, key):
     text = LEAST.split("[augmentation]")[0]
     assert f"expected '{key}' to be a table" in _error(tmp_path, f"{key} = 3\n{text}")
@@ -257,6 +281,8 @@ def test_overrides(tmp_path):
             "network.residual=false",
             "network.dropout=0.1",
             "augmentation.crop=[32, 32]",
+            'hints.cmm2="block_14"',
+            'hints.cmm3="block_20"',
         ],
     )
     assert recipe.epochs == 7
@@ -264,6 +290,7 @@ def test_overrides(tmp_path):
     assert (recipe.loss.class_weights, recipe.loss.dice, recipe.loss.focal) == ("none", 1, 0.2)
     assert recipe.arguments == {"residual": False, "rates": (2, 4), "dropout": 0.1}
     assert recipe.augmentation.crop == (32, 32)
+    assert recipe.hints == {"cmm1": "block_6", "cmm2": "block_14", "cmm3": "block_20"}
 
 
 def test_overrides_of_a_recipe_without_arguments(tmp_path):
@@ -282,6 +309,8 @@ def test_overrides_of_a_recipe_without_arguments(tmp_path):
         ("loss=3", "expected 'loss' to be a table"),
         ("epochs.many=3", "'epochs' to be a whole number"),
         ("epochs=0", "'epochs' to be above 0"),
+        ("hints.cmm1=6", r"\[hints\]: expected 'cmm1' to be a string\. Received: 6"),
+        ("hints=3", "expected 'hints' to be a table"),
     ],
 )
 def test_a_bad_override(tmp_path, line, expected):
@@ -299,9 +328,17 @@ def test_another_size():
     assert with_size(recipe, (32, 2000)).augmentation.crop == (32, 1344)
 
 
+def test_overrides_of_a_recipe_without_hints(tmp_path):
+    lines = ["loss.hints=4", 'hints.cmm2="block_14"']
+    recipe = with_overrides(_read(tmp_path, LEAST), lines)
+    assert (recipe.loss.hints, recipe.hints) == (4, {"cmm2": "block_14"})
+    assert with_overrides(recipe, []) == recipe
+
+
 @pytest.mark.parametrize("text", [GOOD, LEAST])
 def test_there_and_back(tmp_path, text):
     recipe = _read(tmp_path, text)
+    assert ("hints" in tables_of(recipe)) == bool(recipe.hints)
     assert recipe_from(tables_of(recipe), "tables") == recipe
     assert _read(tmp_path, tomli_w.dumps(tables_of(recipe))) == recipe
 
@@ -336,6 +373,19 @@ def test_scmnet_on_camvid():
     assert recipe.size == (720, 960)
     assert recipe.arguments == {"residual": True}
     assert recipe.augmentation.crop == (512, 640)
+
+
+def test_the_runs_that_made_the_shipped_weights_of_scmnet():
+    """One after the other: drawn scenes, CamVid with hints, CamVid's whole frames without."""
+    names = ["scmnet_camvid_drawn", "scmnet_camvid_hints", "scmnet_camvid_whole"]
+    drawn, hinted, whole = map(find_recipe, names)
+    pairs = {"cmm1": "block_6", "cmm2": "block_14", "cmm3": "last_conv_relu6"}
+    assert drawn.hints == hinted.hints == pairs
+    assert drawn.loss == hinted.loss == dataclasses.replace(whole.loss, hints=4.0)
+    assert (whole.hints, whole.augmentation.crop) == ({}, whole.size)
+    for recipe in (drawn, hinted, whole):
+        assert recipe.size == (720, 960)
+        assert recipe.arguments == {"residual": True}
 
 
 @pytest.mark.parametrize("pair", [("scmnet", "kitti"), ("unet", "camvid")])

@@ -45,9 +45,7 @@ def changed(recipe=RECIPE, **values):
     """A recipe with other values; `optimiser_...` and `loss_...` go into its tables."""
     for table in ("optimiser", "loss"):
         inner = {k.removeprefix(f"{table}_"): values.pop(k) for k in list(values) if table in k}
-        recipe = dataclasses.replace(
-            recipe, **{table: dataclasses.replace(getattr(recipe, table), **inner)}
-        )
+        values[table] = dataclasses.replace(getattr(recipe, table), **inner)
     return dataclasses.replace(recipe, **values)
 
 

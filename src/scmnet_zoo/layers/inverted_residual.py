@@ -17,7 +17,7 @@ from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 
 @register
 class InvertedResidual(keras.layers.Layer):
-    """1x1 expansion, 3x3 depthwise (or larger), 1x1 projection; the identity added where shapes agree.
+    """1x1 expansion, depthwise, 1x1 projection; the identity added where shapes agree.
 
     Each convolution is followed by batch norm; the activation follows the first two, the
     projection stays linear.

@@ -61,10 +61,10 @@ def DeepLabV3Plus(
 ):
     """DeepLabV3+ with depthwise-separable ASPP and decoder.
 
-    Parameters for 19 classes: 41.3 M with Xception-65, 24.1 M with Xception, 4.4 M with
-    MobileNetV2. Without atrous branches (`aspp_rates=()`) MobileNetV2 ends before its last 1x1
-    convolution, as the segmentation networks with a reduced head in its paper do (section 6.3);
-    2.1 M without the decoder.
+    Parameters for 19 classes: 41.3 M with Xception-65, 24.1 M with Xception, 7.1 M with
+    EfficientNet-Lite2, 4.4 M with MobileNetV2. Without atrous branches (`aspp_rates=()`) the last
+    two end before their last 1x1 convolution, as the segmentation networks with a reduced head in
+    MobileNetV2's paper do (section 6.3); with it 2.1 M without the decoder.
 
     Args:
         weights: None for random ones, a name (`scmnet-zoo weights` lists them), or the path of a
@@ -75,8 +75,9 @@ def DeepLabV3Plus(
         include_preprocessing: take RGB 0..255 and normalise inside. False leaves that to you.
         classifier_activation: `"softmax"`, or None for logits.
         backbone: `"xception65"`, `"xception"`, `"mobilenet_v2"` or `"efficientnet_lite2"`. This
-            and the next three arguments are by default as in the weights, but a `.keras` or `.weights.h5` file does
-            not say them, so name what it was made with; without weights, `"xception65"`.
+            and the next three arguments are by default as in the weights, but a `.keras` or
+            `.weights.h5` file does not say them, so name what it was made with; without weights,
+            `"xception65"`.
         output_stride: step of the backbone's last map in pixels, 16 or 8; else 16.
         aspp_rates: dilations of the ASPP's 3x3 branches, may be empty; else (6, 12, 18) at
             output stride 16 and (12, 24, 36) at 8.

@@ -119,7 +119,7 @@ class TrainingModel(keras.Model):
             self.train_function = _jax.train_function(self.train_step)
 
     def state(self) -> list[keras.Variable]:
-        """What training changes, random seeds too; not frames, teachers, guides or the optimiser."""
+        """What training changes, random seeds too; not frames, teachers, guide or optimiser."""
         guide = None if self.hints is None else self.hints.guide
         fixed = [layer for layer in (self.source, self.teachers, guide) if layer is not None]
         left_out = {id(variable) for layer in fixed for variable in layer.variables}

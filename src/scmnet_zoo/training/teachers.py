@@ -2,10 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
-import safetensors
 from keras import ops
 
 from scmnet_zoo.data.labels import VOID
@@ -15,7 +13,7 @@ from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.recipe import Recipe
 from scmnet_zoo.training.start import dtype_policy
 from scmnet_zoo.weights import manifest
-from scmnet_zoo.weights.metadata import METADATA_KEY, Metadata
+from scmnet_zoo.weights.checkpoint import read_metadata
 from scmnet_zoo.weights.registry import metadata_of
 
 
@@ -36,7 +34,7 @@ def teacher_network(
     """
     text = os.fspath(weights)
     if text.endswith(".safetensors"):
-        metadata, name = _stated(Path(text)), text
+        metadata, name = read_metadata(text), text
     else:
         entry = manifest.find_key(text)
         metadata, name = metadata_of(entry), entry.name
@@ -60,20 +58,6 @@ def check_teachers(recipe: Recipe, count: int) -> None:
             "Expected teachers where the recipe's loss.teachers is above 0, and only there. "
             f"Received: {count} teachers, loss.teachers={recipe.loss.teachers}"
         )
-
-
-def _stated(path: Path) -> Metadata:
-    """What a file says of itself."""
-    if not path.is_file():
-        raise ValueError(f"Expected an existing weight file. Received: {path}")
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
-    if text is None:
-        raise ValueError(f"Expected a teacher's file written by the zoo. Received: {path}")
-    return Metadata.from_json(text, str(path))
 
 
 class Teachers(keras.layers.Layer):

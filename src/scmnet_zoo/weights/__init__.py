@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from scmnet_zoo.weights.manifest import Entry, Result, entries, find, names
 
 if TYPE_CHECKING:
+    from scmnet_zoo.weights.average import average_checkpoints
     from scmnet_zoo.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
     from scmnet_zoo.weights.download import DownloadError
     from scmnet_zoo.weights.importers import import_checkpoint
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LAZY = {
     "Checkpoint": "checkpoint",
     "Metadata": "metadata",
+    "average_checkpoints": "average",
     "Normalisation": "metadata",
     "read_checkpoint": "checkpoint",
     "write_checkpoint": "checkpoint",
@@ -36,6 +38,7 @@ __all__ = [
     "Normalisation",
     "Result",
     "State",
+    "average_checkpoints",
     "entries",
     "find",
     "import_checkpoint",

@@ -115,6 +115,24 @@ def read_safetensors(content: bytes, source: str, network: str) -> Checkpoint:
     return Checkpoint(source, tensors, metadata)
 
 
+def read_metadata(path: str | os.PathLike) -> Metadata:
+    """What a `.safetensors` file of the zoo says of itself, without its tensors.
+
+    Raises:
+        ValueError: no such file, a damaged one, or one that says nothing.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"Expected an existing weight file. Received: {path}")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    if text is None:
+        raise ValueError(f"Expected a .safetensors file written by the zoo. Received: {path}")
+    return Metadata.from_json(text, str(path))
+
+
 def _read_keras(path: Path) -> Checkpoint:
     check_keras(path)
     try:

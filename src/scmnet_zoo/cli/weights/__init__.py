@@ -2,9 +2,11 @@
 
 import typer
 
-from scmnet_zoo.cli.weights import files, importing, listing, publishing
+from scmnet_zoo.cli.weights import averaging, files, importing, listing, publishing
 
-app = typer.Typer(invoke_without_command=True, help="List, fetch, check, import, publish weights.")
+app = typer.Typer(
+    invoke_without_command=True, help="List, fetch, check, import, average, publish weights."
+)
 
 
 @app.callback()
@@ -20,4 +22,5 @@ app.command("verify")(files.verify)
 app.command("remove")(files.remove)
 app.command("path")(files.path)
 app.command("import")(importing.command)
+app.command("average")(averaging.command)
 app.command("publish")(publishing.command)

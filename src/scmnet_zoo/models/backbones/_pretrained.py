@@ -22,7 +22,8 @@ PATHS = {
     "mobilenet_v2": mobilenet_v2_paths,
 }
 PORT = "efficientnet_lite2"  # whose weights are PyTorch's, from a package
-# Layers of the files that a network may do without: the last convolution of MobileNetV2 and EfficientNet.
+# Layers of the files that a network may do without: MobileNetV2's and EfficientNet's last
+# convolution.
 OPTIONAL = "last_conv"
 
 # The arrays of a layer by their number: a convolution, a separable one, a batch norm.
