@@ -49,8 +49,8 @@ faults: $(VENV)/.test
 		timeout 180 $(BIN)/python -m pytest $(PYTEST) -m network \
 		--random-order-bucket=global --random-order-seed=$$seed || exit 1; done
 
-# The suite on JAX and PyTorch, on the latter with the comparisons with pytorchcv.
-# Compiling is most of the time on JAX: little is optimised, and nothing is compiled twice. What is
+# The suite on JAX and PyTorch, on the latter with the comparisons with pytorchcv
+# and others. Compiling is most of the time on JAX: little is optimised, and nothing is compiled twice. What is
 # left out there is in the agreement of backends, which is long: networks but for what Fast-SCNN and
 # fusing need, augmentation but for its draws; so are runs that are killed, all there is of training.
 ON_JAX := not deeplabv3plus and not contextnet and not (test_contract and scmnet) and \
@@ -92,7 +92,7 @@ $(VENV)/.lint: $(VENV)/.test
 $(VENV)/.backends: $(VENV)/.test
 	$(INSTALL) 'torch==2.13.0'
 	$(INSTALL) --editable '.[test,jax,torch]'
-	$(INSTALL) --no-deps 'pytorchcv==0.0.74'
+	$(INSTALL) --no-deps 'pytorchcv==0.0.74' 'efficientnet-lite-pytorch==0.1.0'
 	touch $@
 
 clean:

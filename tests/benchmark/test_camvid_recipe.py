@@ -58,9 +58,12 @@ def test_the_candidates(script):
         assert (recipe.size, recipe.validations) == ((720, 960), 1)
         if "recipe" not in change:
             assert recipe.epochs == change.get("epochs", 137 * recipe.batch_size // 12)
-    of_files = {"start", "after", "scenes"}
-    others = {name for name, change in candidates.items() if not of_files & {*change}}
-    assert len({repr(script.recipe_of(name)) for name in others}) == len(others)
+    files = ("start", "after", "teachers", "scenes")
+    runs = [
+        (repr(script.recipe_of(name)), *(str(change.get(key)) for key in files))
+        for name, change in candidates.items()
+    ]
+    assert len(set(runs)) == len(runs)
     for change in candidates.values():
         assert change.get("after", "baseline") in candidates
     with pytest.raises(ValueError, match=r"among baseline, .*Received: 'base'"):

@@ -82,7 +82,7 @@ def test_show_tells_what_the_manifest_knows():
     text = done("show", SHIPPED)
     entry = manifest.find_key(SHIPPED)
     assert entry.file.hash.value in text.replace("\n", "")
-    for part in ("shipped", "residual=True", "1,255,295", "Apache-2.0", "70.36", "61.95"):
+    for part in ("shipped", "residual=True", "1,255,295", "Apache-2.0", "72.24", "67.48"):
         assert part in text
     for key in ("fastscnn/cityscapes", "scmnet/cityscapes", "xception/imagenet"):
         assert key in done("show", key)
@@ -209,6 +209,23 @@ def test_an_imported_file_is_one_that_weights_takes(shared, tmp_path):
     message = refused("import", source, "--as", "x", "--classes", names, "--output", tmp_path)
     assert "19" in message
     assert "2" in message
+
+
+# The average
+
+
+def test_average_writes_one_file_of_several(tmp_path):
+    shipped = packaged_path(manifest.find_key(SHIPPED).file)
+    new = tmp_path / "mean.safetensors"
+    stated = done("average", shipped, shipped, "--half", "--output", new)
+    assert f"{new}: scmnet for 11 classes" in stated.replace("\n", "")
+    assert new.read_bytes() == shipped.read_bytes()
+    assert "a new file" in refused("average", shipped, shipped, "--output", new)
+    assert new.read_bytes() == shipped.read_bytes()
+    other = packaged_path(manifest.find_key("fastscnn/camvid").file)
+    elsewhere = tmp_path / "other.safetensors"
+    assert "same network" in refused("average", shipped, other, "--output", elsewhere)
+    assert not elsewhere.exists()
 
 
 # Without a network

@@ -1,6 +1,6 @@
 """What the shipped weights see on drawn streets, which are nobody's photographs: road is road.
 
-docs/results.md says where they fail: two of them on a deep blue sky, all on drawn houses.
+docs/results.md says where they fail: Fast-SCNN and DeepLabV3+ on a blue sky, most on drawn houses.
 """
 
 import keras
@@ -21,7 +21,7 @@ OVERCAST, PALE, DEEP = (
 SKY, ROAD = np.s_[:97, 336:624], np.s_[576:684, 288:672]
 # Of the pixels of the sky, under each of the three, how many are sky at least.
 SEEN = {
-    "scmnet/camvid": (0.95, 0.95, 0.4),
+    "scmnet/camvid": (0.95, 0.95, 0.95),
     "contextnet/camvid": (0.85, 0.95, 0.95),
     "fastscnn/camvid": (0.95, 0.0, 0.0),
     "deeplabv3plus/camvid_mobilenet_v2": (0.95, 0.95, 0.0),
