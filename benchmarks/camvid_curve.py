@@ -2,7 +2,7 @@
 
 Run as `KERAS_BACKEND=jax python benchmarks/camvid_curve.py DIR RUN`, on a GPU; RUN is one of
 those in camvid_runs/ beside this file, which hold the losses of the runs that made the shipped
-weights, and the weights that one of them handed to the next. DIR is CamVid's folder, of
+weights, and the weights that SCMNet's left, their kernels in 16 bits. DIR is CamVid's folder, of
 `scmnet_drawn` that of the scenes that camvid_drawn.py drew. The learning rate is that of the whole
 run, which is broken off after a share of it. Exits with 1 where the mean loss of an epoch is
 further from the logged one than the tolerance.

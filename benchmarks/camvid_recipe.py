@@ -14,7 +14,8 @@ A candidate may start from weights (`start`) or from what another candidate's ru
 has left (`after`), learn from others (`teachers`), and from frames beside CamVid's (`scenes`, a
 folder of its layout; the steps stay as many). All these are in the folder of `--keep`, where runs
 leave their weights as CANDIDATE_SEED.safetensors. docs/results.md says how they were made. A
-candidate that names another `model` and `recipe` is that recipe as it is shipped, with its changes.
+candidate that names another `model` and `recipe` is that recipe as it is shipped, with its changes;
+its `epochs`, and those that a candidate states, stay as they are whatever `--epochs` says.
 """
 
 import argparse

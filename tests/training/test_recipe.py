@@ -228,18 +228,17 @@ def test_values_that_contradict_each_other(tmp_path):
     assert "mix_classes for mix=0.8. Received: none" in _error(tmp_path, _with("mix_classes", "[]"))
 
 
-def test_hints_and_their_weight_go_together(tmp_path):
-    expected = "Expected a table [hints] where loss.hints is above 0, and only there. Received: "
-    table = "hints={'cmm1': 'block_6', 'cmm3': 'last_conv_relu6'}"
-    assert f"{expected}{table}, loss.hints=0" in _error(tmp_path, _with("hints", "0"))
-    assert f"{expected}hints={{}}, loss.hints=0.8" in _error(tmp_path, GOOD.split("[hints]")[0])
-    empty = GOOD.split("cmm1")[0]
-    assert f"{expected}hints={{}}, loss.hints=0.8" in _error(tmp_path, empty)
+def test_a_weight_of_hints_wants_their_table(tmp_path):
+    """A table without the weight is of use to whoever sets it."""
+    expected = "Expected a table [hints] for loss.hints=0.8. Received: none"
+    assert expected in _error(tmp_path, GOOD.split("[hints]")[0])
+    assert expected in _error(tmp_path, GOOD.split("cmm1")[0])
     recipe = _read(tmp_path, LEAST)
-    with pytest.raises(ValueError, match=r"table \[hints\] .*loss\.hints=4$"):
+    with pytest.raises(ValueError, match=r"table \[hints\] for loss\.hints=4\. Received: none$"):
         with_overrides(recipe, ["loss.hints=4"])
-    with pytest.raises(ValueError, match=r"table \[hints\] .*loss\.hints=0\.0$"):
-        with_overrides(recipe, ['hints.cmm2="block_14"'])
+    without = with_overrides(recipe, ['hints.cmm2="block_14"'])
+    assert (without.loss.hints, without.hints) == (0, {"cmm2": "block_14"})
+    assert recipe_from(tables_of(without), "tables") == without
 
 
 @pytest.mark.parametrize("key", ["network", "augmentation", "optimiser", "loss", "hints"])

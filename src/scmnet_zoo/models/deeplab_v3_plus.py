@@ -64,7 +64,7 @@ def DeepLabV3Plus(
     Parameters for 19 classes: 41.3 M with Xception-65, 24.1 M with Xception, 7.1 M with
     EfficientNet-Lite2, 4.4 M with MobileNetV2. Without atrous branches (`aspp_rates=()`) the last
     two end before their last 1x1 convolution, as the segmentation networks with a reduced head in
-    MobileNetV2's paper do (section 6.3); with it 2.1 M without the decoder.
+    MobileNetV2's paper do (section 6.3); MobileNetV2 has 2.1 M then, without the decoder.
 
     Args:
         weights: None for random ones, a name (`scmnet-zoo weights` lists them), or the path of a

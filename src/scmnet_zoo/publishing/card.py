@@ -5,6 +5,7 @@ import math
 from huggingface_hub import EvalResult, ModelCardData
 
 from scmnet_zoo.publishing.run import Run
+from scmnet_zoo.training.start import START_ONLY
 from scmnet_zoo.weights.manifest import Entry, File, Result
 
 FACTORIES = {
@@ -19,6 +20,7 @@ PAPERS = {
     "contextnet": "Poudel, Bonde, Liwicki, Zach, BMVC 2018, arXiv 1805.04554",
     "deeplabv3plus": "Chen, Zhu, Papandreou, Schroff, Adam, ECCV 2018, arXiv 1802.02611",
 }
+HINTED = ", with hints of EfficientNet-Lite2, whose weights are trained on ImageNet"
 HUB_LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0")
 
 
@@ -143,9 +145,11 @@ def _percent(result: Result, name: str) -> str:
 
 
 def _started(run: Run) -> str:
-    if run.weights is None:
-        return "From random weights: "
-    return f"From the weights {run.weights}: "
+    start = "From random weights" if run.weights is None else f"From the weights {run.weights}"
+    backbone = run.recipe.arguments.get(START_ONLY)
+    if run.weights is None and backbone is not None:
+        start = f"From the backbone's weights {backbone}"
+    return f"{start}{HINTED if run.recipe.loss.hints else ''}: "
 
 
 def _versions(run: Run) -> str:

@@ -19,6 +19,7 @@ from scmnet_zoo.models import factory_of
 from scmnet_zoo.predict import Segmenter
 from scmnet_zoo.publishing.card import model_card
 from scmnet_zoo.publishing.run import Run, read_run
+from scmnet_zoo.training.start import START_ONLY
 from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.checkpoint import read_checkpoint, write_tensors
 from scmnet_zoo.weights.download import fetch
@@ -35,6 +36,8 @@ DATA_LICENCES = {
     "bdd100k": "BDD100K, non-commercial use by its terms (bdd100k.com)",
 }
 
+# What weights know that had hints, or began with a backbone's.
+THROUGH = "; ImageNet, through weights of another network that were trained on it"
 LABELLED = {"cityscapes": "val", "bdd100k": "val"}  # their test labels are not published
 
 Measuring = Callable[[str, int, int], None]  # protocol, frames done, frames in all
@@ -83,9 +86,7 @@ def prepare(
         raise ValueError(
             f"Expected a new folder for the output. Received: {output}, which is there"
         )
-    data_licence = data_licence or DATA_LICENCES.get(found.dataset)
-    if data_licence is None:
-        raise ValueError(f"Expected the licence of the data of {found.dataset!r}. Received: none")
+    data_licence = data_licence or _data_licence(found)
     network = found.network
     split = split or LABELLED.get(found.dataset, "test")
     entry = _entry(found, repository, name or found.dataset, licence, data_licence)
@@ -105,6 +106,15 @@ def prepare(
     except OSError as error:
         raise OSError(f"{output}: cannot be written: {error.strerror or error}") from error
     return entry
+
+
+def _data_licence(run: Run) -> str:
+    """What is known of the licence of the data that a run learned from."""
+    known = DATA_LICENCES.get(run.dataset)
+    if known is None:
+        raise ValueError(f"Expected the licence of the data of {run.dataset!r}. Received: none")
+    helped = run.recipe.loss.hints or START_ONLY in run.recipe.arguments
+    return f"{known}{THROUGH}" if helped else known
 
 
 def upload(entry: Entry, folder: str | os.PathLike) -> Entry:

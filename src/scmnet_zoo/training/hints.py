@@ -1,6 +1,6 @@
 """Hints: maps of a network trained on ImageNet that a network learns to tell from its own maps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import keras
 from keras import ops
@@ -8,6 +8,7 @@ from keras import ops
 from scmnet_zoo.layers import ImageInput
 from scmnet_zoo.models._factory import PLUS_MINUS_ONE
 from scmnet_zoo.models.backbones import efficientnet_lite2
+from scmnet_zoo.models.backbones._port_file import installed_port
 from scmnet_zoo.models.backbones._pretrained import IMAGENET, assign_pretrained, read_pretrained
 from scmnet_zoo.training.recipe import Recipe
 from scmnet_zoo.training.start import dtype_policy
@@ -15,6 +16,7 @@ from scmnet_zoo.training.start import dtype_policy
 GUIDE = "efficientnet_lite2"
 NATIVE_STRIDE = 32
 EPSILON = 1e-3  # added to the variance of a channel
+SMALLEST = 1e-6  # added to the square of a vector's length: it may be 0
 
 
 def guide_network(precision: str = "float32") -> keras.Model:
@@ -64,16 +66,18 @@ class Hints(keras.layers.Layer):
     ):
         super().__init__(dtype="float32", autocast=False, name="hints")
         self.weight = weight
-        self.names = list(pairs)
-        guided = {name: _output(network, name) for name in pairs}
-        hints = {name: _output(guide, hint) for name, hint in pairs.items()}
+        pairs = dict(sorted(pairs.items()))  # the state of a run goes by their places
+        check_layers(network, pairs)
+        check_layers(guide, pairs.values())
+        maps = {name: network.get_layer(name).output for name in pairs}
+        hints = {name: guide.get_layer(hint).output for name, hint in pairs.items()}
         self.guide = keras.Model(guide.inputs, hints)
         self.guide.trainable = False
-        whole = keras.Model(network.inputs, {"outputs": network.output, "maps": guided})
+        whole = keras.Model(network.inputs, {"outputs": network.output, "maps": maps})
         # Not an attribute: the layers are the network's, which the training model has already.
         self.observe = lambda images, training: whole(images, training=training)
         self.projections = []
-        for name, map_ in guided.items():
+        for name, map_ in maps.items():
             projection = keras.layers.Conv2D(
                 hints[name].shape[-1],
                 1,
@@ -83,6 +87,7 @@ class Hints(keras.layers.Layer):
             )
             projection.build(map_.shape)
             self.projections.append(projection)
+        self.names = list(pairs)
         self.built = True
 
     def loss(self, images, maps):
@@ -97,14 +102,20 @@ class Hints(keras.layers.Layer):
         for name, projection in zip(self.names, self.projections, strict=True):
             told = ops.cast(projection(maps[name]), "float32")  # (batch, height, width, channels)
             hint = ops.stop_gradient(ops.cast(hints[name], "float32"))
-            if hint.shape[1:3] != told.shape[1:3]:
+            known = None not in told.shape[1:3]
+            if not (known and hint.shape[1:3] == told.shape[1:3]):
                 sides = ops.shape(told)[1:3]
                 hint = ops.image.resize(hint, sides, data_format="channels_last")
             mean, variance = ops.moments(hint, axes=(0, 1, 2), keepdims=True)
             hint = (hint - mean) / ops.sqrt(variance + EPSILON)
-            cosine = ops.sum(ops.normalize(told, axis=-1) * ops.normalize(hint, axis=-1), axis=-1)
+            cosine = ops.sum(_direction(told) * _direction(hint), axis=-1)
             total = total + ops.mean(1.0 - cosine)
         return self.weight * total / len(self.names)
+
+
+def _direction(vectors):
+    """Vectors along the last axis, of length 1; 0 stays 0, with a gradient."""
+    return vectors * ops.rsqrt(ops.sum(vectors * vectors, axis=-1, keepdims=True) + SMALLEST)
 
 
 def hints_of(network: keras.Model, recipe: Recipe) -> Hints | None:
@@ -115,12 +126,34 @@ def hints_of(network: keras.Model, recipe: Recipe) -> Hints | None:
     return Hints(network, guide, recipe.hints, recipe.loss.hints, recipe.precision)
 
 
-def _output(network: keras.Model, name: str):
-    """The output of a layer by its name."""
-    names = [layer.name for layer in network.layers]
-    if name not in names:
-        raise ValueError(
-            f"Expected the recipe's [hints] to name layers of the network and of {GUIDE}. "
-            f"Received: {name!r}, which {network.name} has not"
-        )
-    return network.get_layer(name).output
+def check_hints(network: keras.Model, recipe: Recipe) -> None:
+    """That the hints of a recipe can be had, before frames are read for it.
+
+    Raises:
+        ValueError: the guide's package is not installed, or the network has no such layer.
+    """
+    if recipe.loss.hints:
+        check_layers(network, recipe.hints)
+        installed_port()
+
+
+def check_layers(network: keras.Model, names: Iterable[str]) -> None:
+    """That a network has layers of these names.
+
+    Raises:
+        ValueError: it has not; the message names some that there are.
+    """
+    known = {layer.name for layer in network.layers}
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"Expected the recipe's [hints] to name a layer of {network.name} "
+                f"({', '.join(_landmarks(network))}, ...). Received: {name!r}"
+            )
+
+
+def _landmarks(network: keras.Model) -> list[str]:
+    """The names of a network's own blocks, some of them."""
+    plain = (keras.layers.Activation, keras.layers.InputLayer, keras.layers.BatchNormalization)
+    names = [layer.name for layer in network.layers if not isinstance(layer, plain)]
+    return names[:: max(1, len(names) // 8)]

@@ -167,7 +167,7 @@ class _Run:
             self.teachers,
             self.hints,
         )
-        optimiser = optimiser_of(settings, self.network, steps, self.recipe.precision)
+        optimiser = optimiser_of(settings, self.model, steps, self.recipe.precision)
         self.model.compile(optimizer=optimiser, jit_compile=keras.backend.backend() == "jax")
         optimiser.build(self.model.trainable_variables)
         schedule = schedule_of(settings, steps)

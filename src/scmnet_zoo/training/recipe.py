@@ -128,12 +128,12 @@ class Recipe:
         optimiser, loss: see there.
         validations: most validations in a run, spread evenly over its epochs, one more at the end
             of `freeze_epochs`; the state of the run is saved with each.
-        freeze_epochs: first epochs in which only the classifier learns and batch norms stand
-            still.
+        freeze_epochs: first epochs in which only the classifier learns (and what tells hints) and
+            batch norms stand still.
         precision: a Keras dtype policy.
         arguments: the network's own arguments, e.g. `residual`.
         hints: name of a layer of the network -> name of the layer of EfficientNet-Lite2 whose map
-            it learns to tell; goes with `loss.hints`.
+            it learns to tell; of use where `loss.hints` is above 0.
     """
 
     size: tuple[int, int]
@@ -155,10 +155,9 @@ class Recipe:
                 f"Expected freeze_epochs below epochs={self.epochs}. "
                 f"Received: freeze_epochs={self.freeze_epochs}"
             )
-        if bool(self.hints) != (self.loss.hints > 0):
+        if self.loss.hints and not self.hints:
             raise ValueError(
-                "Expected a table [hints] where loss.hints is above 0, and only there. "
-                f"Received: hints={self.hints}, loss.hints={self.loss.hints}"
+                f"Expected a table [hints] for loss.hints={self.loss.hints}. Received: none"
             )
         names = ("cross_entropy", "ohem", "focal", "dice", "lovasz")
         if not any(getattr(self.loss, name) for name in names):

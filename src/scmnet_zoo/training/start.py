@@ -131,12 +131,13 @@ def training_network(
         ValueError: weights that do not exist or do not fit.
     """
     auxiliary = {"auxiliary": True} if recipe.loss.auxiliary else {}
+    arguments = recipe.arguments if weights is None else _lasting_arguments(recipe)
     with dtype_policy(recipe.precision), _quiet_loading():
         model = factory_of(network)(
             weights=weights,
             num_classes=len(classes),
             classifier_activation=None,
-            **recipe.arguments,
+            **arguments,
             **auxiliary,
         )
     checkpoint = find_checkpoint(network, weights)

@@ -13,6 +13,7 @@ from scmnet_zoo.data import open_dataset
 from scmnet_zoo.data.dataset import joined
 from scmnet_zoo.data.loader import source_of
 from scmnet_zoo.models import factory_of
+from scmnet_zoo.training.hints import check_hints
 from scmnet_zoo.training.loop import fit
 from scmnet_zoo.training.recipe import Recipe, shipped_recipe
 from scmnet_zoo.training.results import Results
@@ -89,6 +90,7 @@ def train(
         logger.warning("validation is on frames that it learns from, so its scores say nothing")
     classes = splits["train"].space.classes
     final = final_network(network, recipe, classes, weights)
+    check_hints(final, recipe)
     taught = [teacher_network(one, classes, recipe.precision) for one in teachers]
     identity = Identity(
         network=network,

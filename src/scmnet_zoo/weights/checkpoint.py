@@ -173,16 +173,25 @@ def write_tensors(
         half: write kernels as float16; biases and statistics, which are small, stay as they are.
 
     Raises:
-        ValueError: a class without a name of its own, or not one for each of the classifier's.
+        ValueError: a class without a name of its own, or not one for each of the classifier's, or
+            a kernel's value that is too large for float16.
         WriteError: the file cannot be written.
     """
     metadata.check_classes(tensors, str(path))
     plain = {
-        key: np.ascontiguousarray(array, "float16" if half and array.ndim > 1 else None)
+        key: _half(array) if half and array.ndim > 1 else np.ascontiguousarray(array)
         for key, array in tensors.items()
     }
+    large = [key for key, array in plain.items() if half and not np.isfinite(array).all()]
+    if large:
+        raise ValueError(f"Expected kernels that 16 bits can hold. Received: {path}, {large[0]}")
     with whole_file(path) as part:
         part.write_bytes(safetensors.numpy.save(plain, {METADATA_KEY: metadata.to_json()}))
+
+
+def _half(array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # is looked for afterwards
+        return np.ascontiguousarray(array, "float16")
 
 
 def load_checkpoint(

