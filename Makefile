@@ -14,6 +14,7 @@ PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metric
 	tests/training/test_averages.py tests/training/test_jax_options.py \
 	tests/benchmark/test_profile_train.py
 REFERENCES := tests/models/test_fast_scnn.py tests/models/test_contextnet.py \
+	tests/models/test_efficientnet_lite.py \
 	tests/weights/test_importers.py tests/weights/test_torch_file.py \
 	tests/benchmark/test_torch_scmnet.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3

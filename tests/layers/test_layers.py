@@ -386,6 +386,8 @@ def test_padding_is_checked():
 def test_symmetric_padding_wants_an_odd_kernel():
     with pytest.raises(ValueError, match=r"^Expected an odd kernel_size .*: kernel_size=4$"):
         layers.DepthwiseSeparableConv2D(4, kernel_size=4, strides=2, padding="symmetric")
+    with pytest.raises(ValueError, match=r"^Expected an odd kernel_size\. .*: kernel_size=4$"):
+        layers.InvertedResidual(4, kernel_size=4)
 
 
 @pytest.mark.parametrize("side", [1, 2, 4])

@@ -250,3 +250,10 @@ def test_the_file_is_one_of_pytorch(tensors, port):
     assert list(found) == list(tensors)
     for name, tensor in found.items():
         np.testing.assert_array_equal(tensor.numpy(), tensors[name], err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["_conv_stem.bias", "_blocks.1._expand_conv.running_mean"])
+def test_a_convolution_has_a_kernel_and_nothing_else(tmp_path, name):
+    path = write_port(tmp_path / "port.pth", {name: np.zeros(32, "float32"), **port_tensors()})
+    with pytest.raises(ValueError, match=rf"it holds {name}, which the backbone has not"):
+        read_port(path.read_bytes(), "port.pth")

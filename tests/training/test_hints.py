@@ -55,6 +55,7 @@ def guide_network(precision="float32"):
 def guided(monkeypatch):
     """The small guide stands for EfficientNet-Lite2."""
     monkeypatch.setattr(hints, "guide_network", guide_network)
+    monkeypatch.setattr(hints, "bare_guide", guide_network)
     monkeypatch.setattr(hints, "installed_port", lambda: None)
 
 
@@ -317,6 +318,8 @@ def test_what_a_run_lacks_is_said_before_it_begins(folder, tmp_path, monkeypatch
     """Before there is a folder of it."""
     with pytest.raises(ValueError, match=r"a layer of toy .*Received: 'cmm1'$"):
         trained(folder, tmp_path / "run", changed(HINTED, hints={"cmm1": "fine"}))
+    with pytest.raises(ValueError, match=r"a layer of guide .*Received: 'block_60'$"):
+        trained(folder, tmp_path / "run", changed(HINTED, hints={"stem_bn": "block_60"}))
 
     def missing():
         raise ValueError("no package")

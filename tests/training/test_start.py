@@ -34,6 +34,21 @@ def written(tmp_path, toys):
     return network, path
 
 
+@pytest.mark.parametrize(("given", "taken"), [(False, "imagenet"), (True, None)])
+def test_a_backbones_weights_are_for_a_fresh_network(written, monkeypatch, given, taken):
+    """Others bring their own."""
+    asked = []
+
+    def network(backbone_weights=None, **arguments):
+        asked.append(backbone_weights)
+        return toy(**arguments)
+
+    monkeypatch.setattr(start, "factory_of", lambda key: network)
+    recipe = changed(arguments={"backbone_weights": "imagenet"})
+    training_network("toy", recipe, GIVEN, written[1] if given else None)
+    assert asked == [taken]
+
+
 def _kept(written, classes, caplog, recipe=WITH_HEADS):
     """The weights of a network for some classes, those given, and the line of the log."""
     caplog.clear()

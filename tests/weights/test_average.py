@@ -59,6 +59,14 @@ def test_half_keeps_kernels_in_16_bits(tmp_path, pair):
     assert kinds == {"kernel": "float16", "bias": "float32"}
 
 
+def test_a_kernel_too_large_for_16_bits(tmp_path):
+    files = [written(tmp_path / f"{n}.safetensors", 1e5) for n in range(2)]
+    with pytest.raises(ValueError, match=r"16 bits can hold\. .*mean.safetensors, head_class"):
+        average_checkpoints(files, tmp_path / "mean.safetensors", half=True)
+    assert not (tmp_path / "mean.safetensors").exists()
+    average_checkpoints(files, tmp_path / "mean.safetensors")
+
+
 OTHERS = {
     "network": (Metadata("fastscnn", {}, NAMES, STATISTICS), "same network as .*: scmnet"),
     "arguments": (Metadata("scmnet", {}, NAMES, STATISTICS), "same arguments as "),

@@ -20,7 +20,7 @@ from scmnet_zoo import FastSCNN, cli
 from scmnet_zoo.benchmark.accuracy import compare
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.evaluation import NoFramesError
-from scmnet_zoo.publishing import prepare, publish, read_run, upload
+from scmnet_zoo.publishing import card, prepare, publish, read_run, upload
 from scmnet_zoo.training import shipped_recipe, train, with_overrides
 from scmnet_zoo.training.recipe import tables_of
 from scmnet_zoo.weights import Metadata, Normalisation, cache, manifest, write_checkpoint
@@ -70,6 +70,22 @@ def copied(untrained, tmp_path):
 def prepared(untrained, data, tmp_path_factory):
     output = tmp_path_factory.mktemp("output") / "published"
     return prepare(untrained, REPOSITORY, data, "test", output), output
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "known"),
+    [
+        ([], "From random weights: ", False),
+        (["loss.hints=1.0", 'hints.a="b"'], "From random weights, with hints of Eff", True),
+        (['network.backbone_weights="imagenet"'], "backbone's weights imagenet: ", True),
+    ],
+)
+def test_what_weights_know_of_imagenet_is_said(copied, change, words, known):
+    recipe = with_overrides(shipped_recipe("fastscnn", "camvid"), change)
+    (copied / "recipe.toml").write_text(tomli_w.dumps(tables_of(recipe)))
+    run = read_run(copied)
+    assert words in card._started(run)
+    assert ("ImageNet" in publish._data_licence(run)) is known
 
 
 def test_the_entry_passes_the_strict_parser_and_fits_its_file(prepared):

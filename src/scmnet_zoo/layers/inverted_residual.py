@@ -44,7 +44,7 @@ class InvertedResidual(keras.layers.Layer):
     Output shape: `(batch, ceil(height / strides), ceil(width / strides), filters)`.
 
     Raises:
-        ValueError: `padding` is unknown.
+        ValueError: `padding` is unknown, or `kernel_size` even.
 
     Source: Sandler et al. 2018, MobileNetV2, arXiv 1801.04381, table 1 and figure 4.
 
@@ -72,6 +72,8 @@ class InvertedResidual(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_padding(padding)
+        if kernel_size % 2 == 0:
+            raise ValueError(f"Expected an odd kernel_size. Received: kernel_size={kernel_size}")
         self.filters = filters
         self.expansion = expansion
         self.strides = strides

@@ -25,14 +25,19 @@ def guide_network(precision: str = "float32") -> keras.Model:
     Raises:
         ValueError: the package that has the weights is not installed.
     """
+    guide = bare_guide(precision)
+    assign_pretrained(guide, read_pretrained(GUIDE, IMAGENET), GUIDE)
+    return guide
+
+
+def bare_guide(precision: str = "float32") -> keras.Model:
+    """The guide with random weights."""
     with dtype_policy(precision):
         image = keras.Input((None, None, 3))
         normalised = ImageInput(PLUS_MINUS_ONE.mean, PLUS_MINUS_ONE.std, name="preprocessing")(
             image
         )
-        guide = keras.Model(image, efficientnet_lite2(normalised, NATIVE_STRIDE)[1], name="guide")
-    assign_pretrained(guide, read_pretrained(GUIDE, IMAGENET), GUIDE)
-    return guide
+        return keras.Model(image, efficientnet_lite2(normalised, NATIVE_STRIDE)[1], name="guide")
 
 
 class Hints(keras.layers.Layer):
@@ -130,10 +135,11 @@ def check_hints(network: keras.Model, recipe: Recipe) -> None:
     """That the hints of a recipe can be had, before frames are read for it.
 
     Raises:
-        ValueError: the guide's package is not installed, or the network has no such layer.
+        ValueError: the guide's package is not installed, or there is no such layer.
     """
     if recipe.loss.hints:
         check_layers(network, recipe.hints)
+        check_layers(bare_guide(), recipe.hints.values())
         installed_port()
 
 

@@ -64,12 +64,12 @@ def read_port(content: bytes, source: str) -> dict[str, np.ndarray]:
         layer, _, leaf = name.rpartition(".")
         if layer == CLASSIFIER or leaf == COUNTER:
             continue
-        if layer not in paths or leaf not in LEAVES:
+        batch_norm = paths.get(layer, "").endswith("_bn")
+        if layer not in paths or leaf not in (LEAVES if batch_norm else ("weight",)):
             raise ValueError(
                 f"{source} does not fit the backbone 'efficientnet_lite2': it holds {name}, which "
                 "the backbone has not"
             )
-        batch_norm = paths[layer].endswith("_bn")
         ours = f"{paths[layer]}/{LEAVES[leaf] if batch_norm else 'kernel'}"
         found[ours] = to_keras(array, ours)
     return found
