@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import keras
 from keras import ops
 
-from scmnet_zoo.layers import ImageInput
+from scmnet_zoo.layers import Conv2D, ImageInput
 from scmnet_zoo.models._factory import PLUS_MINUS_ONE
 from scmnet_zoo.models.backbones import efficientnet_lite2
 from scmnet_zoo.models.backbones._port_file import installed_port
@@ -83,7 +83,7 @@ class Hints(keras.layers.Layer):
         self.observe = lambda images, training: whole(images, training=training)
         self.projections = []
         for name, map_ in maps.items():
-            projection = keras.layers.Conv2D(
+            projection = Conv2D(
                 hints[name].shape[-1],
                 1,
                 data_format="channels_last",

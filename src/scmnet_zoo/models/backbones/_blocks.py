@@ -1,10 +1,21 @@
 """What the backbones share: strides traded for dilation, convolution with batch norm."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 
-from scmnet_zoo.layers import BatchNormalization, Conv2D
+from scmnet_zoo.layers import BatchNormalization, Conv2D, InvertedResidual
+
+
+class Stage(NamedTuple):
+    """Inverted residuals in a row, the first of which strides."""
+
+    expansion: int | None
+    filters: int
+    repeats: int
+    strides: int
+    kernel_size: int = 3
 
 
 def trade_strides(strides: Sequence[int], output_stride: int) -> list[tuple[int, int]]:
@@ -52,3 +63,40 @@ def conv_bn(
     if activation is None:
         return x
     return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
+
+
+def inverted_residuals(
+    image, stages: Sequence[Stage], name_of: Callable[[int], str], output_stride, last_conv
+):
+    """A convolution, stages of inverted residuals, and a 1x1 convolution to 1280 channels.
+
+    Args:
+        image: `(batch, height, width, channels)`, normalised.
+        stages: what there is after the first convolution, which strides by 2.
+        name_of: the name of a block by its number.
+        output_stride: where the stages stop to stride and dilate instead.
+        last_conv: whether the last convolution is there.
+
+    Returns:
+        The maps of the blocks, and the last one.
+    """
+    blocks = [stage for stage in stages for _ in range(stage.repeats)]
+    strides = [stage.strides if i == 0 else 1 for stage in stages for i in range(stage.repeats)]
+    x = conv_bn(image, 32, 3, "conv", strides=2, activation="relu6")  # /2
+    maps = []
+    steps = trade_strides(strides, output_stride // 2)
+    for i, (block, (stride, dilation)) in enumerate(zip(blocks, steps, strict=True)):
+        x = InvertedResidual(
+            block.filters,
+            expansion=block.expansion,
+            strides=stride,
+            dilation_rate=dilation,
+            activation="relu6",
+            use_bias=False,
+            kernel_size=block.kernel_size,
+            name=name_of(i),
+        )(x)
+        maps.append(x)
+    if last_conv:
+        x = conv_bn(x, 1280, 1, "last_conv", activation="relu6")
+    return maps, x

@@ -2,9 +2,10 @@
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import keras
 import numpy as np
@@ -17,11 +18,6 @@ from scmnet_zoo.weights.download import fetch
 from scmnet_zoo.weights.importers.keras2_file import read_keras2
 
 IMAGENET = "imagenet"
-PATHS = {
-    "xception": xception_paths,
-    "mobilenet_v2": mobilenet_v2_paths,
-}
-PORT = "efficientnet_lite2"  # whose weights are PyTorch's, from a package
 # Layers of the files that a network may do without: MobileNetV2's and EfficientNet's last
 # convolution.
 OPTIONAL = "last_conv"
@@ -32,6 +28,20 @@ LEAVES = {
     2: ("depthwise/kernel", "pointwise/kernel"),
     4: ("gamma", "beta", "moving_mean", "moving_variance"),
 }
+
+
+class Pretrained(NamedTuple):
+    """Where a backbone's ImageNet weights are, and how their file is read.
+
+    Attributes:
+        suffix: of the file's name.
+        find: gives the name and the content of the one that `"imagenet"` means.
+        read: from a file's content and name to tensors by variable path.
+    """
+
+    suffix: str
+    find: Callable[[], tuple[str, bytes]]
+    read: Callable[[bytes, str], dict[str, np.ndarray]]
 
 
 def read_pretrained(backbone: str, weights: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -47,34 +57,43 @@ def read_pretrained(backbone: str, weights: str | os.PathLike) -> dict[str, np.n
             that is not there, damaged or of another network.
         OSError: the weights cannot be downloaded.
     """
-    if backbone not in (*PATHS, PORT):
+    if backbone not in PRETRAINED:
         raise ValueError(
-            f"Expected backbone_weights=None or one of the backbones {(*PATHS, PORT)}, which have "
-            f"ImageNet weights. Received: backbone_weights={weights!r}, backbone={backbone!r}"
+            f"Expected backbone_weights=None or one of the backbones {tuple(PRETRAINED)}, which "
+            "have ImageNet weights. "
+            f"Received: backbone_weights={weights!r}, backbone={backbone!r}"
         )
-    kind = ".pth" if backbone == PORT else ".h5"
-    expected = f"Expected backbone_weights to be None, {IMAGENET!r} or the path of a {kind} file. "
+    kind = PRETRAINED[backbone]
+    expected = (
+        f"Expected backbone_weights to be None, {IMAGENET!r} or the path of a {kind.suffix} file. "
+    )
     if not isinstance(weights, str | os.PathLike):
         raise ValueError(f"{expected}Received: backbone_weights={weights!r}")
-    if weights != IMAGENET and not Path(weights).is_file():
+    if weights == IMAGENET:
+        source, content = kind.find()
+    elif Path(weights).is_file():
+        source, content = str(weights), Path(weights).read_bytes()
+    else:
         received = os.fspath(weights)
         raise ValueError(f"{expected}Received: backbone_weights={received!r}, which is no file")
-    if weights != IMAGENET:
-        source, content = str(weights), Path(weights).read_bytes()
-    elif backbone == PORT:
-        source, content = installed_port()
-    else:
-        stored = manifest.published_file(manifest.find(backbone, IMAGENET))
-        source, content = stored.name, fetch(stored)
-    if backbone == PORT:
-        return read_port(content, source)
-    return _read_applications(backbone, content, source)
+    return kind.read(content, source)
 
 
-def _read_applications(backbone: str, content: bytes, source: str) -> dict[str, np.ndarray]:
+def _published(backbone: str) -> tuple[str, bytes]:
+    """The file of the manifest's entry."""
+    stored = manifest.published_file(manifest.find(backbone, IMAGENET))
+    return stored.name, fetch(stored)
+
+
+def _read_applications(
+    backbone: str,
+    paths_of: Callable[[Iterable[str]], dict[str, str]],
+    content: bytes,
+    source: str,
+) -> dict[str, np.ndarray]:
     """The tensors of a file of keras.applications by variable path."""
     layers = _read_layers(io.BytesIO(content), source)
-    paths = PATHS[backbone](layers)
+    paths = paths_of(layers)
     tensors = {}
     for layer, arrays in layers.items():
         if layer not in paths or len(arrays) not in LEAVES:
@@ -93,6 +112,19 @@ def _read_layers(content: BinaryIO, source: str) -> dict[str, list[np.ndarray]]:
     for name, array in read_keras2(content, source).items():
         layers.setdefault(name.rpartition("/")[0], []).append(array)
     return layers
+
+
+def _of_applications(backbone: str, paths_of) -> Pretrained:
+    return Pretrained(
+        ".h5", partial(_published, backbone), partial(_read_applications, backbone, paths_of)
+    )
+
+
+PRETRAINED = {
+    "xception": _of_applications("xception", xception_paths),
+    "mobilenet_v2": _of_applications("mobilenet_v2", mobilenet_v2_paths),
+    "efficientnet_lite2": Pretrained(".pth", installed_port, read_port),
+}
 
 
 def assign_pretrained(

@@ -3,21 +3,20 @@
 import re
 from collections.abc import Iterable
 
-from scmnet_zoo.layers import InvertedResidual
-from scmnet_zoo.models.backbones._blocks import conv_bn, trade_strides
+from scmnet_zoo.models.backbones._blocks import Stage, inverted_residuals
 
-# (expansion, channels, blocks, stride of the first, kernel): the stages of the smallest of the
-# family, with 1.1 times the channels in steps of 8 and 1.2 times the blocks.
+# The stages of the smallest of the family, with 1.1 times the channels in steps of 8 and 1.2 times
+# the blocks.
 STAGES = (
-    (None, 16, 1, 1, 3),
-    (6, 24, 3, 2, 3),
-    (6, 48, 3, 2, 5),
-    (6, 88, 4, 2, 3),
-    (6, 120, 4, 1, 5),
-    (6, 208, 5, 2, 5),
-    (6, 352, 1, 1, 3),
+    Stage(None, 16, 1, 1),
+    Stage(6, 24, 3, 2),
+    Stage(6, 48, 3, 2, kernel_size=5),
+    Stage(6, 88, 4, 2),
+    Stage(6, 120, 4, 1, kernel_size=5),
+    Stage(6, 208, 5, 2, kernel_size=5),
+    Stage(6, 352, 1, 1),
 )
-LAST_STRIDE_4 = "block_3"
+LAST_STRIDE_4 = 3  # number of the block
 # The port's names of a block's parts.
 PARTS = {
     "_expand_conv": "expand_conv",
@@ -47,32 +46,8 @@ def efficientnet_lite2(image, output_stride=16, last_conv=True):
     variants, without squeeze-and-excitation, with ReLU6 and with the first and last stage as they
     are whatever the depth, are those of the TensorFlow authors' code.
     """
-    blocks = [
-        (expansion, filters, stride if i == 0 else 1, kernel)
-        for expansion, filters, repeats, stride, kernel in STAGES
-        for i in range(repeats)
-    ]
-    steps = trade_strides([stride for _, _, stride, _ in blocks], output_stride // 2)
-
-    x = conv_bn(image, 32, 3, "conv", strides=2, activation="relu6")  # /2
-    maps = {}
-    for i, ((expansion, filters, _, kernel), (stride, dilation)) in enumerate(
-        zip(blocks, steps, strict=True)
-    ):
-        x = InvertedResidual(
-            filters,
-            expansion=expansion,
-            strides=stride,
-            dilation_rate=dilation,
-            activation="relu6",
-            use_bias=False,
-            kernel_size=kernel,
-            name=f"block_{i}",
-        )(x)
-        maps[f"block_{i}"] = x
-    if last_conv:
-        x = conv_bn(x, 1280, 1, "last_conv", activation="relu6")
-    return maps[LAST_STRIDE_4], x
+    maps, last = inverted_residuals(image, STAGES, "block_{}".format, output_stride, last_conv)
+    return maps[LAST_STRIDE_4], last
 
 
 def port_paths(layers: Iterable[str]) -> dict[str, str]:

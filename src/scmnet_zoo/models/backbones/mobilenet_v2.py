@@ -3,20 +3,18 @@
 import re
 from collections.abc import Iterable
 
-from scmnet_zoo.layers import InvertedResidual
-from scmnet_zoo.models.backbones._blocks import conv_bn, trade_strides
+from scmnet_zoo.models.backbones._blocks import Stage, inverted_residuals
 
-# (expansion, channels, blocks, stride of the first)
 STAGES = (
-    (None, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
+    Stage(None, 16, 1, 1),
+    Stage(6, 24, 2, 2),
+    Stage(6, 32, 3, 2),
+    Stage(6, 64, 4, 2),
+    Stage(6, 96, 3, 1),
+    Stage(6, 160, 3, 2),
+    Stage(6, 320, 1, 1),
 )
-LAST_STRIDE_4 = "expanded_conv_2"
+LAST_STRIDE_4 = 2  # number of the block
 
 
 def mobilenet_v2(image, output_stride=16, last_conv=True):
@@ -38,32 +36,12 @@ def mobilenet_v2(image, output_stride=16, last_conv=True):
 
     Source: Sandler et al. 2018, MobileNetV2, arXiv 1801.04381, table 2.
     """
-    blocks = [
-        (expansion, filters, stride if i == 0 else 1)
-        for expansion, filters, repeats, stride in STAGES
-        for i in range(repeats)
-    ]
-    steps = trade_strides([stride for *_, stride in blocks], output_stride // 2)
+    maps, last = inverted_residuals(image, STAGES, _name, output_stride, last_conv)
+    return maps[LAST_STRIDE_4], last
 
-    x = conv_bn(image, 32, 3, "conv", strides=2, activation="relu6")  # /2
-    maps = {}
-    for i, ((expansion, filters, _), (stride, dilation)) in enumerate(
-        zip(blocks, steps, strict=True)
-    ):
-        name = f"expanded_conv_{i}" if i else "expanded_conv"
-        x = InvertedResidual(
-            filters,
-            expansion=expansion,
-            strides=stride,
-            dilation_rate=dilation,
-            activation="relu6",
-            use_bias=False,
-            name=name,
-        )(x)
-        maps[name] = x
-    if last_conv:
-        x = conv_bn(x, 1280, 1, "last_conv", activation="relu6")
-    return maps[LAST_STRIDE_4], x
+
+def _name(number: int) -> str:
+    return f"expanded_conv_{number}" if number else "expanded_conv"
 
 
 def applications_paths(layers: Iterable[str]) -> dict[str, str]:
