@@ -28,9 +28,10 @@ from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.layers import ImageInput
 from scmnet_zoo.losses import CrossEntropy
 from scmnet_zoo.models.backbones import efficientnet_lite2
-from scmnet_zoo.training import find_recipe, hints
+from scmnet_zoo.training import find_recipe, hints, loop
 from scmnet_zoo.training.hints import Hints, hints_of
 from scmnet_zoo.training.model import TrainingModel
+from scmnet_zoo.training.optimiser import optimiser_of
 from scmnet_zoo.training.start import dtype_policy
 
 PAIRS = {"stem_bn": "coarse"}
@@ -240,6 +241,22 @@ def test_a_step_moves_the_network_and_the_projections(train_frames):
     }
     paths = set(arrays(network))
     assert moved == {p for p in paths if "stem" in p} | set(arrays(model.hints.projections[0]))
+
+
+@pytest.mark.usefixtures("guided")
+@long_on_jax
+def test_biases_of_projections_do_not_decay(train_frames, monkeypatch):
+    made = []
+
+    def watched(settings, model, *others):
+        made.append((model.trainable_variables, optimiser_of(settings, model, *others)))
+        return made[-1][1]
+
+    monkeypatch.setattr(loop, "optimiser_of", watched)
+    fitted(train_frames, changed(HINTED, epochs=1, optimiser_weight_decay=0.1))
+    ((variables, optimiser),) = made
+    decays = {v.path: optimiser._use_weight_decay(v) for v in variables if "hint_" in v.path}
+    assert decays == {"hint_stem_bn/kernel": True, "hint_stem_bn/bias": False}
 
 
 @pytest.mark.usefixtures("guided")
