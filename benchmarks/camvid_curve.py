@@ -2,10 +2,11 @@
 
 Run as `KERAS_BACKEND=jax python benchmarks/camvid_curve.py DIR RUN`, on a GPU; RUN is one of
 those in camvid_runs/ beside this file, which hold the losses of the runs that made the shipped
-weights, and the weights that SCMNet's left, their kernels in 16 bits. DIR is CamVid's folder, of
-`scmnet_drawn` that of the scenes that camvid_drawn.py drew. The learning rate is that of the whole
-run, which is broken off after a share of it. Exits with 1 where the mean loss of an epoch is
-further from the logged one than the tolerance.
+weights, and the weights that SCMNet's left, their kernels in 16 bits; what the other networks'
+began with is given by `--start`. DIR is CamVid's folder, of the runs whose name ends in `_drawn`
+that of the scenes that camvid_drawn.py drew. The learning rate is that of the whole run, which is
+broken off after a share of it. Exits with 1 where the mean loss of an epoch is further from the
+logged one than the tolerance.
 """
 
 import argparse
@@ -40,21 +41,39 @@ class Run:
     start: str | None = None
     splits: tuple[str, ...] = ("train", "val")
 
-    @property
-    def weights(self) -> Path | None:
-        """The file of the weights that it started from."""
-        return None if self.start is None else FOLDER / f"{self.start}.safetensors"
+
+def three_runs(name: str, network: str, recipe: str) -> dict[str, Run]:
+    """The runs that made a network's shipped weights, each from what the one before has left."""
+    return {
+        f"{name}_drawn": Run(network, f"{recipe}_drawn", splits=("train",)),
+        f"{name}_hints": Run(network, f"{recipe}_hints", f"{name}_drawn"),
+        f"{name}_whole": Run(network, f"{recipe}_whole", f"{name}_hints"),
+        f"{name}_from_nothing": Run(network, recipe),  # shipped before
+    }
 
 
 SHIPPED = {
-    "scmnet_drawn": Run("scmnet", "scmnet_camvid_drawn", splits=("train",)),
-    "scmnet_hints": Run("scmnet", "scmnet_camvid_hints", "scmnet_drawn"),
-    "scmnet_whole": Run("scmnet", "scmnet_camvid_whole", "scmnet_hints"),
-    "scmnet_from_nothing": Run("scmnet", "scmnet_camvid"),  # shipped before
-    "fastscnn": Run("fastscnn", "fastscnn_camvid"),
-    "contextnet": Run("contextnet", "contextnet_camvid"),
-    "deeplabv3plus_mobilenet_v2": Run("deeplabv3plus", "deeplabv3plus_camvid_mobilenet_v2"),
+    **three_runs("scmnet", "scmnet", "scmnet_camvid"),
+    **three_runs("fastscnn", "fastscnn", "fastscnn_camvid"),
+    **three_runs("contextnet", "contextnet", "contextnet_camvid"),
+    **three_runs("mobilenet_v2", "deeplabv3plus", "deeplabv3plus_camvid_mobilenet_v2"),
 }
+
+
+def start_of(run: Run, given: Path | None) -> Path | None:
+    """The file of the weights that a run started from, in the folder of the runs or as given.
+
+    Raises:
+        ValueError: it is neither there nor given, or given and the run starts from nothing.
+    """
+    if run.start is None:
+        if given is not None:
+            raise ValueError(f"Expected no --start, the run begins with nothing. Received: {given}")
+        return None
+    kept = FOLDER / f"{run.start}.safetensors"
+    if given is None and not kept.exists():
+        raise ValueError(f"Expected --start with the weights that {run.start} left. Received: none")
+    return given or kept
 
 
 def logged(run: str) -> list[float]:
@@ -93,13 +112,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The beginning of a shipped run, again.")
     parser.add_argument("data", help="CamVid's folder, or the drawn scenes'")
     parser.add_argument("run", choices=list(SHIPPED), help="which run")
+    parser.add_argument("--start", type=Path, help="the weights that it began with")
     parser.add_argument("--share", type=float, default=SHARE, help="of the epochs")
     arguments = parser.parse_args()
     run = SHIPPED[arguments.run]
+    try:
+        start = start_of(run, arguments.start)
+    except ValueError as error:
+        sys.exit(str(error))
     recipe, before = find_recipe(run.recipe), logged(arguments.run)
     epochs = max(1, round(arguments.share * recipe.epochs))
     frames = joined([camvid(arguments.data, split) for split in run.splits])
-    now = beginning(run.network, recipe, source_of(frames, recipe.size), epochs, run.weights)
+    now = beginning(run.network, recipe, source_of(frames, recipe.size), epochs, start)
     table = Table("epoch", "logged", "now", "difference")
     apart = [new / old - 1 for new, old in zip(now, before, strict=False)]
     for epoch, (old, new, part) in enumerate(zip(before, now, apart, strict=False), start=1):
