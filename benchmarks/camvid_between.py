@@ -1,4 +1,4 @@
-"""Measures weights between two of SCMNet's on drawn streets: how much of the road and sky they see.
+"""Measures weights between two of a network: how much of drawn streets' road and sky they see.
 
 Run as `python benchmarks/camvid_between.py FIRST.safetensors LAST.safetensors`, with `--held-out
 DIR` for CamVid's folder to measure the drive 0006R0 too, where neither has learned from it. The
@@ -16,9 +16,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from scmnet_zoo import SCMNet
 from scmnet_zoo.data import CAMVID, camvid
 from scmnet_zoo.evaluation import CAMVID_A, CAMVID_B, evaluate
+from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights import average_checkpoints
 
 PARTS = 4  # the shares of the last are 0, 1/4, ..., 1
@@ -30,8 +30,8 @@ STREETS = Path(__file__).parents[1] / "tests" / "weights" / "test_drawn_streets.
 def between(first: Path, last: Path, share: int, folder: Path) -> keras.Model:
     """The network whose weights are `share` parts of `PARTS` on the way from first to last."""
     path = folder / f"{share}.safetensors"
-    average_checkpoints([first] * (PARTS - share) + [last] * share, path)
-    return SCMNet(weights=path)
+    metadata = average_checkpoints([first] * (PARTS - share) + [last] * share, path)
+    return factory_of(metadata.network)(weights=path)
 
 
 def seen(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +51,7 @@ def seen(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
 
 def main() -> None:
     """Print a row for each share."""
-    parser = argparse.ArgumentParser(description="Between two of SCMNet's weights.")
+    parser = argparse.ArgumentParser(description="Between two of a network's weights.")
     parser.add_argument("first", type=Path)
     parser.add_argument("last", type=Path)
     parser.add_argument("--held-out", metavar="DIR", help="CamVid's folder")
