@@ -58,9 +58,9 @@ def test_the_candidates(script):
         assert (recipe.size, recipe.validations) == ((720, 960), 1)
         if "recipe" not in change:
             assert recipe.epochs == change.get("epochs", 137 * recipe.batch_size // 12)
-    files = ("start", "after", "teachers", "scenes")
+    others = ("model", "start", "after", "teachers", "scenes")
     runs = [
-        (repr(script.recipe_of(name)), *(str(change.get(key)) for key in files))
+        (repr(script.recipe_of(name)), *(str(change.get(key)) for key in others))
         for name, change in candidates.items()
     ]
     assert len(set(runs)) == len(runs)

@@ -23,13 +23,13 @@ from training_tools import (
     untimed,
 )
 
-from scmnet_zoo import SCMNet
+from scmnet_zoo.data import CAMVID
 from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.layers import ImageInput
 from scmnet_zoo.losses import CrossEntropy
 from scmnet_zoo.models.backbones import efficientnet_lite2
-from scmnet_zoo.training import find_recipe, hints, loop
-from scmnet_zoo.training.hints import Hints, hints_of
+from scmnet_zoo.training import find_recipe, hints, loop, training_network
+from scmnet_zoo.training.hints import Hints, bare_guide, hints_of
 from scmnet_zoo.training.model import TrainingModel
 from scmnet_zoo.training.optimiser import optimiser_of
 from scmnet_zoo.training.start import dtype_policy
@@ -393,13 +393,28 @@ def test_the_guide_has_the_weights_of_imagenet(monkeypatch):
     np.testing.assert_allclose(found[0, 0, 0], [-1, 0, 1], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["scmnet_camvid_drawn", "scmnet_camvid_hints"])
-def test_shipped_recipes_name_layers_that_there_are(name):
-    recipe = find_recipe(name)
-    assert list(recipe.hints) == ["cmm1", "cmm2", "cmm3"]
-    with dtype_policy("float32"):
-        network = SCMNet(auxiliary=True, classifier_activation=None, **recipe.arguments)
-        image = keras.Input((None, None, 3))
-        guide = keras.Model(image, efficientnet_lite2(image, 32)[1], name="guide")
-    ours = Hints(network, guide, recipe.hints, recipe.loss.hints)
-    assert [one.filters for one in ours.projections] == [48, 120, 1280]
+@pytest.mark.parametrize("stage", ["drawn", "hints"])
+@pytest.mark.parametrize(
+    ("network", "recipe", "strides"),
+    [
+        ("scmnet", "scmnet_camvid", [8, 16, 32]),
+        ("fastscnn", "fastscnn_camvid", [8, 16, 32]),
+        ("contextnet", "contextnet_camvid", [8, 16, 32]),
+        ("deeplabv3plus", "deeplabv3plus_camvid_mobilenet_v2", [8, 16, 16]),
+    ],
+)
+def test_shipped_recipes_pair_maps_of_the_guides_strides(network, recipe, strides, stage):
+    recipe = find_recipe(f"{recipe}_{stage}")
+    model = training_network(network, recipe, CAMVID.classes)
+    guide = bare_guide(recipe.precision)
+    pairs = list(recipe.hints.items())
+    assert [at_stride(guide, hint) for _, hint in pairs] == [8, 16, 32]
+    assert [at_stride(model, name) for name, _ in pairs] == strides
+    ours = Hints(model, guide, recipe.hints, recipe.loss.hints, recipe.precision)
+    assert sorted(one.filters for one in ours.projections) == [48, 120, 1280]
+
+
+def at_stride(model, layer) -> int:
+    """How many pixels of an image a place of a layer's map stands for."""
+    to_layer = keras.Model(model.inputs, model.get_layer(layer).output)
+    return 512 // to_layer.compute_output_shape((None, 512, 512, 3))[1]

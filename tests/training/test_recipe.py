@@ -374,17 +374,45 @@ def test_scmnet_on_camvid():
     assert recipe.augmentation.crop == (512, 640)
 
 
-def test_the_runs_that_made_the_shipped_weights_of_scmnet():
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("scmnet_camvid", {"residual": True}),
+        ("fastscnn_camvid", {}),
+        ("contextnet_camvid", {}),
+        ("deeplabv3plus_camvid_mobilenet_v2", {"backbone": "mobilenet_v2"}),
+    ],
+)
+def test_the_runs_that_made_the_shipped_weights(name, arguments):
     """One after the other: drawn scenes, CamVid with hints, CamVid's whole frames without."""
-    names = ["scmnet_camvid_drawn", "scmnet_camvid_hints", "scmnet_camvid_whole"]
-    drawn, hinted, whole = map(find_recipe, names)
-    pairs = {"cmm1": "block_6", "cmm2": "block_14", "cmm3": "last_conv_relu6"}
-    assert drawn.hints == hinted.hints == pairs
+    drawn, hinted, whole = (find_recipe(f"{name}_{stage}") for stage in ("drawn", "hints", "whole"))
+    guides = ["block_6", "block_14", "last_conv_relu6"]
+    assert list(drawn.hints.values()) == list(hinted.hints.values()) == guides
+    assert drawn.hints == hinted.hints
     assert drawn.loss == hinted.loss == dataclasses.replace(whole.loss, hints=4.0)
     assert (whole.hints, whole.augmentation.crop) == ({}, whole.size)
+    assert whole.loss == find_recipe(name).loss  # the recipe from nothing
     for recipe in (drawn, hinted, whole):
         assert recipe.size == (720, 960)
-        assert recipe.arguments == {"residual": True}
+        assert recipe.arguments == arguments
+
+
+@pytest.mark.parametrize("stage", ["drawn", "hints", "whole"])
+def test_the_networks_runs_differ_in_what_is_the_networks_only(stage):
+    names = ("scmnet_camvid", "fastscnn_camvid", "contextnet_camvid")
+    recipes = [
+        find_recipe(f"{name}_{stage}") for name in (*names, "deeplabv3plus_camvid_mobilenet_v2")
+    ]
+    alike = [
+        dataclasses.replace(
+            recipe,
+            arguments={},
+            hints={},
+            loss=dataclasses.replace(recipe.loss, auxiliary=0.0, hints=0.0),
+        )
+        for recipe in recipes
+    ]
+    assert alike == [alike[0]] * 4
 
 
 @pytest.mark.parametrize("pair", [("scmnet", "kitti"), ("unet", "camvid")])

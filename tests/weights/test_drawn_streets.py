@@ -1,6 +1,6 @@
 """What the shipped weights see on drawn streets, which are nobody's photographs: road is road.
 
-docs/results.md says where they fail: Fast-SCNN and DeepLabV3+ on a blue sky, most on drawn houses.
+And a blue sky, which no frame of CamVid has, is sky. docs/results.md says where they fail.
 """
 
 import keras
@@ -19,13 +19,12 @@ OVERCAST, PALE, DEEP = (
     ((60, 110, 190), (180, 200, 225)),
 )
 SKY, ROAD = np.s_[:97, 336:624], np.s_[576:684, 288:672]
-# Of the pixels of the sky, under each of the three, how many are sky at least.
-SEEN = {
-    "scmnet/camvid": (0.95, 0.95, 0.95),
-    "contextnet/camvid": (0.85, 0.95, 0.95),
-    "fastscnn/camvid": (0.95, 0.0, 0.0),
-    "deeplabv3plus/camvid_mobilenet_v2": (0.95, 0.95, 0.0),
-}
+KEYS = [
+    "scmnet/camvid",
+    "fastscnn/camvid",
+    "contextnet/camvid",
+    "deeplabv3plus/camvid_mobilenet_v2",
+]
 
 
 def street(seed, sky) -> np.ndarray:
@@ -52,7 +51,7 @@ def street(seed, sky) -> np.ndarray:
     return np.clip(smooth + rng.normal(0, 7, (HEIGHT, WIDTH, 1)), 0, 255).astype("uint8")
 
 
-@pytest.mark.parametrize("key", SEEN)
+@pytest.mark.parametrize("key", KEYS)
 def test_road_is_road_and_sky_is_sky(key):
     entry = manifest.find_key(key)
     model = NETWORKS[entry.network](weights=entry.name)
@@ -64,4 +63,4 @@ def test_road_is_road_and_sky_is_sky(key):
     road = (classes[:, *ROAD] == names.index("road")).mean(axis=(1, 2))
     sky = (classes[:, *SKY] == names.index("sky")).mean(axis=(1, 2))
     assert road.min() > 0.95, road
-    assert (sky >= SEEN[key]).all(), sky
+    assert sky.min() > 0.95, sky
