@@ -88,6 +88,14 @@ def test_what_weights_know_of_imagenet_is_said(copied, change, words, known):
     assert ("ImageNet" in publish._data_licence(run)) is known
 
 
+def test_teachers_are_in_the_command_and_on_the_card(copied):
+    teachers = ["scmnet/camvid", "0" * 64]
+    (copied / "run.json").write_text(json.dumps({**RUN_JSON, "teachers": teachers}))
+    run = read_run(copied)
+    assert f"--teacher scmnet/camvid --teacher {'0' * 64} --seed 3" in run.command
+    assert card._started(run) == f"From random weights, taught by scmnet/camvid and {'0' * 64}: "
+
+
 def test_the_entry_passes_the_strict_parser_and_fits_its_file(prepared):
     entry, output = prepared
     (parsed,) = manifest.parse((output / "weights_manifest.json").read_text())

@@ -149,7 +149,8 @@ def _started(run: Run) -> str:
     backbone = run.recipe.arguments.get(START_ONLY)
     if run.weights is None and backbone is not None:
         start = f"From the backbone's weights {backbone}"
-    return f"{start}{HINTED if run.recipe.loss.hints else ''}: "
+    taught = f", taught by {' and '.join(run.teachers)}" if run.teachers else ""
+    return f"{start}{taught}{HINTED if run.recipe.loss.hints else ''}: "
 
 
 def _versions(run: Run) -> str:

@@ -26,6 +26,7 @@ class Run:
         dataset: name of the dataset.
         train_splits: what it learned from.
         weights: name of the weights it started from, or SHA-256 of their file; None for none.
+        teachers: names or SHA-256 of the weights of those it learned from.
         seed: of everything drawn.
         recipe: what was done.
         session: backend, versions and devices of its last session.
@@ -37,6 +38,7 @@ class Run:
     dataset: str
     train_splits: tuple[str, ...]
     weights: str | None
+    teachers: tuple[str, ...]
     seed: int
     recipe: Recipe
     session: dict[str, str]
@@ -61,6 +63,7 @@ class Run:
             words += [word for split in self.train_splits for word in ("--train-split", split)]
         if self.weights is not None:
             words += ["--weights", self.weights]
+        words += [word for teacher in self.teachers for word in ("--teacher", teacher)]
         words += ["--seed", str(self.seed), "--output", f"runs/{self.network}_{self.dataset}"]
         return f"KERAS_BACKEND={self.session['backend']} {shlex.join(words)}"
 
@@ -88,6 +91,7 @@ def read_run(folder: str | os.PathLike, last: bool = False) -> Run:
         network, dataset, session = stored["network"], stored["dataset"], stored["sessions"][-1]
         weights, seed = stored["weights"], int(stored["seed"])
         splits = tuple(stored["train_splits"])
+        teachers = tuple(stored.get("teachers", []))  # runs begun before there were any name none
         session["backend"]
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{path}: cannot be read as that of a run: {error}") from error
@@ -96,4 +100,6 @@ def read_run(folder: str | os.PathLike, last: bool = False) -> Run:
     if metadata is None:
         raise ValueError(f"{weights_path}: expected weights that name their classes")
     recipe = read_recipe(folder / RECIPE)
-    return Run(folder, weights_path, metadata, dataset, splits, weights, seed, recipe, session)
+    return Run(
+        folder, weights_path, metadata, dataset, splits, weights, teachers, seed, recipe, session
+    )
