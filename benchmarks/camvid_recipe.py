@@ -1,4 +1,4 @@
-"""Measures candidates for SCMNet's CamVid recipe on a drive held out of the training frames.
+"""Measures candidates for the CamVid recipes on a drive held out of the training frames.
 
 Run as `KERAS_BACKEND=jax python benchmarks/camvid_recipe.py DIR RESULTS.csv CANDIDATE:SEED ...`.
 
@@ -186,7 +186,7 @@ def measured(
 
 def main() -> None:
     """Measure the runs asked for, each unless it is among the results."""
-    parser = argparse.ArgumentParser(description="Candidates for SCMNet's CamVid recipe.")
+    parser = argparse.ArgumentParser(description="Candidates for the CamVid recipes.")
     parser.add_argument("data", help="CamVid's folder")
     parser.add_argument("results", type=Path, help="the CSV file, which is added to")
     parser.add_argument("runs", nargs="+", metavar="CANDIDATE:SEED")

@@ -33,6 +33,9 @@ def test_the_runs_go_from_one_to_the_next(script):
     for name, before in starts.items():
         network, _, stage = name.rpartition("_")
         assert before == f"{network}_{'drawn' if stage == 'hints' else 'hints'}"
+        run, other = script.SHIPPED[name], script.SHIPPED[before]
+        assert run.network == other.network
+        assert find_recipe(run.recipe).arguments == find_recipe(other.recipe).arguments
 
 
 @pytest.mark.parametrize("name", ["scmnet_hints", "scmnet_whole"])

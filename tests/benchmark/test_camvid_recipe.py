@@ -1,4 +1,4 @@
-"""The script that measures candidates of SCMNet's CamVid recipe, with a toy for the network."""
+"""The script that measures candidates of the CamVid recipes, with a toy for the network."""
 
 import csv
 import dataclasses
@@ -68,6 +68,24 @@ def test_the_candidates(script):
         assert change.get("after", "baseline") in candidates
     with pytest.raises(ValueError, match=r"among baseline, .*Received: 'base'"):
         script.recipe_of("base")
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [
+        ("fastscnn", "fastscnn_camvid"),
+        ("contextnet", "contextnet_camvid"),
+        ("mobilenet_v2", "deeplabv3plus_camvid_mobilenet_v2"),
+    ],
+)
+def test_the_other_networks_are_their_recipes_shortened(script, name, recipe):
+    for candidate, shipped in ((name, recipe), (f"{name}_drawn_hints", f"{recipe}_hints")):
+        shipped = find_recipe(shipped)
+        small = dataclasses.replace(shipped.augmentation, crop=(360, 480))
+        assert script.recipe_of(candidate) == dataclasses.replace(
+            shipped, epochs=137, validations=1, augmentation=small
+        )
+    assert script.candidates()[f"{name}_drawn_hints"]["start"] == f"{name}_drawn"
 
 
 def test_epochs_of_a_candidates_own_stay(script):

@@ -94,6 +94,13 @@ def test_teachers_are_in_the_command_and_on_the_card(copied):
     run = read_run(copied)
     assert f"--teacher scmnet/camvid --teacher {'0' * 64} --seed 3" in run.command
     assert card._started(run) == f"From random weights, taught by scmnet/camvid and {'0' * 64}: "
+    assert "ImageNet" in publish._data_licence(run)
+
+
+@pytest.mark.parametrize(("name", "known"), [("camvid", True), ("cityscapes", False)])
+def test_what_the_weights_before_know_of_imagenet_is_said(copied, name, known):
+    (copied / "run.json").write_text(json.dumps({**RUN_JSON, "weights": name}))
+    assert ("ImageNet" in publish._data_licence(read_run(copied))) is known
 
 
 def test_the_entry_passes_the_strict_parser_and_fits_its_file(prepared):

@@ -36,7 +36,7 @@ DATA_LICENCES = {
     "bdd100k": "BDD100K, non-commercial use by its terms (bdd100k.com)",
 }
 
-# What weights know that had hints, or began with a backbone's.
+# What weights know that had hints, began with a backbone's, or with others that had such help.
 THROUGH = "; ImageNet, through weights of another network that were trained on it"
 LABELLED = {"cityscapes": "val", "bdd100k": "val"}  # their test labels are not published
 
@@ -114,7 +114,11 @@ def _data_licence(run: Run) -> str:
     if known is None:
         raise ValueError(f"Expected the licence of the data of {run.dataset!r}. Received: none")
     helped = run.recipe.loss.hints or START_ONLY in run.recipe.arguments
-    return f"{known}{THROUGH}" if helped else known
+    before = {f"{run.network}/{run.weights}", *run.teachers}  # of files nothing is known
+    known_before = [one.data_licence for one in manifest.entries() if one.key in before]
+    if helped or any("ImageNet" in licence for licence in known_before):
+        return f"{known}{THROUGH}"
+    return known
 
 
 def upload(entry: Entry, folder: str | os.PathLike) -> Entry:
