@@ -7,6 +7,7 @@ may have cost.
 """
 
 import argparse
+import sys
 
 import keras
 import numpy as np
@@ -49,7 +50,10 @@ def main() -> None:
     parser.add_argument("network", help="key of the network")
     parser.add_argument("weights", help="a name, or a file")
     arguments = parser.parse_args()
-    task = load(arguments.network, arguments.weights, "camvid", arguments.data, "test", "A")
+    try:
+        task = load(arguments.network, arguments.weights, "camvid", arguments.data, "test", "A")
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
     table = Table("kernels", "mIoU", "difference")
     own, *drawn = measured(task)
     table.add_row("of the file", f"{own:.3f}", "")

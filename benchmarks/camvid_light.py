@@ -7,6 +7,7 @@ only the differences between the rows say something. No validation or test frame
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -53,7 +54,10 @@ def main() -> None:
     parser.add_argument("network", nargs="?", default="scmnet")
     parser.add_argument("weights", nargs="?", default="camvid")
     arguments = parser.parse_args()
-    task = load(arguments.network, arguments.weights, "camvid", arguments.data, "train", "A")
+    try:
+        task = load(arguments.network, arguments.weights, "camvid", arguments.data, "train", "A")
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
     table = Table("change", "mIoU", "difference")
     found = rows(task)
     for name, value in found.items():
