@@ -42,21 +42,22 @@ class Run:
     splits: tuple[str, ...] = ("train", "val")
 
 
-def three_runs(name: str, network: str, recipe: str) -> dict[str, Run]:
-    """The runs that made a network's shipped weights, each from what the one before has left."""
+def runs_of(name: str, network: str, recipe: str) -> dict[str, Run]:
+    """The three runs that made a network's shipped weights, each from what the one before has left,
+    and the one that made those shipped before, from nothing."""
     return {
         f"{name}_drawn": Run(network, f"{recipe}_drawn", splits=("train",)),
         f"{name}_hints": Run(network, f"{recipe}_hints", f"{name}_drawn"),
         f"{name}_whole": Run(network, f"{recipe}_whole", f"{name}_hints"),
-        f"{name}_from_nothing": Run(network, recipe),  # shipped before
+        f"{name}_from_nothing": Run(network, recipe),
     }
 
 
 SHIPPED = {
-    **three_runs("scmnet", "scmnet", "scmnet_camvid"),
-    **three_runs("fastscnn", "fastscnn", "fastscnn_camvid"),
-    **three_runs("contextnet", "contextnet", "contextnet_camvid"),
-    **three_runs("mobilenet_v2", "deeplabv3plus", "deeplabv3plus_camvid_mobilenet_v2"),
+    **runs_of("scmnet", "scmnet", "scmnet_camvid"),
+    **runs_of("fastscnn", "fastscnn", "fastscnn_camvid"),
+    **runs_of("contextnet", "contextnet", "contextnet_camvid"),
+    **runs_of("mobilenet_v2", "deeplabv3plus", "deeplabv3plus_camvid_mobilenet_v2"),
 }
 
 

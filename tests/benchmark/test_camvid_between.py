@@ -5,7 +5,7 @@ import pytest
 from scripts import load_script
 from testing_tools import arrays
 
-from scmnet_zoo import ContextNet, FastSCNN
+from scmnet_zoo import FastSCNN
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.weights import write_checkpoint
 from scmnet_zoo.weights.manifest import find
@@ -43,9 +43,3 @@ def test_what_is_seen_is_the_share_of_each_street(script):
     assert roads.min() > 0.99
     assert skies[0] > 0.99
     assert skies[2] < 0.01
-
-
-def test_other_networks(script, tmp_path):
-    path = tmp_path / "weights.safetensors"
-    write_checkpoint(path, ContextNet(num_classes=11), metadata_of(find("contextnet", "camvid")))
-    assert script.between(path, path, 2, tmp_path).name == ContextNet(num_classes=11).name

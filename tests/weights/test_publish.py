@@ -94,13 +94,18 @@ def test_teachers_are_in_the_command_and_on_the_card(copied):
     run = read_run(copied)
     assert f"--teacher scmnet/camvid --teacher {'0' * 64} --seed 3" in run.command
     assert card._started(run) == f"From random weights, taught by scmnet/camvid and {'0' * 64}: "
-    assert "ImageNet" in publish._data_licence(run)
+    known = manifest.find_key("scmnet/camvid").data_licence
+    assert publish._data_licence(run).endswith(f"; through scmnet/camvid: {known}")
 
 
-@pytest.mark.parametrize(("name", "known"), [("camvid", True), ("cityscapes", False)])
-def test_what_the_weights_before_know_of_imagenet_is_said(copied, name, known):
-    (copied / "run.json").write_text(json.dumps({**RUN_JSON, "weights": name}))
-    assert ("ImageNet" in publish._data_licence(read_run(copied))) is known
+def test_the_data_of_the_weights_before_are_said(copied):
+    """Their terms bind what began with them."""
+    (copied / "run.json").write_text(json.dumps({**RUN_JSON, "weights": "cityscapes"}))
+    stated = publish._data_licence(read_run(copied))
+    assert stated.startswith("CamVid, research data")
+    assert "; through fastscnn/cityscapes: Cityscapes: non-commercial" in stated
+    (copied / "run.json").write_text(json.dumps({**RUN_JSON, "weights": "0" * 64}))
+    assert "through" not in publish._data_licence(read_run(copied))
 
 
 def test_the_entry_passes_the_strict_parser_and_fits_its_file(prepared):

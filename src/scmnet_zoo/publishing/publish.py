@@ -36,7 +36,7 @@ DATA_LICENCES = {
     "bdd100k": "BDD100K, non-commercial use by its terms (bdd100k.com)",
 }
 
-# What weights know that had hints, began with a backbone's, or with others that had such help.
+# What weights know that had hints, or began with a backbone's.
 THROUGH = "; ImageNet, through weights of another network that were trained on it"
 LABELLED = {"cityscapes": "val", "bdd100k": "val"}  # their test labels are not published
 
@@ -109,16 +109,18 @@ def prepare(
 
 
 def _data_licence(run: Run) -> str:
-    """What is known of the licence of the data that a run learned from."""
+    """The licences of the data that a run learned from, itself or through others, where known."""
     known = DATA_LICENCES.get(run.dataset)
     if known is None:
         raise ValueError(f"Expected the licence of the data of {run.dataset!r}. Received: none")
     helped = run.recipe.loss.hints or START_ONLY in run.recipe.arguments
     before = {f"{run.network}/{run.weights}", *run.teachers}  # of files nothing is known
-    known_before = [one.data_licence for one in manifest.entries() if one.key in before]
-    if helped or any("ImageNet" in licence for licence in known_before):
-        return f"{known}{THROUGH}"
-    return known
+    through = [
+        f"; through {one.key}: {one.data_licence}"
+        for one in manifest.entries()
+        if one.key in before
+    ]
+    return "".join([known, THROUGH if helped else "", *through])
 
 
 def upload(entry: Entry, folder: str | os.PathLike) -> Entry:
