@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from scmnet_zoo.data import CAMVID, camvid
+from scmnet_zoo.data import CAMVID, Dataset, camvid
 from scmnet_zoo.evaluation import CAMVID_A, CAMVID_B, evaluate
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights import average_checkpoints
@@ -49,6 +49,13 @@ def seen(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def held_out_frames(root) -> Dataset:
+    """The training frames of the drive that is held out."""
+    train = camvid(root, "train")
+    kept = tuple(one for one in train.samples if one.name.startswith(DRIVE))
+    return dataclasses.replace(train, samples=kept)
+
+
 def main() -> None:
     """Print a row for each share."""
     parser = argparse.ArgumentParser(description="Between two of a network's weights.")
@@ -57,11 +64,7 @@ def main() -> None:
     parser.add_argument("--held-out", metavar="DIR", help="CamVid's folder")
     arguments = parser.parse_args()
     table = Table("share of the last", "road", "sky", "A", "B")
-    held_out = None
-    if arguments.held_out:
-        train = camvid(arguments.held_out, "train")
-        kept = tuple(one for one in train.samples if one.name.startswith(DRIVE))
-        held_out = dataclasses.replace(train, samples=kept)
+    held_out = held_out_frames(arguments.held_out) if arguments.held_out else None
     with tempfile.TemporaryDirectory() as folder:
         for share in range(PARTS + 1):
             model = between(arguments.first, arguments.last, share, Path(folder))

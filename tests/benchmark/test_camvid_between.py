@@ -11,6 +11,8 @@ from scmnet_zoo.weights import write_checkpoint
 from scmnet_zoo.weights.manifest import find
 from scmnet_zoo.weights.registry import metadata_of
 
+SPLITS = ("train", "val", "test")
+
 
 @pytest.fixture(scope="module")
 def script():
@@ -28,6 +30,16 @@ def test_from_the_first_to_the_last(script, tmp_path):
         for path, value in found.items():
             mean = first[path] + share / 4 * (last[path] - first[path])
             np.testing.assert_allclose(value, mean, atol=1e-6, err_msg=path)
+
+
+@pytest.mark.needs_shared
+def test_no_frame_of_validation_or_test(script, shared):
+    """It chose the share of two runs of SCMNet, so it must see neither."""
+    samples = script.held_out_frames(shared / "camvid").samples
+    names = {split: (shared / "camvid" / f"{split}.txt").read_text().split() for split in SPLITS}
+    read = {path.stem for sample in samples for path in (sample.image, sample.label)}
+    assert read == {name for name in names["train"] if name.startswith("0006R0")}
+    assert read.isdisjoint(names["val"] + names["test"])
 
 
 def test_what_is_seen_is_the_share_of_each_street(script):
