@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,49 @@ def test_the_example(tmp_path, network):
     result = _segment("--example", "--output", tmp_path)
     assert result.exit_code == 0
     assert Image.open(tmp_path / "street_mask.png").size == (1280, 720)
+
+
+@pytest.mark.parametrize("count", [2, 7])
+def test_photographs_and_masks_are_not_kept(tmp_path, monkeypatch, count):
+    """At most the last one is alive while the next is segmented, however many there are."""
+    alive, most = weakref.WeakSet(), []
+
+    class Arrays:
+        """Hashable by identity, as a Result is not."""
+
+    def make(*arguments):
+        def segment(photo):
+            result = segmenter()(photo)
+            held = Arrays()
+            object.__setattr__(result, "held", held)
+            alive.add(held)
+            most.append(len(alive))
+            return result
+
+        return segment
+
+    monkeypatch.setattr("scmnet_zoo.predict.Segmenter", make)
+    for number in range(count):
+        _draw(tmp_path / "in" / f"{number}.png", number)
+    result = _segment(tmp_path / "in", "--output", tmp_path / "out")
+    assert result.exit_code == 0
+    assert len(_files(tmp_path / "out")) == 2 * count
+    assert max(most) <= 2
+    assert not alive
+    for number in range(count):
+        share = next(iter(segmenter()(tmp_path / "in" / f"{number}.png").shares.values()))
+        assert re.search(rf"{number}\.png +│ +\S+ {share:.1%}", result.stdout)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_no_bar_stays_of_a_single_photograph(tmp_path, network, good):
+    photo = _draw(tmp_path / "street.png")
+    if not good:
+        photo.write_text("no photograph")
+    options = ["segment", str(photo), "--output", str(tmp_path / "out")]
+    result = runner.invoke(cli.app, options, env={"FORCE_COLOR": "1"})  # as on a terminal
+    assert "Segmenting" not in result.stderr
+    assert len(result.stderr.splitlines()) == (0 if good else 1)
 
 
 def test_a_folder_goes_on_past_a_bad_file(tmp_path, network):

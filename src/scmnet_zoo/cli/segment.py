@@ -4,7 +4,7 @@ import contextlib
 import errno
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from scmnet_zoo.predict import Result, Segmenter
 
 LARGEST = 3  # how many classes the table of several photographs names
+
+
+class Row(NamedTuple):
+    """What the table says of a photograph; its pixels are not kept."""
+
+    name: str  # of its file
+    shares: dict[str, float]  # by class, the largest first
+    colours: dict[str, tuple[int, int, int]]  # by class, RGB 0..255
+    seconds: float  # in the network
 
 
 def command(
@@ -61,12 +70,13 @@ def command(
     stems = unique_stems(paths, output)
 
     segmenter: Segmenter | None = None
-    done: list[tuple[Path, Result]] = []
+    done: list[Row] = []
     bad: list[str] = []
-    console = Console()
+    console, shown = Console(), Console(stderr=True)
+    hidden = len(paths) == 1 or not shown.is_terminal
+    bar = Progress(console=shown, transient=True, disable=hidden)
     # Ended by SIGTERM, no part of a picture stays.
-    with ending_at_sigterm(), Progress(console=Console(stderr=True), transient=True) as progress:
-        progress.disable = len(paths) == 1 or not progress.console.is_terminal
+    with ending_at_sigterm(), bar as progress:
         for path, stem in progress.track(
             zip(paths, stems, strict=True), total=len(paths), description="Segmenting"
         ):
@@ -85,7 +95,7 @@ def command(
                     raise  # a full disk, say: the next would fail too
                 bad.append(str(error))
                 continue
-            done.append((path, result))
+            done.append(_row(path, result))
     _report(console, done, output)
     if len(paths) == 1 and bad:
         fail(bad[0])
@@ -154,36 +164,39 @@ def _load(network: str, weights: str, size: tuple[int, int] | None, output: Path
         raise
 
 
-def _report(console: Console, done: Sequence[tuple[Path, "Result"]], output: Path) -> None:
+def _row(path: Path, result: "Result") -> Row:
+    colours = dict(zip(result.classes, result.palette, strict=True))
+    return Row(path.name, result.shares, colours, result.seconds)
+
+
+def _report(console: Console, done: Sequence[Row], output: Path) -> None:
     if len(done) == 1:
-        ((path, result),) = done
-        console.print(_shares(path, result))
-        console.print(f"{result.seconds:.2f} s in the network", highlight=False)
+        console.print(_shares(done[0]))
+        console.print(f"{done[0].seconds:.2f} s in the network", highlight=False)
     elif done:
         console.print(_summary(done))
     if done:
         console.print(Text(one_line(f"Written to {output}")))
 
 
-def _shares(path: Path, result: "Result") -> Table:
-    table = Table(title=Text(one_line(path.name)))
+def _shares(row: Row) -> Table:
+    table = Table(title=Text(one_line(row.name)))
     table.add_column("")
     table.add_column("class")
     table.add_column("share", justify="right")
-    colours = dict(zip(result.classes, result.palette, strict=True))
-    for name, share in result.shares.items():
-        swatch = Text("  ", Style(bgcolor="rgb({},{},{})".format(*colours[name])))
+    for name, share in row.shares.items():
+        swatch = Text("  ", Style(bgcolor="rgb({},{},{})".format(*row.colours[name])))
         table.add_row(swatch, Text(name), f"{share:.1%}")
     return table
 
 
-def _summary(done: Sequence[tuple[Path, "Result"]]) -> Table:
+def _summary(done: Sequence[Row]) -> Table:
     table = Table()
     table.add_column("photo")
     table.add_column(f"{LARGEST} largest classes")
     table.add_column("seconds", justify="right")
-    for path, result in done:
-        largest = list(result.shares.items())[:LARGEST]
+    for row in done:
+        largest = list(row.shares.items())[:LARGEST]
         shares = ", ".join(f"{name} {share:.1%}" for name, share in largest)
-        table.add_row(Text(one_line(path.name)), Text(shares), f"{result.seconds:.2f}")
+        table.add_row(Text(one_line(row.name)), Text(shares), f"{row.seconds:.2f}")
     return table
