@@ -45,9 +45,12 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
 
 def adaptive_average_pool(x, bins):
     """Average `(batch, height, width, channels)`; see `AdaptiveAveragePooling2D`."""
-    height, width = ops.shape(x)[1:3]
-    rows, columns = _cells(height, bins), _cells(width, bins)
-    pooled = ops.einsum("bhwc,ih,jw->bijc", ops.cast(x, "float32"), rows, columns)
+    height, width, channels = ops.shape(x)[1:]
+    # Two products, not an einsum: LiteRT's converter makes none of one over an unknown batch.
+    lines = ops.reshape(ops.cast(x, "float32"), (-1, height, width * channels))
+    bands = ops.matmul(_cells(height, bins), lines)  # (batch, bins, width * channels)
+    bands = ops.reshape(bands, (-1, bins, width, channels))
+    pooled = ops.matmul(_cells(width, bins), bands)  # (batch, bins, bins, channels)
     return ops.cast(pooled, x.dtype)
 
 
