@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from scmnet_zoo import viz
-from scmnet_zoo.data.labels import palette_for
 from scmnet_zoo.files import whole_file
 from scmnet_zoo.images import as_rgb, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
@@ -133,7 +132,7 @@ class Segmenter:
                 f"or a .safetensors file written by the zoo. Received: weights={weights!r}"
             )
         self.classes = checkpoint.metadata.classes
-        self.palette = palette_for(self.classes)
+        self.palette = checkpoint.metadata.colours
         self.training_size = checkpoint.metadata.training_size
         if len(self.classes) > MAXIMUM_CLASSES:
             raise ValueError(

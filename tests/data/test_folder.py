@@ -347,7 +347,7 @@ A, B = 'name = "a"', 'name = "b"'
             "void = [3]\n" + _classes(A),
             r"among class, void_indices, void_colours\. Received: void$",
         ),
-        (_classes(A + "\ncolor = [1, 2, 3]"), r"among name, index, .*Received: color$"),
+        (_classes(A + "\nshade = [1, 2, 3]"), r"among name, index, .*Received: shade$"),
         (_classes("index = 1"), r"a text as each class's name\. Received: None"),
         (_classes('name = " "'), r"a text as each class's name\. Received: ' '"),
         (_classes("name = 7"), r"a text as each class's name\. Received: 7"),

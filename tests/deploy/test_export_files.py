@@ -9,6 +9,7 @@ import pytest
 from testing_tools import images, randomise, toy
 
 from scmnet_zoo import deploy
+from scmnet_zoo.data.labels import CAMVID
 from scmnet_zoo.deploy import Description, export, load
 
 ort = pytest.importorskip("onnxruntime")
@@ -173,11 +174,12 @@ def test_images_are_resized_inside_and_the_result_back(format, original, tmp_pat
 
 @every_format
 def test_metadata(format, tmp_path):
-    about = Description("scmnet", "camvid", "sha256:0123", CLASSES, (33, 40))
+    palette = tuple((place, 7, 255) for place in range(5))
+    about = Description("scmnet", "camvid", "sha256:0123", CLASSES, (33, 40), palette)
     _, path, report = _written(tmp_path, format, description=about)
     found = load(path).metadata
     assert json.loads(found["classes"]) == list(CLASSES)
-    assert len(json.loads(found["palette"])) == 5
+    assert json.loads(found["palette"]) == [[place, 7, 255] for place in range(5)]
     assert json.loads(found["normalisation"]) == {"mean": [128.0] * 3, "std": [64.0] * 3}
     assert json.loads(found["input"]) == {
         "layout": "NHWC",
@@ -202,6 +204,7 @@ def test_the_description_of_shipped_weights():
     assert about.weights == "camvid"
     assert about.weights_hash.startswith("sha256:")
     assert len(about.classes) == 11
+    assert about.palette == CAMVID.palette
     assert deploy.describe("scmnet", None) == Description("scmnet")
 
 

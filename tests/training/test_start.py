@@ -9,7 +9,7 @@ import pytest
 from testing_tools import arrays, assert_same_weights, randomise, toy
 from training_tools import RECIPE, changed
 
-from scmnet_zoo.data import CAMVID, CITYSCAPES
+from scmnet_zoo.data import CAMVID, CITYSCAPES, Label, LabelSpace
 from scmnet_zoo.training import final_network, freeze, start, training_network
 from scmnet_zoo.training.start import (
     check_arguments,
@@ -22,6 +22,9 @@ from scmnet_zoo.training.start import (
 from scmnet_zoo.weights.checkpoint import write_checkpoint
 
 GIVEN = ("road", "person", "car", "traffic sign")
+SPACE = LabelSpace(
+    "mine", tuple(Label(name, (place, 7, 255), f"of {name}") for place, name in enumerate(GIVEN))
+)
 WITH_HEADS = changed(loss_auxiliary=0.4)
 
 
@@ -30,7 +33,7 @@ def written(tmp_path, toys):
     """A toy with random weights for some classes, and its file."""
     network = randomise(toy(num_classes=len(GIVEN), auxiliary=True), seed=5)
     path = tmp_path / "given.safetensors"
-    write_checkpoint(path, network, metadata_of("toy", RECIPE, GIVEN, network))
+    write_checkpoint(path, network, metadata_of("toy", RECIPE, SPACE, network))
     return network, path
 
 
@@ -100,7 +103,7 @@ def test_rows_of_the_classifiers(written, caplog, classes, places, line):
 def test_heads_that_the_weights_lack_start_fresh(tmp_path, toys, caplog):
     network = randomise(toy(num_classes=4))
     path = tmp_path / "given.safetensors"
-    write_checkpoint(path, network, metadata_of("toy", RECIPE, GIVEN, network))
+    write_checkpoint(path, network, metadata_of("toy", RECIPE, SPACE, network))
     values, given, _ = _kept((network, path), GIVEN, caplog)
     assert set(values) - set(given) == {"aux_stem_classifier/kernel", "aux_stem_classifier/bias"}
     assert np.abs(values["aux_stem_classifier/kernel"]).max() > 0
@@ -132,9 +135,11 @@ def test_what_is_trained_is_transferred(toys):
 
 def test_facts_of_weights(toys):
     recipe = dataclasses.replace(RECIPE, arguments={"width": 5})
-    facts = metadata_of("toy", recipe, GIVEN, toy(width=5))
+    facts = metadata_of("toy", recipe, SPACE, toy(width=5))
     assert (facts.network, facts.arguments, facts.classes) == ("toy", {"width": 5}, GIVEN)
     assert facts.training_size == RECIPE.size
+    assert facts.palette == facts.colours == ((0, 7, 255), (1, 7, 255), (2, 7, 255), (3, 7, 255))
+    assert facts.categories == ("of road", "of person", "of car", "of traffic sign")
     assert normalisation_of(toy()) == facts.normalisation
 
 
@@ -155,7 +160,7 @@ def test_what_a_backbone_starts_from_is_no_fact_of_the_result(monkeypatch):
     network = training_network("toy", recipe, GIVEN)
     final = final_network("toy", recipe, GIVEN)
     assert calls == ["imagenet", None]
-    assert metadata_of("toy", recipe, GIVEN, final).arguments == {"width": 5}
+    assert metadata_of("toy", recipe, SPACE, final).arguments == {"width": 5}
     transfer(network, final)
 
 
@@ -170,7 +175,7 @@ def test_arguments_of_the_weights_are_taken_over(tmp_path, toys):
     network = toy(width=5)
     path = tmp_path / "narrow.safetensors"
     recipe = dataclasses.replace(RECIPE, arguments={"width": 5})
-    write_checkpoint(path, network, metadata_of("toy", recipe, CAMVID.classes, network))
+    write_checkpoint(path, network, metadata_of("toy", recipe, CAMVID, network))
     assert with_arguments_of(RECIPE, "toy", path) == recipe
     assert with_arguments_of(RECIPE, "toy", None) == RECIPE
     both = with_arguments_of(dataclasses.replace(RECIPE, arguments={"dropout": 0.1}), "toy", path)

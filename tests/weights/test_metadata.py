@@ -7,6 +7,7 @@ import pytest
 import safetensors.numpy
 from testing_tools import toy
 
+from scmnet_zoo.data.labels import CAMVID, palette_for
 from scmnet_zoo.weights import Metadata, Normalisation, read_checkpoint, write_checkpoint
 
 NAMES = ("road", "sky", "car")
@@ -23,6 +24,39 @@ def test_it_is_read_as_it_was_written(tmp_path, statistics, size):
     metadata = _metadata(normalisation=statistics, training_size=size)
     write_checkpoint(tmp_path / "a.safetensors", toy(num_classes=3), metadata)
     assert read_checkpoint(tmp_path / "a.safetensors", "scmnet").metadata == metadata
+
+
+def test_colours_and_categories(tmp_path):
+    colours = ((1, 2, 3), (0, 0, 0), (255, 255, 255))
+    metadata = _metadata(palette=colours, categories=("flat", "sky", "vehicle"))
+    write_checkpoint(tmp_path / "a.safetensors", toy(num_classes=3), metadata)
+    found = read_checkpoint(tmp_path / "a.safetensors", "scmnet").metadata
+    assert found == metadata
+    assert found.colours == colours
+
+
+@pytest.mark.parametrize("classes", [NAMES, CAMVID.classes])
+def test_files_from_before_there_were_colours(tmp_path, classes):
+    content = json.loads(_metadata(classes=classes).to_json())
+    del content["palette"], content["categories"]
+    text = {"scmnet_zoo": json.dumps(content)}
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(safetensors.numpy.save({"x": np.zeros(1)}, text))
+    found = read_checkpoint(path, "scmnet").metadata
+    assert (found.palette, found.categories) == (None, None)
+    assert found.colours == palette_for(classes)
+
+
+def test_names_are_composed(tmp_path):
+    names = ("e\u0301", "sky", "car")
+    path = tmp_path / "a.safetensors"
+    write_checkpoint(path, toy(num_classes=3), _metadata(classes=names))
+    assert read_checkpoint(path, "scmnet").metadata.classes == ("\u00e9", "sky", "car")
+    names = ("e\u0301", "\u00e9", "car")
+    text = {"scmnet_zoo": _metadata(classes=names).to_json()}
+    path.write_bytes(safetensors.numpy.save({"x": np.zeros(1)}, text))
+    with pytest.raises(ValueError, match="a name of its own for each class"):
+        read_checkpoint(path, "scmnet")
 
 
 WRONG = {
@@ -50,6 +84,8 @@ ODD = {
     "training_size": ([], [64], ["a", "b"], [0, 64], [64.0, 96.0], 64, [True, True]),
     "classes": ([["a"], ["b"]], [1, 2], None),
     "normalisation": ({"mean": [1, 2], "std": None}, {"mean": ["a"] * 3, "std": None}, {}, 3),
+    "palette": (3, [1], [[1, 2]], [[1, 2, 256]], [[-1, 2, 3]], [[1.0, 2, 3]], "red", [[0, 0, 0]]),
+    "categories": (3, [1, 2, 3], ["a"]),
     "network": (None, ["scmnet"]),
     "arguments": (3, "residual"),
 }
@@ -61,7 +97,9 @@ def test_odd_values_are_a_line(tmp_path, key, value):
     path = tmp_path / "a.safetensors"
     text = json.dumps(content)
     path.write_bytes(safetensors.numpy.save({"x": np.zeros(1)}, {"scmnet_zoo": text}))
-    with pytest.raises(ValueError, match=r"its scmnet_zoo metadata cannot be read: ") as raised:
+    with pytest.raises(
+        ValueError, match=r"scmnet_zoo metadata cannot be read: |for each of 3 c"
+    ) as raised:
         read_checkpoint(path, "scmnet")
     assert "\n" not in str(raised.value)
 

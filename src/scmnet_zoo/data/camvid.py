@@ -31,12 +31,12 @@ from scmnet_zoo.data.dataset import (
     check_split,
     chosen,
     find_layout,
-    listed_names,
     named_files,
     paired,
     some_files,
 )
 from scmnet_zoo.data.labels import CAMVID, VOID
+from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.data.masks import ColourMasks, IndexMasks, training_ids
 
 SPLITS = ("train", "val", "test")
@@ -132,7 +132,7 @@ def _zoo(root: Path, split: str) -> tuple[Sample, ...]:
     names_file = root / f"{split}.txt"
     samples = tuple(
         Sample(name, root / "images" / f"{name}.webp", root / "labels" / f"{name}.png")
-        for name in listed_names(names_file)
+        for name in listed_names(names_file, named_files(root / "images", (".webp",)))
     )
     for sample in samples:
         for path in (sample.image, sample.label):
@@ -155,7 +155,7 @@ def _original(root: Path, split: str) -> tuple[Sample, ...]:
     names_file = root / f"{split}.txt"
     images = some_files(stills, (".png",))
     if names_file.exists():
-        images = chosen(images, listed_names(names_file), names_file)
+        images = chosen(images, listed_names(names_file, images), names_file)
     else:
         every = images
         images = {name: file for name, file in every.items() if segnet_split(name) == split}

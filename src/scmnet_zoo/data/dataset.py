@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from scmnet_zoo.data.labels import LabelSpace
+from scmnet_zoo.data.labels import LabelSpace, composed
 from scmnet_zoo.data.masks import Masks
 from scmnet_zoo.images import as_rgb
 
@@ -171,11 +171,11 @@ def named_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
         ValueError: the folder is missing or may not be read, or two files have one name.
     """
     found: dict[str, Path] = {}
-    for path in _files(folder):
+    for path in files_in(folder):
         suffix = next((end for end in suffixes if path.name.lower().endswith(end)), None)
         if suffix is None:
             continue
-        name = path.relative_to(folder).as_posix()[: -len(suffix)]
+        name = composed(path.relative_to(folder).as_posix()[: -len(suffix)])
         if name in found:
             raise ValueError(
                 f"Expected one file named {name} in {folder}. Received: "
@@ -198,12 +198,39 @@ def some_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_in(folder: Path) -> Iterator[Path]:
+    """The files in a folder and those below it, by name; hidden ones are left out.
+
+    Raises:
+        ValueError: a folder is missing or may not be read.
+    """
+    below = {entry.name for entry in subfolders(folder)}
     for entry in entries(folder):
-        if entry.is_dir():
-            yield from _files(Path(entry.path))
-        else:
+        if entry.name in below:
+            yield from files_in(Path(entry.path))
+        elif not os.path.isdir(entry.path):
             yield Path(entry.path)
+
+
+def subfolders(folder: Path) -> list[os.DirEntry]:
+    """The folders in a folder, without links to the folder itself or to one above it.
+
+    Such a link would show the same files again, below themselves.
+
+    Raises:
+        ValueError: it is missing, no folder, or may not be read.
+    """
+    here = os.path.realpath(folder)
+    above = {here, *map(str, Path(here).parents)}
+    found = []
+    for entry in entries(folder):
+        if not os.path.isdir(entry.path):  # of a link to itself `entry.is_dir` raises
+            continue
+        if entry.is_symlink() and os.path.realpath(entry.path) in above:
+            _log.warning("%s: passed over, a link to a folder above it", entry.path)
+            continue
+        found.append(entry)
+    return found
 
 
 def paired(
@@ -229,26 +256,6 @@ def paired(
     if alone:
         _log.warning("%d labels have no image and are left out, such as %s", len(alone), alone[0])
     return tuple(Sample(name, image, labels[name]) for name, image in images.items())
-
-
-def listed_names(file: Path) -> list[str]:
-    """The names in a text file with one a line; empty lines are left out.
-
-    Raises:
-        ValueError: the file is missing, cannot be read, or holds no name.
-    """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"Expected {file} in UTF-8. Received: {error}") from error
-    except OSError as error:
-        raise ValueError(
-            f"Expected the list of frames {file}. Received: {reason(error)}"
-        ) from error
-    names = [line.strip() for line in text.splitlines() if line.strip()]
-    if not names:
-        raise ValueError(f"Expected at least one frame name in {file}. Received: none")
-    return names
 
 
 def chosen(files: Mapping[str, Path], names: Sequence[str], names_file: Path) -> dict[str, Path]:

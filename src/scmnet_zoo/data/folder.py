@@ -8,6 +8,7 @@ There may be folders in the folder of a split; they are part of NAME. Without fo
 files lie in `images` and `masks` themselves, and `SPLIT.txt` beside these lists one NAME a line.
 """
 
+import dataclasses
 import os
 import tomllib
 from collections.abc import Callable, Sequence
@@ -19,14 +20,17 @@ from scmnet_zoo.data.dataset import (
     FileReader,
     chosen,
     entries,
+    files_in,
     find_layout,
-    listed_names,
     named_files,
+    open_image,
     paired,
     reason,
     some_files,
+    subfolders,
 )
-from scmnet_zoo.data.labels import VOID, Label, LabelSpace, palette_for
+from scmnet_zoo.data.labels import VOID, Colour, Label, LabelSpace, composed, palette_for
+from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.data.masks import ColourMasks, IndexMasks, Masks, MixedMasks
 
 TABLE = "classes.toml"
@@ -34,9 +38,9 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")
 
-Colour = tuple[int, int, int]
 Value = TypeVar("Value")
 
+AMERICAN = {"color": "colour", "void_colors": "void_colours"}  # spellings that are read too
 _KEYS = ("class", "void_indices", "void_colours")
 _CLASS_KEYS = ("name", "index", "colour", "category")
 
@@ -55,6 +59,8 @@ def folder(root: str | os.PathLike, split: str) -> Dataset:
     root = Path(root)
     find_layout(root, [("images", "masks")])
     space, masks = class_table(root / TABLE)
+    if isinstance(masks, IndexMasks):  # the table has no colours
+        space = _with_colours_of_masks(space, root / "masks")
     if split in ("", "..") or Path(split).name != split:
         raise ValueError(f"Expected split to be the name of a folder. Received: split={split!r}")
     images_folder, masks_folder = root / "images", root / "masks"
@@ -65,11 +71,11 @@ def folder(root: str | os.PathLike, split: str) -> Dataset:
         found = named_files(masks_folder, MASK_SUFFIXES)
     elif os.path.isfile(names_file):
         images = some_files(images_folder, IMAGE_SUFFIXES)
-        images = chosen(images, listed_names(names_file), names_file)
+        images = chosen(images, listed_names(names_file, images), names_file)
         found = named_files(masks_folder, MASK_SUFFIXES)
         found = {name: path for name, path in found.items() if name in images}
     else:
-        splits = [entry.name for entry in entries(images_folder) if entry.is_dir()]
+        splits = [entry.name for entry in subfolders(images_folder)]
         splits += [entry.name for entry in entries(root) if entry.name.endswith(".txt")]
         raise ValueError(
             f"Expected the folder {images_folder / split} or the list {names_file}. "
@@ -86,6 +92,32 @@ def folder(root: str | os.PathLike, split: str) -> Dataset:
     return Dataset("folder", split, space, samples, FileReader(masks))
 
 
+def _with_colours_of_masks(space: LabelSpace, masks_folder: Path) -> LabelSpace:
+    """The classes in the colours of the first mask, where it has a palette that tells them apart.
+
+    A palette in which every class has the grey of its index is none.
+    """
+    paths = files_in(masks_folder)
+    path = next((path for path in paths if path.name.lower().endswith(MASK_SUFFIXES)), None)
+    if path is None:
+        return space
+    try:
+        values = open_image(path).getpalette("RGB")
+    except ValueError:  # the reader of the frame says so
+        return space
+    count = 0 if values is None else len(values) // 3
+    if values is None or max(space.ids) >= count:
+        return space
+    red, green, blue = (values[channel::3] for channel in range(3))
+    colours = [(red[index], green[index], blue[index]) for index in space.ids]
+    greys = [(index, index, index) for index in space.ids]
+    if len(set(colours)) < len(colours) or colours == greys:
+        return space
+    pairs = zip(space.labels, colours, strict=True)
+    labels = tuple(dataclasses.replace(label, colour=colour) for label, colour in pairs)
+    return dataclasses.replace(space, labels=labels)
+
+
 def class_table(path: Path) -> tuple[LabelSpace, Masks]:
     """The classes of `classes.toml`, and how masks are read by them.
 
@@ -94,7 +126,9 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
     in RGB masks; a class also may have a `category`, which else is its name. `void_indices` and
     `void_colours` list what belongs to no class; where the former is not given, 255 is void
     unless it is a class. Without indices and colours a class's index is its place. With colours
-    alone, grey and palette masks are read by the colours they show.
+    alone, grey and palette masks are read by the colours they show. `color` and `void_colors` are
+    read as `colour` and `void_colours`, and names that differ only in how Unicode composes their
+    letters are one name.
 
     Raises:
         ValueError: the file is missing or no TOML, a key is missing, unknown or of another kind,
@@ -102,7 +136,7 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
     """
     table = _read(path)
     rows = _rows(path, table)
-    names = [_text(path, row, "name") for row in rows]
+    names = [composed(_text(path, row, "name")) for row in rows]
     _places(path, "name", names)
     indices = _column(path, rows, "index", _index)
     colours = _column(path, rows, "colour", _colour)
@@ -114,7 +148,9 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
         void_indices = [VOID]
 
     shown = palette_for(tuple(names)) if colours is None else colours
-    categories = [_text(path, {"category": row["name"]} | row, "category") for row in rows]
+    categories = [
+        composed(_text(path, {"category": row["name"]} | row, "category")) for row in rows
+    ]
     ids = [None] * len(rows) if indices is None else indices
     labels = tuple(map(Label, names, shown, categories, ids))
     space = LabelSpace("folder", labels, tuple(void_indices))
@@ -136,6 +172,7 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path}: expected TOML. Received: {error}") from error
+    table = _british(path, table)
     _check_keys(path, table, _KEYS)
     return table
 
@@ -147,9 +184,18 @@ def _rows(path: Path, table: dict[str, Any]) -> list[dict[str, Any]]:
         raise ValueError(f"{path}: expected a [[class]] for each class. Received: {rows!r}")
     if len(rows) > VOID:
         raise ValueError(f"{path}: expected at most {VOID} classes. Received: {len(rows)}")
+    rows = [_british(path, row) for row in rows]
     for row in rows:
         _check_keys(path, row, _CLASS_KEYS)
     return rows
+
+
+def _british(path: Path, table: dict[str, Any]) -> dict[str, Any]:
+    """The table with each key in one spelling."""
+    for american, british in AMERICAN.items():
+        if american in table and british in table:
+            raise ValueError(f"{path}: expected {british} once. Received: {american} besides")
+    return {AMERICAN.get(key, key): value for key, value in table.items()}
 
 
 def _check_keys(path: Path, table: dict[str, Any], known: Sequence[str]) -> None:

@@ -1,8 +1,11 @@
 """The label spaces of the datasets: class names, colours, and which ids stand for them."""
 
+import unicodedata
 from dataclasses import dataclass
 
 VOID = 255
+
+Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Label:
     """
 
     name: str
-    colour: tuple[int, int, int]
+    colour: Colour
     category: str
     id: int | None = None
     instance_size: float | None = None
@@ -55,7 +58,7 @@ class LabelSpace:
         return tuple(label.name for label in self.labels)
 
     @property
-    def palette(self) -> tuple[tuple[int, int, int], ...]:
+    def palette(self) -> tuple[Colour, ...]:
         return tuple(label.colour for label in self.labels)
 
 
@@ -159,8 +162,13 @@ def match_each_once(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[in
     return tuple(found)
 
 
+def composed(name: str) -> str:
+    """A name with letters and accents composed (Unicode NFC), as names are read and compared."""
+    return unicodedata.normalize("NFC", name)
+
+
 def _plain(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter not in " _-")
+    return "".join(letter for letter in composed(name.lower()) if letter not in " _-")
 
 
 def _canonical(name: str) -> str:
@@ -171,7 +179,7 @@ def _canonical(name: str) -> str:
     return plain
 
 
-def palette_for(classes: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
+def palette_for(classes: tuple[str, ...]) -> tuple[Colour, ...]:
     """Colours for class names: those of the dataset with these classes, else distinct ones."""
     for space in LABEL_SPACES.values():
         if space.classes == tuple(classes):
@@ -179,7 +187,7 @@ def palette_for(classes: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
     return tuple(_distinct_colour(index) for index in range(len(classes)))
 
 
-def _distinct_colour(index: int) -> tuple[int, int, int]:
+def _distinct_colour(index: int) -> Colour:
     """The bits of index + 1, dealt to red, green and blue from the highest down (as PASCAL VOC)."""
     channels = [0, 0, 0]
     value = index + 1

@@ -26,7 +26,7 @@ import numpy as np
 from scmnet_zoo.data._threads import in_threads
 from scmnet_zoo.data.dataset import Dataset, Pair, Sample
 from scmnet_zoo.data.frames import read_frame
-from scmnet_zoo.data.labels import VOID, Label, LabelSpace
+from scmnet_zoo.data.labels import VOID, Label, LabelSpace, composed
 from scmnet_zoo.files import whole_file
 
 FORMAT = "scmnet-zoo pack"
@@ -343,7 +343,7 @@ def _described(path: Path, file: Any) -> tuple[str, LabelSpace, tuple[int, int]]
         raise ValueError(f"{path}: damaged: its label space is no JSON: {error}") from error
     labels = tuple(
         Label(
-            entry["name"],
+            composed(entry["name"]),
             tuple(entry["colour"]),
             entry["category"],
             entry["id"],

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from scmnet_zoo.data.bdd100k import SPLITS as BDD100K_SPLITS
 from scmnet_zoo.data.camvid import segnet_split
-from scmnet_zoo.data.dataset import entries, find_layout, listed_names, named_files
+from scmnet_zoo.data.dataset import entries, find_layout, named_files, subfolders
 from scmnet_zoo.data.folder import IMAGE_SUFFIXES, MASK_SUFFIXES
+from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.data.pack import packed_splits
 
 SPLITS = ("train", "val", "test")
@@ -49,7 +50,7 @@ def splits_of(dataset: str, root: str | os.PathLike) -> tuple[str, ...]:
         return BDD100K_SPLITS
     if dataset != "folder":
         return SPLITS
-    found = [entry.name for entry in entries(root / "images") if entry.is_dir()]
+    found = [entry.name for entry in subfolders(root / "images")]
     if not found:
         found = [entry.name[:-4] for entry in entries(root) if entry.name.endswith(".txt")]
     return tuple(sorted(found, key=lambda name: (*SPLITS, name).index(name)))
@@ -103,7 +104,7 @@ def listing(dataset: str, root: str | os.PathLike, split: str) -> Listing:
             images = named_files(root / "images" / split, IMAGE_SUFFIXES)
             return _either(images, named_files(root / "masks" / split, MASK_SUFFIXES))
         images = named_files(root / "images", IMAGE_SUFFIXES)
-        names = listed_names(root / f"{split}.txt")
+        names = listed_names(root / f"{split}.txt", images)
         return _of(names, images, named_files(root / "masks", MASK_SUFFIXES))
     raise ValueError(f"Expected a dataset whose layout is known. Received: {dataset!r}")
 
@@ -115,13 +116,13 @@ def _camvid(root: Path, split: str) -> Listing:
     names_file = root / f"{split}.txt"
     if layout == ("images", "labels"):
         images = named_files(images_folder, (".webp",))
-        return _of(listed_names(names_file), images, named_files(labels_folder, (".png",)))
+        return _of(listed_names(names_file, images), images, named_files(labels_folder, (".png",)))
     images = named_files(images_folder, (".png",))
     if layout != original:
         return _either(images, named_files(labels_folder, (".png",)))
     labels = named_files(labels_folder, ("_l.png",))
     if names_file.exists():
-        return _of(listed_names(names_file), images, labels)
+        return _of(listed_names(names_file, images), images, labels)
     names = [name for name in _either(images, labels).names if segnet_split(name) == split]
     return _of(names, images, labels)
 

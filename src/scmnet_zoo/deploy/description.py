@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from scmnet_zoo._version import __version__
-from scmnet_zoo.data.labels import palette_for
+from scmnet_zoo.data.labels import Colour, palette_for
 from scmnet_zoo.layers import ImageInput
 from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.checkpoint import Checkpoint
@@ -29,6 +29,7 @@ class Description:
         weights_hash: SHA-256 or whatever their publisher states, as `algorithm:digits`.
         classes: names of the classes.
         training_size: (height, width) the network was trained to see.
+        palette: a colour for each class, RGB 0..255; empty if the weights do not state it.
     """
 
     network: str = ""
@@ -36,6 +37,7 @@ class Description:
     weights_hash: str = ""
     classes: tuple[str, ...] = ()
     training_size: tuple[int, int] | None = None
+    palette: tuple[Colour, ...] = ()
 
 
 def describe(network: str, weights: str | os.PathLike | None) -> Description:
@@ -59,6 +61,7 @@ def describe(network: str, weights: str | os.PathLike | None) -> Description:
         _hash(network, os.fspath(weights), checkpoint),
         () if metadata is None else tuple(metadata.classes),
         None if metadata is None else metadata.training_size,
+        () if metadata is None else metadata.colours,
     )
 
 
@@ -102,6 +105,9 @@ def metadata_of(
             f"Expected the description of a network with {count} classes. "
             f"Received: one with {len(classes)}"
         )
+    palette = description.palette or palette_for(classes)
+    if len(palette) != count:
+        raise ValueError(f"Expected a colour for each of {count} classes. Received: {len(palette)}")
     inputs: dict[str, Any] = {
         "layout": "NHWC",
         "type": "uint8" if takes_bytes(model) else "float32",
@@ -116,7 +122,7 @@ def metadata_of(
         "weights": description.weights,
         "weights_hash": description.weights_hash,
         "classes": json.dumps(classes, ensure_ascii=False),
-        "palette": json.dumps(palette_for(classes)),
+        "palette": json.dumps(palette),
         "normalisation": json.dumps(normalisation_of(model)),
         "input": json.dumps(inputs),
         "output": json.dumps({"kind": output, "layout": layout}),

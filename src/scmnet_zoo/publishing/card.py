@@ -4,6 +4,7 @@ import math
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from scmnet_zoo.data.labels import Colour
 from scmnet_zoo.publishing.run import Run
 from scmnet_zoo.training.start import START_ONLY
 from scmnet_zoo.weights.manifest import Entry, File, Result
@@ -92,9 +93,9 @@ On the command line: `scmnet-zoo segment photo.jpg --network {entry.network} --w
 
 {_summary(entry)}
 
-IoU by class in percent:
+IoU by class in percent, and the colour of the class in overlays and masks:
 
-{_table(entry)}
+{_table(entry, run)}
 
 ## Intended use and limits
 
@@ -129,14 +130,23 @@ def _summary(entry: Entry) -> str:
     return "\n".join(rows)
 
 
-def _table(entry: Entry) -> str:
+def _table(entry: Entry, run: Run) -> str:
+    colours = dict(zip(run.metadata.classes, run.metadata.colours, strict=True))
     titles = [f"{r.dataset} {r.split}, {r.protocol}" for r in entry.results]
-    rows = [f"| class | {' | '.join(titles)} |", f"|---|{'---:|' * len(titles)}"]
+    rows = [f"| class | colour | {' | '.join(titles)} |", f"|---|---|{'---:|' * len(titles)}"]
     rows += [
-        f"| {name} | {' | '.join(_percent(result, name) for result in entry.results)} |"
+        " | ".join([f"| {name}", _hexadecimal(colours[name]), *_percents(entry, name)]) + " |"
         for name in entry.classes
     ]
     return "\n".join(rows)
+
+
+def _hexadecimal(colour: Colour) -> str:
+    return "`#{:02x}{:02x}{:02x}`".format(*colour)
+
+
+def _percents(entry: Entry, name: str) -> list[str]:
+    return [_percent(result, name) for result in entry.results]
 
 
 def _percent(result: Result, name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from scmnet_zoo.data.labels import match_classes
+from scmnet_zoo.data.labels import LabelSpace, match_classes
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.recipe import Recipe
 from scmnet_zoo.weights.checkpoint import Checkpoint, H5Weights, is_classifier
@@ -166,16 +166,16 @@ def transfer(trained: keras.Model, final: keras.Model) -> None:
         variable.assign(keras.ops.convert_to_numpy(values[variable.path].value))
 
 
-def metadata_of(
-    network: str, recipe: Recipe, classes: tuple[str, ...], model: keras.Model
-) -> Metadata:
+def metadata_of(network: str, recipe: Recipe, space: LabelSpace, model: keras.Model) -> Metadata:
     """What a file of the trained weights says of itself."""
     return Metadata(
         network=network,
         arguments=_lasting_arguments(recipe),
-        classes=classes,
+        classes=space.classes,
         normalisation=normalisation_of(model),
         training_size=recipe.size,
+        palette=space.palette,
+        categories=tuple(label.category for label in space.labels),
     )
 
 

@@ -109,7 +109,8 @@ def train(
             val = source_of(splits["val"], recipe.size, keep, workers, others=[source])
             keras.utils.set_random_seed(seed)
             model = training_network(network, recipe, classes, weights)
-            results = Results(folder, model, final, metadata_of(network, recipe, classes, final))
+            metadata = metadata_of(network, recipe, splits["train"].space, final)
+            results = Results(folder, model, final, metadata)
             counts = [len(frames.samples) for frames in splits.values()]
             logger.info(
                 "%s on %s: %d frames, %d for validation, %d epochs into %s",

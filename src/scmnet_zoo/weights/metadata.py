@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from scmnet_zoo.data.labels import Colour, composed, palette_for
+
 METADATA_KEY = "scmnet_zoo"
 CLASSIFIER = "head_classifier"
 
@@ -21,13 +23,30 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a `.safetensors` file of the zoo says of itself."""
+    """What a `.safetensors` file of the zoo says of itself.
+
+    Attributes:
+        network: key of the network.
+        arguments: what its factory was called with.
+        classes: names of the classes.
+        normalisation: of the images.
+        training_size: (height, width) the network was trained to see.
+        palette: a colour for each class, RGB 0..255; None in files that do not state it.
+        categories: a category for each class; None in files that do not state it.
+    """
 
     network: str
     arguments: dict[str, Any]
     classes: tuple[str, ...]
     normalisation: Normalisation
-    training_size: tuple[int, int] | None = None  # (height, width) the network was trained to see
+    training_size: tuple[int, int] | None = None
+    palette: tuple[Colour, ...] | None = None
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def colours(self) -> tuple[Colour, ...]:
+        """The colours of the classes: the palette, where it is not stated `palette_for`."""
+        return palette_for(self.classes) if self.palette is None else self.palette
 
     def to_json(self) -> str:
         return json.dumps({"version": 1, **asdict(self)})
@@ -45,11 +64,13 @@ class Metadata:
             return cls(
                 network=_of(str, stored["network"]),
                 arguments=dict(stored["arguments"]),
-                classes=tuple(_of(str, name) for name in stored["classes"]),
+                classes=tuple(composed(_of(str, name)) for name in stored["classes"]),
                 normalisation=Normalisation(
                     _numbers(statistics["mean"], 3), _numbers(statistics["std"], 3)
                 ),
                 training_size=_size(stored["training_size"]),
+                palette=_palette(stored.get("palette")),
+                categories=_categories(stored.get("categories")),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
@@ -57,7 +78,7 @@ class Metadata:
             ) from error
 
     def check_classes(self, tensors: Mapping[str, np.ndarray], source: str) -> None:
-        """That every class has a name of its own, and the classifier as many classes.
+        """That every class has a name of its own, and classifier and palette as many classes.
 
         Raises:
             ValueError: it is not so.
@@ -67,6 +88,12 @@ class Metadata:
             raise ValueError(
                 f"{source}: expected a name of its own for each class. Received: {names}"
             )
+        for what, values in (("colour", self.palette), ("category", self.categories)):
+            if values is not None and len(values) != len(names):
+                raise ValueError(
+                    f"{source}: expected a {what} for each of {len(names)} classes. "
+                    f"Received: {len(values)}"
+                )
         bias = tensors.get(f"{CLASSIFIER}/bias")
         if bias is not None and len(bias) != len(names):
             raise ValueError(
@@ -80,6 +107,21 @@ def _of(kind: type, value: Any) -> Any:
     if type(value) is not kind:  # not isinstance: True is an int
         raise TypeError(f"expected {kind.__name__}. Received: {value!r}")
     return value
+
+
+def _palette(colours: Any) -> tuple[Colour, ...] | None:
+    """Colours, RGB 0..255, or None."""
+    if colours is None:
+        return None
+    for colour in colours:
+        if len(colour) != 3 or not all(0 <= _of(int, channel) <= 255 for channel in colour):
+            raise ValueError(f"expected colours of 0 to 255 a channel. Received: {colour!r}")
+    return tuple((red, green, blue) for red, green, blue in colours)
+
+
+def _categories(names: Any) -> tuple[str, ...] | None:
+    """Names, or None."""
+    return None if names is None else tuple(composed(_of(str, name)) for name in names)
 
 
 def _numbers(values: Any, count: int) -> tuple[float, ...] | None:

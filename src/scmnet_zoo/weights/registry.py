@@ -1,5 +1,6 @@
 """From the `weights` argument of a factory to a checkpoint."""
 
+import dataclasses
 import io
 import os
 
@@ -51,7 +52,7 @@ def named_checkpoint(entry: Entry) -> Checkpoint:
     if file.format != "safetensors":
         return _converted(content, file.name, entry)
     found = read_safetensors(content, file.name, entry.network)
-    if found.metadata != metadata_of(entry):
+    if found.metadata is None or _stated(found.metadata) != metadata_of(entry):
         raise ValueError(
             f"{file.name}: what it says of itself is not what the manifest says of {entry.key}"
         )
@@ -68,6 +69,11 @@ def metadata_of(entry: Entry) -> Metadata:
         normalisation=Normalisation(tuple(statistics["mean"]), tuple(statistics["std"])),
         training_size=entry.training_size,
     )
+
+
+def _stated(metadata: Metadata) -> Metadata:
+    """What the manifest says too of what a file says; colours and categories are the file's."""
+    return dataclasses.replace(metadata, palette=None, categories=None)
 
 
 def _converted(content: bytes, source: str, entry: Entry) -> Checkpoint:

@@ -42,7 +42,7 @@ def _class_names(text: str) -> tuple[str, ...]:
     Raises:
         ValueError: neither.
     """
-    from scmnet_zoo.data.labels import LABEL_SPACES
+    from scmnet_zoo.data.labels import LABEL_SPACES, composed
 
     if text in LABEL_SPACES:
         return LABEL_SPACES[text].classes
@@ -53,7 +53,7 @@ def _class_names(text: str) -> tuple[str, ...]:
             f"Expected --classes to be one of {', '.join(LABEL_SPACES)}, or a text file. "
             f"Received: {text}: {getattr(error, 'strerror', None) or error}"
         ) from error
-    names = tuple(line.strip() for line in lines if line.strip())
+    names = tuple(composed(line.strip()) for line in lines if line.strip())
     if not names or len(set(names)) < len(names):
         raise ValueError(f"{text}: expected a class name a line, each once")
     return names
