@@ -12,11 +12,11 @@ PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metric
 	tests/deploy/test_fuse.py \
 	tests/data/test_augment.py tests/data/test_frames.py tests/data/test_loader.py \
 	tests/training/test_averages.py tests/training/test_jax_options.py \
-	tests/benchmark/test_profile_train.py
+	lab/tests/test_profile_train.py
 REFERENCES := tests/models/test_fast_scnn.py tests/models/test_contextnet.py \
 	tests/models/test_efficientnet_lite.py \
 	tests/weights/test_importers.py tests/weights/test_torch_file.py \
-	tests/benchmark/test_torch_scmnet.py
+	lab/tests/test_torch_scmnet.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # A thread for each of the two workers: on two cores more of them wait for each other.
 test faults check-backends long: export OMP_NUM_THREADS ?= 1
@@ -66,11 +66,12 @@ check-backends: $(VENV)/.backends
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PYTEST) $(PORTABLE) $(REFERENCES) tests/training
 
 # What takes long, and what compares backends in processes of their own; of training what takes
-# long is run on PyTorch, where it does not, by the target above.
+# long is run on PyTorch, where it does not, by the target above. Then all tests of the lab.
 long: $(VENV)/.backends
 	$(BIN)/python -m pytest $(PYTEST) --dist worksteal -m 'long or backends' \
 		tests/test_finetune.py tests $(addprefix --ignore tests/training/test_, \
 		loop.py interruption.py faults.py)
+	$(BIN)/python -m pytest $(PYTEST) --dist worksteal -m 'not network' lab/tests
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Expected Python 3.11 or newer. Received: " + sys.version.split()[0])'

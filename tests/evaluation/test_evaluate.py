@@ -338,7 +338,7 @@ def test_weights_of_other_classes(real_size, tmp_path):
 
 
 # Of every twelfth of CamVid's test frames, by protocol A, on TensorFlow on a CPU. All frames
-# take minutes; `scmnet-zoo benchmark accuracy` measures them and compares with the manifest.
+# take minutes; `scmnet-zoo evaluate --stated` measures them and compares with the manifest.
 TWELFTH = {
     "sky": 94.03,
     "building": 88.21,

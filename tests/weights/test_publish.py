@@ -17,9 +17,9 @@ from testing_tools import arrays, images, run
 from typer.testing import CliRunner
 
 from scmnet_zoo import FastSCNN, cli
-from scmnet_zoo.benchmark.accuracy import compare
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.evaluation import NoFramesError
+from scmnet_zoo.evaluation.stated import compare
 from scmnet_zoo.publishing import card, prepare, publish, read_run, upload
 from scmnet_zoo.training import shipped_recipe, train, with_overrides
 from scmnet_zoo.training.recipe import tables_of
@@ -358,8 +358,9 @@ def measured(prepared, tmp_path, monkeypatch):
     return put
 
 
-def test_the_benchmark_of_accuracy_compares_with_the_manifest(measured, prepared, data):
-    arguments = ["benchmark", "accuracy", "fastscnn/camvid", "--data", str(data)]
+def test_evaluate_stated_compares_with_the_manifest(measured, prepared, data):
+    arguments = ["evaluate", "--stated", "--network", "fastscnn", "--data", str(data)]
+    named = [*arguments, "--weights"]
     stated = prepared[0].results[0].miou
     measured()
     done = CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "120"})
@@ -370,15 +371,15 @@ def test_the_benchmark_of_accuracy_compares_with_the_manifest(measured, prepared
     assert done.exit_code == 1
     (line,) = done.stderr.splitlines()
     assert "more than 0.1 from the manifest: fastscnn/camvid A by -0.20" in line
-    done = CliRunner().invoke(cli.app, [*arguments, "--dataset", "cityscapes"])
+    done = CliRunner().invoke(cli.app, [*named, "camvid", "--dataset", "cityscapes"])
     assert done.exit_code == 1
     assert "states nothing on cityscapes" in done.stderr
-    done = CliRunner().invoke(cli.app, [*arguments, "fastscnn/cityscapes"])
+    done = CliRunner().invoke(cli.app, [*named, "cityscapes"])
     assert done.exit_code == 1
     assert "states nothing on camvid of fastscnn/cityscapes" in done.stderr
 
 
-def test_the_benchmark_of_accuracy_keeps_what_it_has_measured(prepared, data):
+def test_evaluate_stated_keeps_what_it_has_measured(prepared, data):
     """No frame of the data is of 960x720, as protocol B wants them."""
     entry = prepared[0]
     (result,) = entry.results

@@ -38,7 +38,7 @@ app.command("evaluate")(evaluate.command)
 app.command("train")(train.command)
 app.command("export")(export.command)
 app.add_typer(data.app, name="data")
-app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(benchmark.app, name="benchmark", hidden=True)
 app.command("models")(models.command)
 app.add_typer(weights.app, name="weights")
 

@@ -12,22 +12,30 @@ from rich.table import Table
 from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
-from scmnet_zoo.cli._errors import one_line
+from scmnet_zoo.cli._errors import fail, one_line
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
+from scmnet_zoo.cli._stated import compare_stated
 
 if TYPE_CHECKING:
     from scmnet_zoo.evaluation import Inference, Scores, Task
+
+NETWORK, WEIGHTS = "scmnet", "camvid"  # by default
 
 
 def command(
     data: Annotated[Path, typer.Option(help="Folder of the dataset.")],
     network: Annotated[
-        str, typer.Option(help="Network (`scmnet-zoo models` lists them).")
-    ] = "scmnet",
+        str | None,
+        typer.Option(help="Network (`scmnet-zoo models` lists them).", show_default=NETWORK),
+    ] = None,
     weights: Annotated[
-        str, typer.Option(help="Name (`scmnet-zoo weights` lists them) or file of the weights.")
-    ] = "camvid",
+        str | None,
+        typer.Option(
+            help="Name (`scmnet-zoo weights` lists them) or file of the weights.",
+            show_default=WEIGHTS,
+        ),
+    ] = None,
     dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "camvid",
     split: Annotated[str, typer.Option(help="Which part of the dataset.")] = "test",
     protocol: Annotated[
@@ -54,8 +62,20 @@ def command(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the predictions, as Cityscapes takes them."),
     ] = None,
+    stated: Annotated[
+        bool,
+        typer.Option(
+            "--stated",
+            help="Measure what the manifest states on the dataset again and compare: of all "
+            "weights on this machine, or of --network and --weights.",
+        ),
+    ] = False,
 ) -> None:
     """Print the IoU of each class and category, nIoU where there are instances, and the means."""
+    if stated:
+        compare_stated(data, dataset, _keys(network, weights, dataset))
+        return
+    network, weights = network or NETWORK, weights or WEIGHTS
     numbers = _parse_scales(scales)
     windows = None if window is None else parse_size(window, "--window")
     input_size = None if size is None else parse_size(size)
@@ -94,6 +114,26 @@ def command(
         }
         write_report(scores, output, about)
         Console().print(Text(one_line(f"Scores written to {output}")))
+
+
+def _keys(network: str | None, weights: str | None, dataset: str) -> list[str]:
+    """The weights that `--stated` measures, as `network/name`; none for all on this machine."""
+    if weights is not None:
+        return [f"{network or NETWORK}/{weights}"]
+    if network is None:
+        return []
+    from scmnet_zoo.weights import manifest
+    from scmnet_zoo.weights.inventory import stated_path
+
+    entries = [one for one in manifest.entries() if one.network == network]
+    results = {one.key: one for one in entries if dataset in {r.dataset for r in one.results}}
+    found = [key for key, entry in results.items() if stated_path(entry)]
+    if not found:
+        fail(
+            f"Expected weights of {network} on this machine that the manifest states results of "
+            f"on {dataset}. Received: none; scmnet-zoo weights list shows what there is"
+        )
+    return found
 
 
 def _measured(task: "Task", inference: "Inference", predictions: Path | None) -> "Scores":

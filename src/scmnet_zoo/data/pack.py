@@ -3,7 +3,7 @@
 The layout: a group for each split with `images`, uint8 (frames, height, width, 3), `labels`, uint8
 training ids (frames, height, width), and `names`. A frame is a chunk. Labels are compressed by
 LZF, images are not: it saves a third of their size and takes twenty times as long to read (see
-`benchmarks/pack.py`). The file's attributes are `format`, `version`, `dataset`, `space`
+`lab/pack.py`). The file's attributes are `format`, `version`, `dataset`, `space`
 (the classes, as JSON), `size` (height, width) and `resized` (how).
 """
 

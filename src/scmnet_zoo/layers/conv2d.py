@@ -12,7 +12,7 @@ class Conv2D(keras.layers.Conv2D):
 
     On JAX a pointwise convolution, of one pixel without stride, is a product of matrices, which XLA
     can fuse with what comes before and after. PyTorch is given a view of the map, of which Keras
-    makes two copies first. TensorFlow runs as in Keras. `benchmarks/convolutions.py` measures them.
+    makes two copies first. TensorFlow runs as in Keras. `lab/convolutions.py` measures them.
 
     Args:
         filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation,

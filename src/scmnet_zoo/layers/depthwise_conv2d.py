@@ -23,7 +23,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     TensorFlow and PyTorch run their *native* kernels, the latter without the two copies of the map
     that Keras makes for it. On one NVIDIA GPU, from Ampere on, JAX runs
     kernels of this package, in Triton, forward and backward, where the stride is 1 or 2 and each
-    channel has one kernel. `benchmarks/convolutions.py` measures them all. On PyTorch's CPU half
+    channel has one kernel. `lab/convolutions.py` measures them all. On PyTorch's CPU half
     precision is computed in float32: its kernel (2.13) now and then gives weight gradients of 1e30
     in bfloat16.
 

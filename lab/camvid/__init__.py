@@ -1,0 +1,1 @@
+"""Experiments on CamVid: synthetic scenes, candidates of recipes, frames in another light."""
