@@ -482,7 +482,8 @@ def test_a_class_that_never_occurs(folder):
     report = check("camvid", folder)
     assert report.errors == ()
     (problem,) = [problem for problem in report.notes if problem.kind == "absent"]
-    assert problem.message == f"{folder}: no pixel in val of: pole, car"
+    missing = "pole (index 2), car (index 8)"
+    assert problem.message == f"{folder / 'labels'}: no pixel in val of: {missing}"
 
 
 # The same image twice.
@@ -508,6 +509,16 @@ def test_the_same_pixels_in_another_file(tmp_path):
     Image.open(root / "images/train/train_003.png").save(root / "images/val/val_000.bmp")
     (root / "images/val/val_000.png").unlink()
     assert _error(check("folder", root), "leak").file.name == "val_000.bmp"
+
+
+def test_a_split_of_one_frame_is_a_trial(folder):
+    _copied(folder, "train_002", "val_001")
+    (folder / "val.txt").write_text("val_001\n")
+    report = check("camvid", folder)
+    assert report.errors == ()
+    (problem,) = [problem for problem in report.warnings if problem.kind == "trial"]
+    assert "val_001.webp: the same image in val as " in problem.message
+    assert any(line == f"warning: {problem.message}" for line in report.lines(5))
 
 
 def test_an_image_twice_in_a_split(folder):

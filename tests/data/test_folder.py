@@ -274,7 +274,7 @@ def test_a_table_of_names_alone(table):
     assert space.ids == (0, 1)
     assert space.categories == ("road", "car")
     assert _decode(masks, [[1, 0, 255]]) == [[1, 0, 255]]
-    with pytest.raises(ValueError, match=r"0\.\.1, 255\. Received: 2$"):
+    with pytest.raises(ValueError, match=r"0\.\.1, 255\. Received: 2; give the class that"):
         _decode(masks, [[2]])
 
 
@@ -378,6 +378,9 @@ A, B = 'name = "a"', 'name = "b"'
             "void_indices = [3]\n" + _classes(A + "\ncolour = [1, 2, 3]"),
             r"expected no void_indices, as no class",
         ),
+        (_classes(A), r"two classes or more, for one object 'background' .*Received: 'a' alone"),
+        ("void_indices = [0]\n" + _classes(A + "\nindex = 1"), r"two classes or more, .*'a' alone"),
+        (_classes(A + "\ncolour = [1, 2, 3]"), r"two classes or more, .*Received: 'a' alone"),
     ],
 )
 def test_a_faulty_table(table, text, message):
@@ -393,8 +396,9 @@ def test_a_table_in_another_encoding(tmp_path):
 
 
 def test_a_table_with_a_byte_order_mark(tmp_path):
-    (tmp_path / "classes.toml").write_bytes('[[class]]\nname = "Straße"\n'.encode("utf-8-sig"))
-    assert class_table(tmp_path / "classes.toml")[0].classes == ("Straße",)
+    text = _classes('name = "Straße"', 'name = "Gleis"')
+    (tmp_path / "classes.toml").write_bytes(text.encode("utf-8-sig"))
+    assert class_table(tmp_path / "classes.toml")[0].classes == ("Straße", "Gleis")
 
 
 def test_a_photograph_is_read_upright(root):

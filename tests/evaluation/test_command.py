@@ -207,3 +207,15 @@ def test_the_test_split_has_no_labels(cityscapes, tmp_path):
     result = _run(*cityscapes)
     assert result.exit_code == 1
     assert "all labels of cityscapes test are void" in result.stderr
+
+
+def test_a_score_over_one_class_is_warned_of(tmp_path, weights):
+    root = scenes.draw(tmp_path / "camvid", {"test": 1}, (360, 480))
+    Image.fromarray(np.full((360, 480), 3, np.uint8)).save(root / "labels/test_000.png")
+    result = _run("--weights", weights, "--data", root, "--output", tmp_path / "scores")
+    assert result.exit_code == 0, result.stderr
+    said = " ".join(result.stdout.split())
+    assert "Warning: " in said
+    assert "Received: 'road' alone, no pixel of: sky (index 0), building" in said
+    (line,) = json.loads((tmp_path / "scores/scores.json").read_text())["warnings"]
+    assert "'road' alone" in line

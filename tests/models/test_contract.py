@@ -196,6 +196,7 @@ def test_every_layer_is_named(models, case):
     ("arguments", "message"),
     [
         ({"num_classes": 0}, r"Expected num_classes .* Received: num_classes=0"),
+        ({"num_classes": 1}, r"background and the object\. Received: num_classes=1$"),
         ({"num_classes": 1.5}, r"Expected num_classes .* Received: num_classes=1.5"),
         ({"input_shape": (31, None, 3)}, r"at least 32\. Received: input_shape=\(31, None, 3\)"),
         ({"input_shape": (64, 64)}, r"Expected input_shape .* Received: input_shape=\(64, 64\)"),

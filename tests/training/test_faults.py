@@ -144,3 +144,20 @@ def test_unknown_names(folder, tmp_path):
     with pytest.raises(ValueError, match="Received: 'camvit'"):
         trainer.train("scmnet", "camvit", folder, tmp_path / "run", RECIPE)
     assert not (tmp_path / "run").exists()
+
+
+def test_one_class_ends_it_before_it_starts(tmp_path, toys):
+    """Masks of 0 and 255 too: a table without indices makes 255 void."""
+    root = scenes.draw_folder(tmp_path / "own", counts={"train": 2, "val": 1})
+    for path in sorted((root / "masks").glob("*/*.png")):
+        Image.fromarray(np.full(scenes.SIZE, 10, np.uint8)).save(path)
+    with pytest.raises(ValueError, match=r"train_000\.png .*Received: 'drivable' alone, no pixel"):
+        trainer.train("toy", "folder", root, tmp_path / "run", RECIPE)
+    for path in sorted((root / "masks").glob("*/*.png")):
+        mask = np.zeros(scenes.SIZE, np.uint8)
+        mask[10:] = 255
+        Image.fromarray(mask).save(path)
+    (root / "classes.toml").write_text('[[class]]\nname = "rest"\n[[class]]\nname = "road"\n')
+    with pytest.raises(ValueError, match=r"train_000\.png: holds 255, .*index = 255 for 'road'"):
+        trainer.train("toy", "folder", root, tmp_path / "run", RECIPE)
+    assert not (tmp_path / "run" / "metrics.csv").exists()

@@ -41,7 +41,8 @@ def check(
 ) -> None:
     """Read every frame, and report all that would spoil a training.
 
-    Errors are faults of the data, and end with status 1; notes may be as they should be.
+    Errors are faults of the data, and end with status 1; after warnings scores mean little;
+    notes may be as they should be.
     """
     from scmnet_zoo.data.check import check as look_through
     from scmnet_zoo.data.report import plot_shares
@@ -70,9 +71,12 @@ def check(
             plot_shares(report).savefig(part, dpi=150)
         typer.echo(one_line(f"Written to {output / PLOT}"))
     frames = sum(report.frames.values())
-    errors, notes = len(report.errors), len(report.notes)
-    summary = f"{dataset}, {frames} frames: {_count(errors, 'error')}, {_count(notes, 'note')}"
-    if errors:
+    counts = {"error": len(report.errors), "note": len(report.notes)}
+    if report.warnings:
+        counts = {"error": counts["error"], "warning": len(report.warnings)} | counts
+    words = ", ".join(_count(number, noun) for noun, number in counts.items())
+    summary = f"{dataset}, {frames} frames: {words}"
+    if report.errors:
         fail(summary)
     typer.echo(summary)
 

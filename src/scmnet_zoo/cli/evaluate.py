@@ -167,6 +167,8 @@ def _print(scores: "Scores", task: "Task", inference: "Inference", title: str) -
         seen = f"network input {task.input_size or 'as the image'}"
         parts = [protocol.title, seen, inference.title()]
         console.print(f"Protocol {protocol.name}: {'; '.join(part for part in parts if part)}.")
+    for warning in scores.warnings:
+        console.print(Text(one_line(f"Warning: {warning}")))
     if scores.left_out:
         console.print(f"Not known to the weights, left out: {', '.join(scores.left_out)}.")
 

@@ -24,6 +24,7 @@ from scmnet_zoo.data.masks import (
     label_ids,
     training_ids,
 )
+from scmnet_zoo.data.occurrence import Tally, counts_of, findings
 from scmnet_zoo.data.pairs import SPLITS, Listing, is_there, listing, splits_of
 from scmnet_zoo.data.report import KINDS, Problem, Report
 from scmnet_zoo.images import as_rgb
@@ -73,25 +74,20 @@ def check(
                 problems += frame.problems
                 done += 1
                 progress(done, total)
-    shares, void = {}, {}
-    for split, each in opened.items():
-        counts = sum((frame.counts for frame in seen[split]), np.zeros(VOID + 1, np.int64))
-        classes = counts[: len(each.space.labels)]
-        shares[split] = classes / max(1, classes.sum())
-        void[split] = float(counts[VOID] / max(1, counts.sum()))
-        if classes.any() and not classes.all():
-            names = [name for name, n in zip(each.space.classes, classes, strict=True) if not n]
-            message = f"{root}: no pixel in {split} of: {', '.join(names)}"
-            problems.append(Problem("absent", root, message))
-        problems += _taken_for_others(root, each, seen[split])
+    tallies = {split: Tally(each) for split, each in opened.items()}
+    for split, tally in tallies.items():
+        for frame in seen[split]:
+            tally.add(frame.sample, frame.counts)
+        problems += _taken_for_others(root, tally.dataset, seen[split])
+    problems += findings(list(tallies.values()))
     problems += _same_images(seen) + _similar_images(seen)
     order = list(KINDS)
     return Report(
         dataset,
         next((each.space for each in opened.values()), None),
         {split: len(each.samples) for split, each in opened.items()},
-        shares,
-        void,
+        {split: tally.shares() for split, tally in tallies.items()},
+        {split: tally.void_share() for split, tally in tallies.items()},
         tuple(sorted(problems, key=lambda problem: order.index(problem.kind))),
     )
 
@@ -206,7 +202,7 @@ def _look(dataset: Dataset, sample: Sample) -> _Frame:
         problems += _sizes(sample, image, values)
     counts = np.zeros(VOID + 1, np.int64)
     if ids is not None:
-        counts = np.bincount(ids.ravel(), minlength=VOID + 1)
+        counts = counts_of(ids)
         if counts[VOID] == ids.size:
             problems.append(Problem("void", sample.label, f"{sample.label}: void throughout"))
     digest = thumbnail = None
@@ -315,7 +311,8 @@ def _same_images(seen: Mapping[str, Sequence[_Frame]]) -> list[Problem]:
             other_split, other = first[frame.digest]
             if other_split != split:
                 message = f"{file}: the same image in {split} as {other} in {other_split}"
-                problems.append(Problem("leak", file, message))
+                kind = "leak" if len(frames) > 1 else "trial"
+                problems.append(Problem(kind, file, message))
             else:
                 message = f"{file}: the same image in {split} as {other}"
                 problems.append(Problem("repeat", file, message))

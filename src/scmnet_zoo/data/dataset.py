@@ -67,8 +67,23 @@ def joined(parts: Sequence[Dataset]) -> Dataset:
         split="+".join(part.split for part in parts),
         space=parts[0].space,
         samples=tuple(sample for part in parts for sample in part.samples),
-        read=lambda sample: readers[sample](sample),
+        read=JoinedReader(readers),
     )
+
+
+@dataclass(frozen=True)
+class JoinedReader:
+    """Reads frames of several splits.
+
+    Attributes:
+        readers: by the frames.
+    """
+
+    readers: Mapping[Sample, Callable[[Sample], Pair]]
+
+    def __call__(self, sample: Sample) -> Pair:
+        """Read a frame as its own split does."""
+        return self.readers[sample](sample)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")
 
+ADVICE = "give the class that each stands for {}, or list it in {}"
+
 Value = TypeVar("Value")
 
 AMERICAN = {"color": "colour", "void_colors": "void_colours"}  # spellings that are read too
@@ -132,7 +134,7 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
 
     Raises:
         ValueError: the file is missing or no TOML, a key is missing, unknown or of another kind,
-            or a name, an index or a colour stands twice.
+            a name, an index or a colour stands twice, or there is one class only.
     """
     table = _read(path)
     rows = _rows(path, table)
@@ -144,7 +146,8 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
         indices = list(range(len(rows)))
     void_indices = _void(path, table, "void_indices", _index, indices)
     void_colours = _void(path, table, "void_colours", _colour, colours)
-    if indices is not None and "void_indices" not in table and VOID not in indices:
+    assumed = indices is not None and "void_indices" not in table and VOID not in indices
+    if assumed:
         void_indices = [VOID]
 
     shown = palette_for(tuple(names)) if colours is None else colours
@@ -154,10 +157,21 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
     ids = [None] * len(rows) if indices is None else indices
     labels = tuple(map(Label, names, shown, categories, ids))
     space = LabelSpace("folder", labels, tuple(void_indices))
-    by_index = IndexMasks(_places(path, "index", indices or [], void_indices), f"indices of {path}")
+    by_index = IndexMasks(
+        _places(path, "index", indices or [], void_indices),
+        f"indices of {path}",
+        others=frozenset(range(VOID + 1)),
+        advice=ADVICE.format("its index", "void_indices"),
+        assumed=frozenset([VOID] if assumed else []),
+    )
     by_colour = ColourMasks(
         _places(path, "colour", colours or [], void_colours), f"colours of {path}"
     )
+    if len(rows) < 2:
+        raise ValueError(
+            f"{path}: expected two classes or more, for one object 'background' and the object; "
+            f"over one class miou is always 1. Received: {names[0]!r} alone"
+        )
     if colours is None:
         return space, by_index
     return space, by_colour if indices is None else MixedMasks(by_index, by_colour)

@@ -10,7 +10,7 @@ Whatever keeps the frames, a step sees the same ones, so a run's result does not
 import contextlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from scmnet_zoo.data._threads import in_threads
 from scmnet_zoo.data.dataset import Dataset
 from scmnet_zoo.data.frames import Frames, read_frame
 from scmnet_zoo.data.labels import VOID
+from scmnet_zoo.data.occurrence import Tally, counts_of
 
 KEEPING = ("device", "memory", "files")
 DEVICE_BYTES = 2 << 30  # of frames that are put on the accelerator unasked
@@ -279,22 +280,10 @@ def class_shares(source: Source, size: tuple[int, int]) -> np.ndarray:
         ValueError: every pixel is void, or a frame cannot be read.
     """
     dataset = source.dataset
-    classes = len(dataset.space.labels)
-    each: Iterator[np.ndarray]
-    if isinstance(source, InMemory):
-        each = map(_counts, source.frames.labels)
-    elif isinstance(source, OnDevice):
-        each = map(_counts, ops.convert_to_numpy(source.layer.labels.value))
-    else:
-
-        def count(sample):
-            return _counts(read_frame(dataset, sample, size)[1])
-
-        each = in_threads(count, dataset.samples)
     counts = np.zeros(VOID + 1, np.int64)
-    for one in each:
+    for one in _each_counts(source, size):
         counts += one
-    counts = counts[:classes]
+    counts = counts[: len(dataset.space.labels)]
     if not counts.sum():
         raise ValueError(
             f"Expected labels of {dataset.name} {dataset.split} that are not all void. "
@@ -303,9 +292,39 @@ def class_shares(source: Source, size: tuple[int, int]) -> np.ndarray:
     return counts / counts.sum()
 
 
-def _counts(label: np.ndarray) -> np.ndarray:
-    """The pixels of each id; of one frame, since `bincount` makes eight bytes of each."""
-    return np.bincount(label.ravel(), minlength=VOID + 1)
+def tally_of(source: Source, size: tuple[int, int]) -> Tally:
+    """The pixels of each class in as many frames, from the first, as it takes to see them all.
+
+    Rare classes are looked for in 500 frames; all are read where training may be refused, which
+    takes as long as reading the frames once.
+
+    Raises:
+        ValueError: a frame cannot be read.
+    """
+    tally = Tally(source.dataset)
+    with contextlib.closing(_each_counts(source, size)) as counts:
+        for sample, one in zip(source.dataset.samples, counts, strict=True):
+            tally.add(sample, one)
+            if tally.is_settled():
+                break
+    return tally
+
+
+def _each_counts(source: Source, size: tuple[int, int]) -> Generator[np.ndarray, None, None]:
+    """The pixels of each id in each label; those of kept frames are counted where they are."""
+    if isinstance(source, InMemory):
+        yield from map(counts_of, source.frames.labels)
+    elif isinstance(source, OnDevice):
+        labels = source.layer.labels.value
+        for number in range(len(source.dataset.samples)):
+            yield counts_of(ops.convert_to_numpy(labels[number]))
+    else:
+
+        def count(sample):
+            return counts_of(read_frame(source.dataset, sample, size)[1])
+
+        with contextlib.closing(in_threads(count, source.dataset.samples)) as each:
+            yield from each
 
 
 def is_kept(source: Source) -> bool:

@@ -21,12 +21,14 @@ class IndexMasks:
         title: what the indices are, for errors, e.g. `"labelIds of cityscapes"`.
         others: the indices of another kind of file that is often taken for this one.
         advice: what an error adds where a file holds nothing but `others`.
+        assumed: the indices that are void though the table of classes does not say so.
     """
 
     ids: Mapping[int, int]
     title: str
     others: frozenset[int] = frozenset()
     advice: str = ""
+    assumed: frozenset[int] = frozenset()
 
     def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
         """Training ids, uint8 (height, width).

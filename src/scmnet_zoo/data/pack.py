@@ -27,6 +27,7 @@ from scmnet_zoo.data._threads import in_threads
 from scmnet_zoo.data.dataset import Dataset, Pair, Sample
 from scmnet_zoo.data.frames import read_frame
 from scmnet_zoo.data.labels import VOID, Label, LabelSpace, composed
+from scmnet_zoo.data.occurrence import Tally, check_packed, counts_of
 from scmnet_zoo.files import whole_file
 
 FORMAT = "scmnet-zoo pack"
@@ -56,7 +57,7 @@ def write_pack(
 
     Raises:
         ValueError: no splits, the same twice, splits of several datasets, two frames of one name,
-            a wrong size, or a frame that cannot be read.
+            a wrong size, a frame that cannot be read, or 255 in the masks may be a class.
         OSError: the file cannot be written, e.g. as the disk is full.
     """
     path = Path(path)
@@ -84,6 +85,7 @@ def _write(
     stop: threading.Event,
 ) -> None:
     total = sum(len(dataset.samples) for dataset in datasets)
+    tallies = [Tally(dataset) for dataset in datasets]
     with _new_hdf5(part) as (file, sink):
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
@@ -92,7 +94,7 @@ def _write(
         file.attrs["size"] = size
         file.attrs["resized"] = RESIZED
         done = 0
-        for dataset in datasets:
+        for dataset, tally in zip(datasets, tallies, strict=True):
             count = len(dataset.samples)
             group = file.create_group(dataset.split)
             group["names"] = [sample.name for sample in dataset.samples]
@@ -111,9 +113,11 @@ def _write(
                     if stop.is_set():
                         raise RuntimeError("interrupted")  # which nobody hears
                     images[index], labels[index] = image, label
+                    tally.add(dataset.samples[index], counts_of(label))
                     sink.check()
                     done += 1
                     progress(done, total)
+    check_packed(tallies)
 
 
 def packed_splits(path: str | os.PathLike) -> tuple[str, ...]:

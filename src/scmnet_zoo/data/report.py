@@ -20,9 +20,15 @@ ERRORS = {
     "pair": "images or labels without the other",
     "unreadable": "files that cannot be read",
     "ids": "labels with unknown ids",
+    "assumed": "datasets in which 255 may be a class",
+    "single": "training splits without two classes",
     "blurred": "labels that are blurred",
     "size": "labels of another aspect ratio than their image",
     "leak": "images that are in two splits",
+}
+WARNINGS = {
+    "lone": "splits with one class only",
+    "trial": "splits of one frame that is in another split too",
 }
 NOTES = {
     "no split": "splits that are not there",
@@ -32,7 +38,7 @@ NOTES = {
     "repeat": "images that are in a split twice",
     "similar": "images that are nearly the same in two splits",
 }
-KINDS = ERRORS | NOTES
+KINDS = ERRORS | WARNINGS | NOTES
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Problem:
     """One finding.
 
     Attributes:
-        kind: one of `ERRORS` or of `NOTES`.
+        kind: one of `ERRORS`, of `WARNINGS` or of `NOTES`.
         file: what it is about; a folder where it is about a split.
         message: a line that names the file.
     """
@@ -52,6 +58,13 @@ class Problem:
     @property
     def is_error(self) -> bool:
         return self.kind in ERRORS
+
+    @property
+    def level(self) -> str:
+        """`"error"`, `"warning"` or `"note"`."""
+        if self.is_error:
+            return "error"
+        return "warning" if self.kind in WARNINGS else "note"
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,7 @@ class Report:
         shares: by split the share of each class among the pixels that are not void, float64
             (classes,); zeros where no label could be read.
         void: by split the share of void among all pixels.
-        problems: the findings, errors first, in the order of `KINDS`.
+        problems: the findings, errors first, then warnings, in the order of `KINDS`.
     """
 
     dataset: str
@@ -77,18 +90,22 @@ class Report:
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if problem.is_error)
+        return tuple(problem for problem in self.problems if problem.level == "error")
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.level == "warning")
 
     @property
     def notes(self) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if not problem.is_error)
+        return tuple(problem for problem in self.problems if problem.level == "note")
 
     def lines(self, most: int) -> Iterator[str]:
         """The findings in words, of each kind at most so many and then a count of the others."""
         counts = Counter(problem.kind for problem in self.problems)
         told: Counter[str] = Counter()
         for problem in self.problems:
-            level = "error" if problem.is_error else "note"
+            level = problem.level
             told[problem.kind] += 1
             if told[problem.kind] <= most:
                 yield f"{level}: {problem.message}"

@@ -1,5 +1,6 @@
 """Comparing a network's predictions with the labels of a dataset."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +9,14 @@ import numpy as np
 
 from scmnet_zoo.data import VOID, Dataset
 from scmnet_zoo.data.dataset import open_image
+from scmnet_zoo.data.occurrence import Tally, check_measured, counts_of
 from scmnet_zoo.evaluation.export import Export
 from scmnet_zoo.evaluation.inference import Inference, Predictor
 from scmnet_zoo.evaluation.protocol import Protocol, reduce_label, resize_image
 from scmnet_zoo.evaluation.scores import Scores
 from scmnet_zoo.metrics import ConfusionMatrix, InstanceHits
+
+_log = logging.getLogger(__name__)
 
 KEPT = 4  # predictors, each compiled for its sizes, that are kept
 
@@ -55,14 +59,15 @@ def evaluate(
         The scores over all frames.
 
     Raises:
-        ValueError: a frame cannot be read, sizes do not agree, or no frame is left by the
-            protocol.
+        ValueError: a frame cannot be read, sizes do not agree, no frame is left by the protocol,
+            or 255 in the masks may be a class and fewer than two others occur.
     """
     space = dataset.space
     count = len(space.labels)
     matrix, instances = ConfusionMatrix(count), None
     if protocol.size is None and any(sample.instances for sample in dataset.samples):
         instances = InstanceHits(space)
+    tally = Tally(dataset)
     left_out = () if places is None else tuple(sorted(set(range(count)) - set(places)))
     predict = _Predict(network, inference or Inference(), places)
     used = 0
@@ -78,6 +83,7 @@ def evaluate(
             if export is not None:
                 export.add(sample, own)
             label = reduce_label(label, size)
+            tally.add(sample, counts_of(label))
             if left_out:
                 label = np.where(np.isin(label, left_out), VOID, label)
             matrix.update(label, prediction)
@@ -90,7 +96,10 @@ def evaluate(
             f"Expected frames of {protocol.size} in {dataset.split}. Received: none"
         )
     names = tuple(space.classes[place] for place in left_out)
-    return Scores(space, matrix, instances, names, used)
+    warnings = check_measured(tally, left_out)
+    for warning in warnings:
+        _log.warning("%s", warning)
+    return Scores(space, matrix, instances, names, used, warnings)
 
 
 class _Predict:

@@ -88,6 +88,7 @@ def as_dict(scores: Scores) -> dict[str, Any]:
         "pixel_accuracy": percent(scores.pixel_accuracy()),
         "classes": pairs(scores.iou(), scores.niou()),
         "categories": pairs(scores.category_iou(), scores.category_niou()),
+        "warnings": list(scores.warnings),
         "left_out": list(scores.left_out),
         "confusion_matrix": scores.matrix.counts.tolist(),
         "missed": scores.matrix.missed.tolist(),

@@ -17,6 +17,7 @@ class Scores:
         instances: pixels weighted by instance; None where the dataset has no instances.
         left_out: classes that the network does not know; their pixels were not counted.
         frames: how many were measured.
+        warnings: what makes the scores mean little, a line each.
     """
 
     space: LabelSpace
@@ -24,6 +25,7 @@ class Scores:
     instances: InstanceHits | None
     left_out: tuple[str, ...]
     frames: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def labelled(self) -> bool:

@@ -57,12 +57,13 @@ def plan(
             its value from the arguments before it.
 
     Raises:
-        ValueError: weights that are not there or of another network, or an argument that
-            contradicts them.
+        ValueError: weights that are not there or of another network, an argument that
+            contradicts them, or fewer than two classes.
     """
     if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
         raise ValueError(
-            f"Expected num_classes to be a positive integer. Received: num_classes={num_classes!r}"
+            "Expected num_classes to be an integer of at least 2. "
+            f"Received: num_classes={num_classes!r}"
         )
     checkpoint = find_checkpoint(network, weights)
     arguments = _complete(given, defaults)
@@ -72,9 +73,15 @@ def plan(
         if checkpoint.metadata is not None:
             arguments = _agree(given, defaults, checkpoint.metadata, checkpoint.source)
         normalisation = checkpoint.normalisation or normalisation
+    classes = classes if num_classes is None else num_classes
+    if classes < 2:
+        raise ValueError(
+            "Expected num_classes to be at least 2: softmax over one class is 1 everywhere; take "
+            f"two for one object, background and the object. Received: num_classes={classes}"
+        )
     return Plan(
         network=network,
-        num_classes=classes if num_classes is None else num_classes,
+        num_classes=classes,
         arguments=arguments,
         normalisation=normalisation,
         checkpoint=checkpoint,

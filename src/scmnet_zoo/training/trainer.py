@@ -11,7 +11,8 @@ import keras
 
 from scmnet_zoo.data import open_dataset
 from scmnet_zoo.data.dataset import joined
-from scmnet_zoo.data.loader import source_of
+from scmnet_zoo.data.loader import source_of, tally_of
+from scmnet_zoo.data.occurrence import check_learned
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.hints import check_hints
 from scmnet_zoo.training.loop import fit
@@ -72,8 +73,9 @@ def train(
 
     Raises:
         ValueError: an unknown network or dataset, arguments that the network does not take,
-            weights that do not fit, data that cannot be read, a folder of another run or of one
-            that is going on, or a loss that is not finite.
+            weights that do not fit, data that cannot be read, training labels of fewer than two
+            classes, a folder of another run or of one that is going on, or a loss that is not
+            finite.
         OSError: the folder cannot be written to.
         KeyboardInterrupt: after Ctrl-C, with the state saved.
     """
@@ -107,6 +109,7 @@ def train(
         if folder.standing().epoch < recipe.epochs:
             source = source_of(splits["train"], recipe.size, keep, workers)
             val = source_of(splits["val"], recipe.size, keep, workers, others=[source])
+            check_learned(tally_of(source, recipe.size), tally_of(val, recipe.size))
             keras.utils.set_random_seed(seed)
             model = training_network(network, recipe, classes, weights)
             metadata = metadata_of(network, recipe, splits["train"].space, final)

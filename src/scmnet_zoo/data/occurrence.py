@@ -1,0 +1,226 @@
+"""Which classes the labels of a split hold, and whether a score over them means anything.
+
+`data check`, `data pack`, training and evaluation judge by the same functions.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scmnet_zoo.data.dataset import Dataset, FileReader, JoinedReader, Sample
+from scmnet_zoo.data.labels import VOID
+from scmnet_zoo.data.masks import ColourMasks, IndexMasks, Masks, MixedMasks
+from scmnet_zoo.data.report import Problem
+
+_log = logging.getLogger(__name__)
+
+ENOUGH = 500  # frames after which rare classes are looked for no longer
+
+
+class Tally:
+    """The pixels of each training id in the labels of a split.
+
+    Args:
+        dataset: the split.
+
+    Attributes:
+        counts: int64 (256,).
+        frames: how many were counted.
+        void_file: the first label that holds void; None where none does.
+    """
+
+    def __init__(self, dataset: Dataset):
+        self.dataset = dataset
+        self.counts = np.zeros(VOID + 1, np.int64)
+        self.frames = 0
+        self.void_file: Path | None = None
+
+    def add(self, sample: Sample, counts: np.ndarray) -> None:
+        """Add the pixels of a frame, as `counts_of` gives them."""
+        self.counts += counts
+        self.frames += 1
+        if counts[VOID] and self.void_file is None:
+            self.void_file = sample.label
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The pixels of each class, int64 (classes,)."""
+        return self.counts[: len(self.dataset.space.labels)]
+
+    def shares(self) -> np.ndarray:
+        """The share of each class among the pixels that are not void, float64 (classes,)."""
+        return self.classes / max(1, self.classes.sum())
+
+    def void_share(self) -> float:
+        """The share of void among all pixels."""
+        return float(self.counts[VOID] / max(1, self.counts.sum()))
+
+    def is_settled(self) -> bool:
+        """Whether further frames can change no more than which rare class is missing.
+
+        Where an error may follow (fewer than two classes so far, or void that may be a class) all
+        frames have to be counted.
+        """
+        occurring = np.count_nonzero(self.classes)
+        if occurring == len(self.classes):
+            return True
+        in_doubt = self.counts[VOID] and _assumed(self.dataset)
+        return occurring > 1 and self.frames >= ENOUGH and not in_doubt
+
+
+def counts_of(label: np.ndarray) -> np.ndarray:
+    """The pixels of each id, int64 (256,); of one frame: `bincount` makes eight bytes of each."""
+    return np.bincount(label.ravel(), minlength=VOID + 1)
+
+
+def findings(
+    tallies: Sequence[Tally], learned: Sequence[str] = ("train",), left_out: Sequence[int] = ()
+) -> Iterator[Problem]:
+    """What the classes of some splits of a dataset have against them.
+
+    Args:
+        tallies: of the splits.
+        learned: the splits that a network learns from; with fewer than two classes these are an
+            error, others a warning.
+        left_out: classes that do not count.
+    """
+    doubt = assumed_void(tallies)
+    if doubt is not None:
+        yield doubt
+    for tally in tallies:
+        split, file = tally.dataset.split, tally.dataset.samples[0].label
+        wanted = [place for place in range(len(tally.classes)) if place not in left_out]
+        absent = [place for place in wanted if not tally.classes[place]]
+        occurring = len(wanted) - len(absent)
+        if not tally.counts.any() or (occurring == 0 and split not in learned):
+            continue
+        if occurring < 2 and doubt is None:
+            name = next((tally.dataset.space.classes[p] for p in wanted if p not in absent), None)
+            message = _one_class(tally, file, name, absent)
+            yield Problem("single" if split in learned else "lone", file, message)
+        elif absent:
+            yield Problem("absent", file.parent, _absent(tally, file.parent, absent))
+
+
+def assumed_void(tallies: Sequence[Tally]) -> Problem | None:
+    """The error where 255 is void, though the table does not say so, and a class has no pixel.
+
+    So are masks of 0 and 255 with a table of two classes: 255 is meant to be the second.
+    """
+    doubtful = [tally for tally in tallies if tally.counts[VOID] and _assumed(tally.dataset)]
+    missing = sum((tally.classes for tally in tallies), np.int64(0)) == 0
+    if not doubtful or not missing.any() or (missing.all() and len(missing) != 2):
+        return None
+    dataset, file = doubtful[0].dataset, doubtful[0].void_file or Path()
+    names, absent = dataset.space.classes, np.flatnonzero(missing).tolist()
+    if len(absent) == 1:
+        ids = [
+            VOID if place in absent else number for place, number in enumerate(dataset.space.ids)
+        ]
+        if len(names) == 2:
+            rows = " and ".join(f"index = {i} for {n!r}" for i, n in zip(ids, names, strict=True))
+        else:
+            rows = f"index = {VOID} for {names[absent[0]]!r}, and the index of each other class"
+        meant = f"if {VOID} is {names[absent[0]]!r}, write {rows}"
+    else:
+        meant = f"if {VOID} is a class, write index = {VOID} for it, and the index of each other"
+    message = (
+        f"{file}: holds {VOID}, which the table of classes does not name, and no label holds "
+        f"{_names(dataset, absent)}; with {VOID} as void, miou would mean nothing. In "
+        f"classes.toml, {meant}; if it is void, write void_indices = [{VOID}]"
+    )
+    return Problem(
+        "assumed", doubtful[0].dataset.samples[0].label if file is None else file, message
+    )
+
+
+def check_learned(train: Tally, val: Tally) -> None:
+    """Warn of what makes scores of a training mean little.
+
+    Raises:
+        ValueError: fewer than two classes occur in the training labels, or 255 may be a class.
+    """
+    for problem in findings([train, val], (train.dataset.split,)):
+        if problem.is_error:
+            raise ValueError(problem.message)
+        _log.warning("%s", problem.message)
+
+
+def check_packed(tallies: Sequence[Tally]) -> None:
+    """Warn as `check_learned`; a pack does not say which labels were void by their table.
+
+    Raises:
+        ValueError: 255 may be a class.
+    """
+    for problem in findings(tallies):
+        if problem.kind == "assumed":
+            raise ValueError(problem.message)
+        _log.warning("%s", problem.message)
+
+
+def check_measured(tally: Tally, left_out: Sequence[int] = ()) -> tuple[str, ...]:
+    """What makes the scores of a split mean little, a line each.
+
+    Args:
+        tally: of all frames.
+        left_out: classes that were not measured.
+
+    Raises:
+        ValueError: 255 may be a class and fewer than two others occur.
+    """
+    found = list(findings([tally], (), left_out))
+    if found and found[0].kind == "assumed" and np.count_nonzero(tally.classes) < 2:
+        raise ValueError(found[0].message)
+    return tuple(problem.message for problem in found)
+
+
+def _one_class(tally: Tally, file: Path, name: str | None, absent: Sequence[int]) -> str:
+    labels = f"{file} and the other labels of {tally.dataset.split}"
+    missing = f"no pixel of: {_names(tally.dataset, absent)}" if absent else "no other class"
+    if name is None:
+        return f"{labels}: expected two classes or more. Received: void throughout, {missing}"
+    return (
+        f"{labels}: expected two classes or more, as miou over one means nothing. Received: "
+        f"{name!r} alone, {missing}; add frames that show more, or mend the table of classes"
+    )
+
+
+def _absent(tally: Tally, folder: Path, absent: Sequence[int]) -> str:
+    split = tally.dataset.split
+    every = tally.frames >= len(tally.dataset.samples)
+    where = split if every else f"the first {tally.frames} frames of {split}"
+    return f"{folder}: no pixel in {where} of: {_names(tally.dataset, absent)}"
+
+
+def _names(dataset: Dataset, places: Sequence[int]) -> str:
+    """Classes by name, with what stands for them in label files where that is known."""
+    stand: dict[int, str] = {}
+    masks = _masks(dataset)
+    if isinstance(masks, ColourMasks | MixedMasks):
+        colours = masks if isinstance(masks, ColourMasks) else masks.colours
+        for colour, place in colours.ids.items():
+            stand.setdefault(place, f"colour {list(colour)}")
+    if isinstance(masks, IndexMasks | MixedMasks):
+        indices = masks if isinstance(masks, IndexMasks) else masks.indices
+        stand |= {place: f"index {index}" for index, place in indices.ids.items()}
+    return ", ".join(
+        dataset.space.classes[place] + (f" ({stand[place]})" if place in stand else "")
+        for place in places
+    )
+
+
+def _assumed(dataset: Dataset) -> bool:
+    """Whether 255 is void in the label files though the table of classes does not say so."""
+    masks = _masks(dataset)
+    indices = masks.indices if isinstance(masks, MixedMasks) else masks
+    return isinstance(indices, IndexMasks) and VOID in indices.assumed
+
+
+def _masks(dataset: Dataset) -> Masks | None:
+    """How label files are read; None for those of a pack."""
+    read = dataset.read
+    while isinstance(read, JoinedReader):
+        read = next(iter(read.readers.values()))
+    return read.masks if isinstance(read, FileReader) else None
