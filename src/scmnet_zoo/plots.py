@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from scmnet_zoo.files import whole_file
+from scmnet_zoo.fonts import set_fonts, shown_names
 from scmnet_zoo.metrics import ConfusionMatrix
 
 NUMBERED = 40  # classes up to which the cells hold numbers
@@ -19,7 +20,7 @@ def confusion_figure(matrix: ConfusionMatrix, classes: Sequence[str]) -> Figure:
 
     Args:
         matrix: what was counted.
-        classes: names, one for each row.
+        classes: names, one for each row; one whose letters no font has is shown as `class NUMBER`.
 
     Raises:
         ValueError: not one name for each class.
@@ -36,8 +37,12 @@ def confusion_figure(matrix: ConfusionMatrix, classes: Sequence[str]) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(classes)), classes, rotation=90, parse_math=False)
-    axes.set_yticks(range(len(classes)), classes, parse_math=False)  # a $ is a $
+    shown = shown_names(tuple(classes))
+    texts = [each.text for each in shown]
+    axes.set_xticks(range(len(classes)), texts, rotation=90, parse_math=False)
+    axes.set_yticks(range(len(classes)), texts, parse_math=False)  # a $ is a $
+    set_fonts(axes.get_xticklabels(), shown)
+    set_fonts(axes.get_yticklabels(), shown)
     axes.set_xlabel("prediction")
     axes.set_ylabel("label")
     axes.set_title("% of each label's pixels")

@@ -1,9 +1,12 @@
 """Drawing: a mask's colours over its photograph, and the legend to them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from scmnet_zoo.fonts import shown_names
 
 Colour = tuple[int, int, int]
 
@@ -54,7 +57,8 @@ def with_legend(
 
     Args:
         picture: an RGB image.
-        classes: the names, in the order of the palette.
+        classes: the names, in the order of the palette; one whose letters no font has is shown
+            as `class NUMBER`.
         palette: one RGB colour for each class.
         shares: fraction of the picture by class, in the order to list them; those that would
             show as 0.0% are left out.
@@ -63,13 +67,14 @@ def with_legend(
         A higher RGB image, also wider where the picture is too narrow for one entry.
     """
     size = max(SMALLEST_TEXT, min(picture.size) // PICTURE_PER_TEXT)
-    font = ImageFont.load_default(size)
+    shown = dict(zip(classes, shown_names(tuple(classes)), strict=True))
+    fonts = {name: _font(each.font, size) for name, each in shown.items()}
     colours = dict(zip(classes, palette, strict=True))
-    entries = [(name, f"{name} {share:.1%}") for name, share in shares.items()]
+    entries = [(name, f"{shown[name].text} {share:.1%}") for name, share in shares.items()]
     entries = [entry for entry in entries if shares[entry[0]] >= LEAST_SHARE]
 
     pad, line = size // 2, 2 * size
-    cell = 2 * pad + line + round(max(font.getlength(text) for _, text in entries))
+    cell = 2 * pad + line + round(max(fonts[name].getlength(text) for name, text in entries))
     columns = max(1, (picture.width - 2 * pad) // cell)
     columns = -(-len(entries) // -(-len(entries) // columns))  # as even as the rows allow
     rows = -(-len(entries) // columns)
@@ -84,5 +89,10 @@ def with_legend(
         middle = picture.height + pad + row * line + line // 2
         swatch = (left, middle - size // 2, left + round(1.5 * size), middle + size // 2)
         draw.rectangle(swatch, fill=colours[name], outline="black")
-        draw.text((left + line, middle), text, fill="black", font=font, anchor="lm")
+        draw.text((left + line, middle), text, fill="black", font=fonts[name], anchor="lm")
     return canvas
+
+
+def _font(path: Path | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """A font at a height in pixels, Pillow's own where any will do."""
+    return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)

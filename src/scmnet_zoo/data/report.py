@@ -124,6 +124,8 @@ def plot_shares(report: Report) -> "Figure":
 
     if report.space is None:
         raise ValueError(f"Expected a report with shares. Received: none of {report.dataset}")
+    from scmnet_zoo.fonts import set_fonts, shown_names
+
     classes, splits = report.space.classes, list(report.shares)
     figure = Figure(figsize=(8, 1.5 + 0.35 * len(classes)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -137,7 +139,9 @@ def plot_shares(report: Report) -> "Figure":
     found = [share for shares in report.shares.values() for share in shares if share > 0]
     axes.set_xlim(50 * min(found, default=0.01), 100)  # from half of the smallest
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_yticks(np.arange(len(classes)), classes)
+    shown = shown_names(classes)
+    axes.set_yticks(np.arange(len(classes)), [each.text for each in shown], parse_math=False)
+    set_fonts(axes.get_yticklabels(), shown)
     axes.invert_yaxis()
     axes.set_xlabel("share of the pixels that are not void, %")
     axes.set_title(f"{report.dataset}: classes")
