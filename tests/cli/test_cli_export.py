@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import weakref
 
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
 
 pytest.importorskip("onnxruntime")
 
-from scmnet_zoo.deploy import load, parity
+from scmnet_zoo.deploy import inputs, load, parity, quality
 
 runner = CliRunner()
 
@@ -233,6 +234,48 @@ def test_too_few_images(weights, photos, tmp_path):
     )
     assert line == "Expected 8 images or more for the calibration. Received: 7"
     assert not (tmp_path / "a.onnx").exists()
+
+
+@pytest.mark.parametrize("count", [8, 24])
+@pytest.mark.parametrize("sides", [(60, 80), (200, 300)])
+def test_photographs_of_a_calibration_are_not_kept(
+    weights, photos, tmp_path, monkeypatch, count, sides
+):
+    """They are reduced to the file's size as they are read: at most two are there at full size."""
+    made, most, found = [], [0], inputs.read_image
+
+    def read(path):
+        image = found(path)
+        made.append(weakref.ref(image))
+        most.append(sum(one() is not None for one in made))
+        return image
+
+    monkeypatch.setattr(inputs, "read_image", read)
+    monkeypatch.setattr(quality, "_times", lambda *arguments: (2.0, 1.0))
+    for number in range(count):
+        Image.fromarray(pixels(*sides, number)).save(photos / f"{number}.png")
+    path = tmp_path / "a.onnx"
+    result = _export(weights, "--precision", "int8", "--calibrate", photos, "--output", path)
+    assert result.exit_code == 0, result.output
+    assert "4 image(s) at 48x64" in result.stdout
+    assert max(most) <= 2
+    assert len(most) > count
+
+
+@pytest.mark.parametrize("place", [0, 5])
+def test_a_damaged_photograph_of_a_calibration_is_named(weights, photos, tmp_path, place):
+    (photos / f"{place}.png").write_bytes(b"no photograph")
+    options = ["--precision", "int8", "--calibrate", photos, "--output", tmp_path / "a.onnx"]
+    assert f"{photos / f'{place}.png'}: expected an image" in _fails(weights, *options)
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_int8_that_is_too_far_off_says_what_to_do(weights, photos, tmp_path, monkeypatch):
+    monkeypatch.setitem(parity.LIMITS, "int8", parity.Limits(1.0, 1.1, 1.0))
+    options = ["--precision", "int8", "--calibrate", photos, "--output", tmp_path / "a.onnx"]
+    line = _fails(weights, *options)
+    assert "network's class at 110.0% of the pixels. Received: " in line
+    assert line.endswith("or instead --precision f16, --format openvino")
 
 
 def test_sigterm_leaves_nothing(weights, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from testing_tools import images, randomise, toy
 
 from scmnet_zoo import FastSCNN
-from scmnet_zoo.deploy import Description, export, fuse, load, quality
+from scmnet_zoo.deploy import Description, export, formats, fuse, load, parity, quality
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -99,6 +99,32 @@ def test_in_openvino_what_reads_the_image_and_makes_the_scores_stays_in_float(tm
     readers = {one.get_node().get_type_name() for node in strips for one in node.input_values()}
     assert strips
     assert "FakeQuantize" not in readers
+
+
+HINTS = {
+    ("litert", "int8"): ("--precision f16", "--format openvino or onnx", "--calibrate"),
+    ("onnx", "int8"): ("--precision f16", "--format openvino", "--calibrate"),
+    ("openvino", "int8"): ("--precision f16", "--calibrate"),
+    ("onnx", "f16"): ("--precision f32",),
+    ("openvino", "bf16"): ("--precision f32",),
+}
+
+
+@pytest.mark.parametrize("case", HINTS, ids="_".join)
+def test_a_refusal_says_what_to_do(case):
+    """Whether classes, scores or mIoU are too far off."""
+    hint, limits = formats.instead(*case), parity.Limits(0.1, 0.9, 1.0)
+    for far in [(0.2, 0.95), (0.0, 0.8)]:
+        with pytest.raises(ValueError, match="Received") as refusal:
+            parity.check(parity.Comparison(1, ((8, 8),), *far), limits, "probabilities", "a", hint)
+        assert str(refusal.value).endswith(f"; {hint}")
+    lost = quality.Quality(("a",), (80.0,), (70.0,))
+    with pytest.raises(ValueError, match="lose at most") as refusal:
+        quality.check_quality(lost, limits, case[1], "a", hint)
+    for word in HINTS[case]:
+        assert word in str(refusal.value)
+    with pytest.raises(ValueError, match=r"in float 1\.0 ms; take --precision f32 or f16 here"):
+        quality.check_quality(quality.Quality(seconds=(0.001, 0.002)), limits, "int8", "a", hint)
 
 
 def test_slower_than_float_is_refused(tmp_path, monkeypatch):

@@ -77,7 +77,7 @@ def command(
     start_keras()
     from scmnet_zoo.deploy import describe, export
     from scmnet_zoo.deploy.formats import check_format
-    from scmnet_zoo.images import read_image
+    from scmnet_zoo.deploy.inputs import Photographs
     from scmnet_zoo.models import factory_of
 
     varies = (original_size or size) == ANY
@@ -100,7 +100,7 @@ def command(
             output=output_kind,
             original_size=None if original_size is None else original or (None, None),
             description=description,
-            calibration=[read_image(image) for image in images],
+            calibration=Photographs(images),
             labelled=labelled,
             report=lambda line: Console(stderr=True).print(Text(one_line(line)), style="dim"),
         )

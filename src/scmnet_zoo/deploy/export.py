@@ -19,13 +19,14 @@ from scmnet_zoo.deploy.formats import (
     check_format,
     check_installed,
     format_of,
+    instead,
 )
-from scmnet_zoo.deploy.inputs import check_images, checker
+from scmnet_zoo.deploy.inputs import check_images, checker, fitted_images
 from scmnet_zoo.deploy.job import Job
 from scmnet_zoo.deploy.parity import LIMITS, Comparison, Runner, check, compare
 from scmnet_zoo.deploy.pipeline import in_float32, pipeline, reference
 from scmnet_zoo.deploy.quality import Labelled, Quality, check_quality, measure
-from scmnet_zoo.deploy.sizes import check_sizes, filled, fitted, known, network_size
+from scmnet_zoo.deploy.sizes import check_sizes, filled, known, network_size
 from scmnet_zoo.deploy.staging import staged
 from scmnet_zoo.images import example_photo, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
@@ -136,9 +137,9 @@ def export(
     fixed = known(image_size)
     found = check_format(format, path, precision, fixed is None, bool(len(calibration)))
     _check_arguments(output, precision, calibration)
-    check_images("calibration", calibration, model, image_size)
     check_images("images", images, model, image_size)
-    pictures = list(images) or list(calibration[:4])
+    check_images("calibration", calibration[:1], model, image_size)
+    pictures = images if len(images) else calibration[:4]
     if not takes_bytes(model):
         _check_floats(pictures, labelled)
     _check_backend(found.backend, format)
@@ -160,23 +161,23 @@ def export(
             size=size,
             original_size=original_size,
         ),
-        tuple(fitted(image, sizes[0]) for image in calibration),
+        tuple(fitted_images("calibration", calibration, model, image_size, sizes[0])),
     )
     network = reference(model, output, size, original_size)
-    pictures = pictures or [read_image(example_photo())]
-    target = _target(format)
+    pictures = pictures if len(pictures) else [read_image(example_photo())]
+    target, hint = _target(format), instead(format, precision)
     with staged(path) as folder:
         report(f"writing {path.name}")
         target.write(job, folder)
         run, _ = target.load(folder / path.name)
         report("comparing with the network")
         comparison = compare(run, network, pictures, sizes, output)
-        check(comparison, LIMITS[precision], output, f"the {format} file in {precision}")
+        check(comparison, LIMITS[precision], output, f"the {format} file in {precision}", hint)
         quality = None
         if labelled is not None or precision == "int8":
             float_job = job if precision != "int8" else _in_float(job)
             quality = measure(job, float_job, folder, target, network, labelled, pictures, report)
-            check_quality(quality, LIMITS[precision], precision, f"the {format} file")
+            check_quality(quality, LIMITS[precision], precision, f"the {format} file", hint)
         taken = _bytes(folder)
     return Report(path, taken, comparison, quality)
 
@@ -244,7 +245,7 @@ def _check_arguments(output, precision, calibration):
 
 
 def _check_floats(images, labelled):
-    if not images:
+    if not len(images):
         raise ValueError(
             "Expected images to compare with, normalised, for a network that takes float32. "
             "Received: none"

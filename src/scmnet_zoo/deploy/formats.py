@@ -134,6 +134,22 @@ def check_installed(format: str, precision: str = "f32") -> None:
             )
 
 
+def instead(format: str, precision: str) -> str:
+    """What to do where a file in a precision is too far from the network, or gains no time."""
+    if precision == "f32":
+        return ""
+    if precision != "int8":
+        return "--precision f32 is exact"
+    own = "--calibrate with some hundred images like those that the file is to see"
+    if format == "litert":
+        return (
+            f"LiteRT quantises the scores too; instead --precision f16, --format openvino or onnx, "
+            f"which keep them in float, or {own}"
+        )
+    other = "" if format == "openvino" else ", --format openvino"
+    return f"{own}, or instead --precision f16{other}"
+
+
 def check_path(path: Path, found: Format, format: str) -> None:
     """That a file, or for a format without suffix a folder, can be at a path.
 

@@ -1,7 +1,8 @@
 """What images are refused: in making an exported file, and in running it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,9 +10,30 @@ import numpy as np
 
 from scmnet_zoo.deploy.description import takes_bytes
 from scmnet_zoo.deploy.formats import OpenSize
+from scmnet_zoo.deploy.sizes import fitted
+from scmnet_zoo.images import read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 
 AXES = ("batch", "height", "width")  # those that may vary
+
+
+class Photographs(Sequence[np.ndarray]):
+    """Images of files, each read anew when it is asked for, so that none is kept.
+
+    Args:
+        paths: of the files; what is asked for is uint8 RGB, `(height, width, 3)`.
+    """
+
+    def __init__(self, paths: Sequence[Path]):
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return Photographs(self.paths[place])
+        return read_image(self.paths[place])
 
 
 def check_images(
@@ -39,6 +61,15 @@ def check_images(
                 f"{', RGB' if kind == 'uint8' else ', normalised as for the network'}. "
                 f"Received: {_received(image)}"
             )
+
+
+def fitted_images(
+    name: str, images: Sequence[np.ndarray], model: keras.Model, size: OpenSize, file_size: OpenSize
+) -> Iterator[np.ndarray]:
+    """Each image brought to the size of the file, as a batch of one; as `check_images` refuses."""
+    for image in images:
+        check_images(name, [image], model, size)
+        yield fitted(image, file_size)
 
 
 def checker(metadata: dict[str, str], batches: bool) -> Callable[[Any], None]:

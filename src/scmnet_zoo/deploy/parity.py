@@ -91,8 +91,8 @@ def compare(
     return Comparison(len(images), tuple(dict.fromkeys(seen)), difference, equal / pixels)
 
 
-def check(comparison: Comparison, limits: Limits, output: str, what: str) -> None:
-    """That a comparison is within the limits.
+def check(comparison: Comparison, limits: Limits, output: str, what: str, hint: str = "") -> None:
+    """That a comparison is within the limits; `hint` says what to do where it is not.
 
     Raises:
         ValueError: it is not.
@@ -102,12 +102,12 @@ def check(comparison: Comparison, limits: Limits, output: str, what: str) -> Non
     if difference is not None and not difference <= most:  # NaN is over the limit too
         raise ValueError(
             f"Expected {what} to give what the network gives, to {most:g}. "
-            f"Received: {output} that differ by {difference:.2g}"
+            f"Received: {output} that differ by {difference:.2g}{hint and f'; {hint}'}"
         )
     if not comparison.equal >= limits.equal:
         raise ValueError(
             f"Expected {what} to give the network's class at {limits.equal:.1%} of the pixels. "
-            f"Received: {comparison.equal:.2%}"
+            f"Received: {comparison.equal:.2%}{hint and f'; {hint}'}"
         )
 
 

@@ -111,8 +111,10 @@ def measure(
     return Quality(space.classes, before, after, seconds, sizes)
 
 
-def check_quality(quality: Quality, limits: Limits, precision: str, what: str) -> None:
-    """That not too much mIoU is lost, and that int8 is faster than float.
+def check_quality(
+    quality: Quality, limits: Limits, precision: str, what: str, hint: str = ""
+) -> None:
+    """That not too much mIoU is lost, and that int8 is faster than float; `hint` says what else.
 
     Raises:
         ValueError: it is, or it is not.
@@ -121,13 +123,13 @@ def check_quality(quality: Quality, limits: Limits, precision: str, what: str) -
     if lost is not None and not lost <= limits.miou:
         raise ValueError(
             f"Expected {what} in {precision} to lose at most {limits.miou} mIoU. "
-            f"Received: {lost:.2f} lost; IoU by class: {quality.table()}"
+            f"Received: {lost:.2f} lost; IoU by class: {quality.table()}{hint and f'; {hint}'}"
         )
     if quality.seconds is not None and quality.seconds[1] >= quality.seconds[0]:
         slow, fast = (1000 * one for one in quality.seconds[::-1])
         raise ValueError(
             f"Expected {what} in {precision} to be faster than in float on this machine. "
-            f"Received: {slow:.1f} ms, in float {fast:.1f} ms"
+            f"Received: {slow:.1f} ms, in float {fast:.1f} ms; take --precision f32 or f16 here"
         )
 
 

@@ -35,7 +35,9 @@ def write(job: Job, folder: Path) -> None:
         converter.target_spec.supported_types = [tf.float16]
     if job.precision == "int8":
         kind = np.dtype(image.dtype)
-        converter.representative_dataset = lambda: ([one.astype(kind)] for one in job.calibration)
+        converter.representative_dataset = lambda: (
+            [one.astype(kind, copy=False)] for one in job.calibration
+        )
     content = converter.convert()
     (folder / job.name).write_bytes(content + _zipped(job.metadata))
 

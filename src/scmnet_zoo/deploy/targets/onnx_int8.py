@@ -82,7 +82,7 @@ class _Images(quantization.CalibrationDataReader):
 
     def __init__(self, images: Sequence[np.ndarray], image: onnx.ValueInfoProto):
         kind = onnx.helper.tensor_dtype_to_np_dtype(image.type.tensor_type.elem_type)
-        self._rest = iter([{image.name: one.astype(kind)} for one in images])
+        self._rest = ({image.name: one.astype(kind, copy=False)} for one in images)
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self._rest, None)

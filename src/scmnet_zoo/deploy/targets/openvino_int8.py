@@ -24,7 +24,7 @@ def quantise(model: openvino.Model, images: Sequence[np.ndarray]) -> openvino.Mo
     kind = np.uint8 if model.inputs[0].element_type == openvino.Type.u8 else np.float32
     return nncf.quantize(
         model,
-        nncf.Dataset([one.astype(kind) for one in images]),
+        nncf.Dataset(images, lambda one: one.astype(kind, copy=False)),
         subset_size=len(images),
         preset=nncf.QuantizationPreset.MIXED,
         ignored_scope=nncf.IgnoredScope(names=sensitive(model), validate=False),
