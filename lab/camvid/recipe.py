@@ -165,7 +165,7 @@ def measured(
     trained = final_network(name, recipe, classes)
     transfer(network, trained)
     if keep is not None:
-        write_checkpoint(keep, trained, metadata_of(name, recipe, classes, trained))
+        write_checkpoint(keep, trained, metadata_of(name, recipe, held_out.space, trained))
     scores = evaluate(trained, held_out, CAMVID_A, recipe.size)
     try:
         of_b = f"{100 * evaluate(trained, held_out, CAMVID_B, recipe.size).mean_iou():.2f}"

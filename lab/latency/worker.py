@@ -11,11 +11,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from lab.latency import memory
 from lab.latency.frames import Files
+from lab.latency.memory import give_back
 from lab.latency.preset import Cell, program_of
 from lab.latency.program import Program, runs_of, timed
 from lab.latency.rows import Part
+from scmnet_zoo.environment import forget_peak, resident, resident_peak
 
 LONGEST = 160  # characters of a message
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "onnxruntime", "openvino", "ai_edge_litert")
@@ -45,8 +46,8 @@ _threads = 1
 def prepare(number: int, cell: Cell, path: Path | None, files: Files) -> Prepared:
     """Load or build a cell's network and run it twice."""
     start = time.perf_counter()
-    before = memory.resident()
-    memory.reset_peak()
+    before = resident()
+    forget_peak()
     key = program_of(cell)
     shared = key in _programs
     if not shared:
@@ -54,9 +55,9 @@ def prepare(number: int, cell: Cell, path: Path | None, files: Files) -> Prepare
     program = _programs[key]
     run = runs_of(program, cell, files)
     run()
-    memory.reset_peak()  # of running alone, as compilers take more
+    forget_peak()  # of running alone, as compilers take more
     run()
-    peak, needs = memory.peak(), program.memory()
+    peak, needs = resident_peak(), program.memory()
     if needs is None and not shared and before is not None and peak is not None:
         needs = max(peak - before, 0)
     _held[number] = (cell, run)
@@ -91,7 +92,7 @@ def release(number: int) -> None:
     for key in unused:
         del _programs[key]
     if unused:
-        memory.give_back()
+        give_back()
 
 
 def prepare_train(cell: Cell, steps: int) -> float:
@@ -133,7 +134,7 @@ def export(cell: Cell, path: Path) -> None:
     finally:
         if "keras" in sys.modules:
             sys.modules["keras"].backend.clear_session()
-        memory.give_back()
+        give_back()
 
 
 # Answers are of plain types where their own would make the asking process import Keras.

@@ -1,8 +1,8 @@
-"""Versions and devices of the backends; made for each of them."""
+"""Versions, devices and memory of this process. The backend is imported only where it is asked."""
 
 import platform
+from pathlib import Path
 
-import keras
 import numpy as np
 
 from scmnet_zoo._version import __version__
@@ -10,6 +10,8 @@ from scmnet_zoo._version import __version__
 
 def session() -> dict[str, str]:
     """Versions and machine."""
+    import keras
+
     backend = keras.backend.backend()
     versions = {"scmnet_zoo": __version__, "keras": keras.__version__, "numpy": np.__version__}
     if backend == "tensorflow":
@@ -35,3 +37,60 @@ def session() -> dict[str, str]:
         "platform": platform.platform(),
         **versions,
     }
+
+
+def processor() -> str:
+    """The name of the CPU."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def device_memory() -> int | None:
+    """The most bytes that the backend has held on its accelerator; None on a CPU."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.config.list_logical_devices("GPU"):
+            return None
+        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+    if backend == "jax":
+        import jax
+
+        held = jax.devices()[0].memory_stats() or {}
+        return held.get("peak_bytes_in_use")
+    import torch
+
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+
+def resident() -> int | None:
+    """Bytes of memory that this process holds; None where the system does not say."""
+    return _status("VmRSS:")
+
+
+def forget_peak() -> None:
+    """Start measuring the most memory of this process anew, on Linux."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:  # another system
+        return
+
+
+def resident_peak() -> int | None:
+    """The most bytes held since `forget_peak`; None where the system does not say."""
+    return _status("VmHWM:")
+
+
+def _status(name: str) -> int | None:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)

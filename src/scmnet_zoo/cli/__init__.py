@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from scmnet_zoo._version import __version__
-from scmnet_zoo.cli import benchmark, data, evaluate, export, models, segment, train, weights
+from scmnet_zoo.cli import (
+    benchmark,
+    data,
+    evaluate,
+    export,
+    models,
+    segment,
+    speed,
+    train,
+    weights,
+)
 from scmnet_zoo.cli._errors import Commands
 
 app = typer.Typer(
@@ -39,6 +49,7 @@ app.command("train")(train.command)
 app.command("export")(export.command)
 app.add_typer(data.app, name="data")
 app.add_typer(benchmark.app, name="benchmark", hidden=True)
+app.command("speed")(speed.command)
 app.command("models")(models.command)
 app.add_typer(weights.app, name="weights")
 
