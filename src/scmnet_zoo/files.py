@@ -1,11 +1,14 @@
 """Files written whole or not at all, and folders that do not stay for nothing."""
 
+import errno
 import os
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+LARGEST_TEXT = 64_000_000  # bytes; tables and lists have far fewer
 
 
 class WriteError(OSError):
@@ -84,3 +87,17 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Write a text file whole or not at all."""
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def read_small(path: str | os.PathLike) -> bytes:
+    """The content of a file of text, such as a table or a list.
+
+    Raises:
+        OSError: it is missing, may not be read, is no file (a pipe would be waited for without
+            end), or has more than 64 million bytes.
+    """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise OSError(errno.EINVAL, "something that is not a file", os.fspath(path))
+    if os.path.isfile(path) and os.path.getsize(path) > LARGEST_TEXT:
+        raise OSError(errno.EFBIG, "a file of more than 64 million bytes", os.fspath(path))
+    return Path(path).read_bytes()

@@ -8,6 +8,7 @@ import scenes
 from PIL import Image
 
 from scmnet_zoo.data.folder import class_table, folder
+from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.images import read_image
 
 KINDS = ["index", "palette", "colour"]
@@ -336,6 +337,8 @@ A, B = 'name = "a"', 'name = "b"'
     ("text", "message"),
     [
         ("[[class]", r"expected TOML\. Received: .*line 1"),
+        (f"x = {'[' * 5000}{']' * 5000}", r"expected TOML\. Received: lists in lists without end"),
+        (f"x = {'9' * 5000}", r"expected TOML\. Received: Exceeds the limit"),
         ("", r"expected a \[\[class\]\] for each class\. Received: None"),
         ("class = []", r"\[\[class\]\].*Received: \[\]"),
         ('class = ["road"]', r"\[\[class\]\].*Received: \['road'\]"),
@@ -413,3 +416,20 @@ def test_a_photograph_is_read_upright(root):
     np.testing.assert_array_equal(read_image(sample.image), image)
     np.testing.assert_array_equal(dataset.read(sample)[0], image)
     np.testing.assert_array_equal(dataset.read(sample)[1], label)
+
+
+@pytest.mark.parametrize("read", [class_table, lambda path: listed_names(path, ())])
+def test_a_pipe_is_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"pipe\. Received: something that is not a file$"):
+        read(tmp_path / "pipe")
+
+
+def test_a_table_that_is_far_too_large(tmp_path):
+    path = tmp_path / "classes.toml"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # of holes, which take no room
+    with pytest.raises(
+        ValueError, match=r"classes\.toml\. Received: a file of more than 64 million bytes"
+    ):
+        class_table(path)

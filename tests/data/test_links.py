@@ -32,6 +32,16 @@ def test_a_link_above_itself(tmp_path, place, target):
     assert not check("folder", root).errors
 
 
+def test_links_that_lead_to_each_other(tmp_path):
+    root = scenes.draw_folder(tmp_path / "own")
+    before = folder(root, "train").samples
+    (root / "other").mkdir()
+    os.symlink(root / "other", root / "images/train/there")
+    os.symlink(root / "images/train", root / "other/back")
+    assert folder(root, "train").samples == before
+    assert not check("folder", root).errors
+
+
 def test_it_is_said(tmp_path, caplog):
     root = scenes.draw_folder(tmp_path / "own")
     os.symlink(root.absolute(), root / "images/train/loop")

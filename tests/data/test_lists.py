@@ -74,6 +74,10 @@ FAULTS = {
     "comments alone": (b"# a\n\n", r"at least one frame name in .*train\.txt\. Received: none"),
     "nothing": (b"", r"at least one frame name"),
     "another encoding": (b"stra\xdfe\n", r"train\.txt in UTF-8\. Received: "),
+    "a line without end": (
+        b"a\n" + b"x" * 5000,
+        r"line 2: expected a frame's name\. .*: 5000 char",
+    ),
     "half of UTF-16": (codecs.BOM_UTF16_LE + b"a", r"train\.txt in UTF-8\. Received: "),
 }
 

@@ -259,3 +259,10 @@ def test_camvid_is_as_it_was(tmp_path, caplog):
     sources = [source_of(open_dataset("camvid", root, split), SIZE) for split in ("train", "val")]
     check_learned(*(tally_of(source, SIZE) for source in sources))
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+def test_a_split_without_a_whole_frame_beside_a_good_one(tmp_path):
+    root = draw(tmp_path / "own", TWO, both(0, 1))
+    for path in (root / "masks/val").iterdir():
+        path.unlink()
+    assert {problem.kind for problem in check("folder", root).errors} == {"pair"}

@@ -232,6 +232,14 @@ def _two_loops(rng: random.Random, root: Path, file: Path) -> None:
     _linked(file.parent / "two", file.parent)
 
 
+def _across(rng: random.Random, root: Path, file: Path) -> None:
+    """A link in each of two folders to the other."""
+    other = root / rng.choice(("images", "masks", "elsewhere"))
+    other.mkdir(exist_ok=True)
+    _linked(file.parent / "across", other)
+    _linked(other / "back", file.parent)
+
+
 def _link_to_itself(rng: random.Random, root: Path, file: Path) -> None:
     _linked(file.parent / "itself.png", Path("itself.png"))
 
@@ -322,6 +330,7 @@ DISORDERS: tuple[Callable[[random.Random, Path, Path], None], ...] = (
     _junk,
     _link_above,
     _two_loops,
+    _across,
     _link_to_itself,
     _dangling,
     _link_to_file,

@@ -247,7 +247,12 @@ def test_a_value_in_the_place_of_a_table(tmp_path, key):
     assert f"expected '{key}' to be a table" in _error(tmp_path, f"{key} = 3\n{text}")
 
 
-@pytest.mark.parametrize("content", [b"epochs =", b"= 3\n", b"\xff\xfe", b"size = 1\nsize = 2"])
+DEEP = b"x = " + b"[" * 5000 + b"]" * 5000
+
+
+@pytest.mark.parametrize(
+    "content", [b"epochs =", b"= 3\n", b"\xff\xfe", b"size = 1\nsize = 2", DEEP]
+)
 def test_not_toml(tmp_path, content):
     path = tmp_path / "recipe.toml"
     path.write_bytes(content)

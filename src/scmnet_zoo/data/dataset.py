@@ -213,30 +213,40 @@ def some_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def files_in(folder: Path) -> Iterator[Path]:
+def files_in(folder: Path, way: frozenset[str] = frozenset()) -> Iterator[Path]:
     """The files in a folder and those below it, by name; hidden ones are left out.
+
+    Args:
+        folder: where to look.
+        way: the folders, without links, by which it was reached.
 
     Raises:
         ValueError: a folder is missing or may not be read.
     """
-    below = {entry.name for entry in subfolders(folder)}
+    below = {entry.name for entry in subfolders(folder, way)}
+    way = way | {os.path.realpath(folder)}
     for entry in entries(folder):
         if entry.name in below:
-            yield from files_in(Path(entry.path))
+            yield from files_in(Path(entry.path), way)
         elif not os.path.isdir(entry.path):
             yield Path(entry.path)
 
 
-def subfolders(folder: Path) -> list[os.DirEntry]:
+def subfolders(folder: Path, way: frozenset[str] = frozenset()) -> list[os.DirEntry]:
     """The folders in a folder, without links to the folder itself or to one above it.
 
-    Such a link would show the same files again, below themselves.
+    Such a link would show the same files again, below themselves. So would one of two links that
+    lead to each other's folders.
+
+    Args:
+        folder: where to look.
+        way: the folders, without links, by which it was reached.
 
     Raises:
         ValueError: it is missing, no folder, or may not be read.
     """
     here = os.path.realpath(folder)
-    above = {here, *map(str, Path(here).parents)}
+    above = {here, *map(str, Path(here).parents), *way}
     found = []
     for entry in entries(folder):
         if not os.path.isdir(entry.path):  # of a link to itself `entry.is_dir` raises

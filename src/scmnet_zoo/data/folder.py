@@ -32,6 +32,7 @@ from scmnet_zoo.data.dataset import (
 from scmnet_zoo.data.labels import VOID, Colour, Label, LabelSpace, composed, palette_for
 from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.data.masks import ColourMasks, IndexMasks, Masks, MixedMasks
+from scmnet_zoo.files import read_small
 
 TABLE = "classes.toml"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -179,13 +180,15 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        table = tomllib.loads(read_small(path).decode("utf-8-sig"))
     except OSError as error:
         raise ValueError(
             f"Expected the table of classes {path}. Received: {reason(error)}"
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:  # of TOML, of UTF-8, or of a number of thousands of digits
         raise ValueError(f"{path}: expected TOML. Received: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path}: expected TOML. Received: lists in lists without end") from error
     table = _british(path, table)
     _check_keys(path, table, _KEYS)
     return table

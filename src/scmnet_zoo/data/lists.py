@@ -7,8 +7,10 @@ from pathlib import Path
 
 from scmnet_zoo.data.dataset import reason
 from scmnet_zoo.data.labels import composed
+from scmnet_zoo.files import read_small
 
 COMMENT = "#"
+LONGEST = 4096  # characters of a line, as many as a path may have
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")  # of a file name
 BETWEEN = re.compile(r"\s*[,;\t]\s*|\s+")  # what stands between the paths of a pair
 
@@ -28,12 +30,16 @@ def listed_names(file: Path, known: Container[str]) -> list[str]:
         The names in the order of the list; as it stands where it is not known.
 
     Raises:
-        ValueError: the file is missing, cannot be read, holds no name, or pairs an image with the
-            mask of another.
+        ValueError: the file is missing, cannot be read, holds no name or an endless one, or pairs
+            an image with the mask of another.
     """
     names = []
     for number, line in enumerate(_text(file).splitlines(), 1):
         line = composed(line.strip().strip("\ufeff").strip())
+        if len(line) > LONGEST:
+            raise ValueError(
+                f"{file}, line {number}: expected a frame's name. Received: {len(line)} characters"
+            )
         if line in known:
             names.append(line)
         elif line and not line.startswith(COMMENT):
@@ -45,7 +51,7 @@ def listed_names(file: Path, known: Container[str]) -> list[str]:
 
 def _text(file: Path) -> str:
     try:
-        content = file.read_bytes()
+        content = read_small(file)
     except OSError as error:
         raise ValueError(
             f"Expected the list of frames {file}. Received: {reason(error)}"

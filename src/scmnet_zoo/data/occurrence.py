@@ -90,12 +90,13 @@ def findings(
     if doubt is not None:
         yield doubt
     for tally in tallies:
-        split, file = tally.dataset.split, tally.dataset.samples[0].label
+        split = tally.dataset.split
         wanted = [place for place in range(len(tally.classes)) if place not in left_out]
         absent = [place for place in wanted if not tally.classes[place]]
         occurring = len(wanted) - len(absent)
         if not tally.counts.any() or (occurring == 0 and split not in learned):
             continue
+        file = tally.dataset.samples[0].label
         if occurring < 2 and doubt is None:
             name = next((tally.dataset.space.classes[p] for p in wanted if p not in absent), None)
             message = _one_class(tally, file, name, absent)

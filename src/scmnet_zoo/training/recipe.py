@@ -304,7 +304,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ValueError(f"Expected the recipe {path}. Received: no such file") from error
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from error
 
 
