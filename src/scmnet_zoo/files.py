@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LARGEST_TEXT = 64_000_000  # bytes; tables and lists have far fewer
+OVERLAY, MASK = "_overlay.png", "_mask.png"  # what names of segmented photographs end in
 
 
 class WriteError(OSError):

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from scmnet_zoo import viz
-from scmnet_zoo.files import whole_file
+from scmnet_zoo.files import MASK, OVERLAY, whole_file
 from scmnet_zoo.images import as_rgb, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 from scmnet_zoo.models import factory_of
@@ -84,7 +84,7 @@ class Result:
             OSError: the folder or a file cannot be written.
         """
         stem = self.name if stem is None else stem
-        paths = (Path(directory, f"{stem}_overlay.png"), Path(directory, f"{stem}_mask.png"))
+        paths = (Path(directory, f"{stem}{OVERLAY}"), Path(directory, f"{stem}{MASK}"))
         make_directory(directory)
         with whole_file(paths[0]) as overlay, whole_file(paths[1]) as mask:
             # The fastest compression: of 100 megapixels, the others take minutes.

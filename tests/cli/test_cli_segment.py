@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from scmnet_zoo import cli
-from scmnet_zoo.cli.segment import find_photos, unique_stems
+from scmnet_zoo.cli.segment import find_photos, unique_stems, without_results
 
 runner = CliRunner()
 
@@ -224,6 +224,64 @@ def test_results_do_not_overwrite_photographs(tmp_path):
 def test_a_file_given_twice_is_segmented_once(tmp_path):
     photo = _draw(tmp_path / "a.png")
     assert find_photos([photo, tmp_path, photo]) == [photo]
+
+
+@pytest.mark.parametrize("given", ["folder", "files"])
+def test_results_beside_the_photographs_are_no_photographs(tmp_path, network, given):
+    """Else three runs give 3, 9 and 27 files."""
+    for name in ("a.png", "b.jpg", "c_mask.png"):
+        _draw(tmp_path / name)
+    expected = {"a.png", "b.jpg", "c_mask.png"} | {
+        f"{name}_{kind}.png" for name in ("a", "b", "c_mask") for kind in ("mask", "overlay")
+    }
+    for run in range(3):
+        arguments = [tmp_path] if given == "folder" else sorted(tmp_path.iterdir())
+        result = _segment(*arguments, "--output", tmp_path)
+        assert result.exit_code == 0
+        assert set(_files(tmp_path)) == expected
+        assert ("passed over: 6 files that `segment` wrote, such as" in result.stderr) == bool(run)
+
+
+def test_results_of_photographs_of_one_name(tmp_path, network):
+    _draw(tmp_path / "a.png")
+    _draw(tmp_path / "a.jpg")
+    for _ in range(3):
+        assert _segment(tmp_path, "--output", tmp_path).exit_code == 0
+        assert len(_files(tmp_path)) == 6
+
+
+def test_a_result_may_be_given_alone(tmp_path):
+    both = [_draw(tmp_path / "a_mask.png"), _draw(tmp_path / "a_overlay.png")]
+    assert without_results(both) == ([], both)
+    assert without_results(both[:1]) == (both[:1], [])
+    assert without_results(both[1:]) == (both[1:], [])
+    elsewhere = [both[0], tmp_path / "b/a_overlay.png", tmp_path / "a_overlay.jpg"]
+    assert without_results(elsewhere) == (elsewhere, [])
+
+
+def test_a_folder_of_results_alone(tmp_path):
+    _draw(tmp_path / "a_mask.png")
+    _draw(tmp_path / "a_overlay.png")
+    result = _segment(tmp_path)
+    assert result.exit_code == 1
+    assert "passed over: 2 files" in result.stderr
+    assert "expected photographs. Received: only files that `segment` wrote" in result.stderr
+
+
+def test_a_link_to_a_folder_above(tmp_path, network):
+    """It neither hangs nor makes more of the photographs."""
+    photo = _draw(tmp_path / "in" / "a.png")
+    (tmp_path / "in/loop").symlink_to("..")
+    (tmp_path / "in/self.png").symlink_to("self.png")
+    assert find_photos([tmp_path / "in", tmp_path / "in/loop/in", photo]) == [photo]
+    assert unique_stems([tmp_path / "in/self.png"], tmp_path) == ["self"]
+    assert _segment(tmp_path / "in", "--output", tmp_path / "in/loop/out").exit_code == 0
+    assert _files(tmp_path / "out") == ["a_mask.png", "a_overlay.png"]
+
+
+def test_a_link_to_itself(tmp_path):
+    (tmp_path / "self.png").symlink_to("self.png")
+    assert "no such file" in _assert_one_line(_segment(tmp_path / "self.png"))
 
 
 def test_an_empty_folder(tmp_path):

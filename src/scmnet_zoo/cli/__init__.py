@@ -1,6 +1,7 @@
 """The command line, `scmnet-zoo`: one file a command, each a few lines over the library."""
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from scmnet_zoo.cli import (
     train,
     weights,
 )
-from scmnet_zoo.cli._errors import Commands
+from scmnet_zoo.cli._errors import Commands, escape_what_cannot_be_shown, say
 
 app = typer.Typer(
     cls=Commands,
@@ -30,7 +31,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"scmnet-zoo {__version__}")
+        say(f"scmnet-zoo {__version__}")
         raise typer.Exit
 
 
@@ -58,4 +59,6 @@ def main() -> None:
     """Run the command line. Here, not in the library, TensorFlow is told to keep quiet."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    escape_what_cannot_be_shown(sys.stdout)
+    escape_what_cannot_be_shown(sys.stderr)
     app()

@@ -1,8 +1,9 @@
 """How commands end that fail: one line on stderr and a status, no traceback."""
 
+import io
 import os
 import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -49,8 +50,25 @@ def _is_out_of_memory(error: Exception) -> bool:
 def fail(message: str, status: int = FAILED) -> NoReturn:
     """Print one line on stderr and end with a status."""
     sys.stdout.flush()
-    typer.echo(f"scmnet-zoo: error: {one_line(message)}", err=True)
+    say(f"scmnet-zoo: error: {one_line(message)}", err=True)
     raise typer.Exit(status)
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print a line on stdout or stderr; letters that the stream lacks are escaped.
+
+    `typer.echo` by itself would write UTF-8 to a terminal that knows ASCII alone.
+    """
+    typer.echo(text, file=sys.stderr if err else sys.stdout)
+
+
+def escape_what_cannot_be_shown(stream: TextIO) -> None:
+    """Let a stream write letters that its encoding lacks as `\\u9053`, where it would raise."""
+    if not isinstance(stream, io.TextIOWrapper):  # None, or what a program put in its place
+        return
+    unicode = stream.encoding.lower().replace("-", "").startswith("utf")
+    if stream.errors == "strict" or not unicode:  # else bytes of file names go through
+        stream.reconfigure(errors="backslashreplace")
 
 
 def one_line(text: str) -> str:

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from scmnet_zoo.cli._errors import fail, one_line
+from scmnet_zoo.cli._errors import fail, one_line, say
 from scmnet_zoo.cli._sizes import parse_size
 
 PLOT = "class_shares.png"
@@ -62,14 +62,14 @@ def check(
         table.add_row("frames", *map(str, report.frames.values()))
         Console().print(table)
     for line in report.lines(lines):
-        typer.echo(one_line(line))
+        say(one_line(line))
     if output is not None and report.space is not None:
         from scmnet_zoo.files import whole_file
 
         output.mkdir(parents=True, exist_ok=True)
         with whole_file(output / PLOT) as part:
             plot_shares(report).savefig(part, dpi=150)
-        typer.echo(one_line(f"Written to {output / PLOT}"))
+        say(one_line(f"Written to {output / PLOT}"))
     frames = sum(report.frames.values())
     counts = {"error": len(report.errors), "note": len(report.notes)}
     if report.warnings:
@@ -78,7 +78,7 @@ def check(
     summary = f"{dataset}, {frames} frames: {words}"
     if report.errors:
         fail(summary)
-    typer.echo(summary)
+    say(summary)
 
 
 @app.command("pack")
@@ -104,7 +104,7 @@ def pack(
         write_pack(opened, sides, output, progress)
     frames = sum(len(each.samples) for each in opened)
     megabytes = output.stat().st_size / 1e6
-    typer.echo(one_line(f"Written to {output}: {frames} frames, {megabytes:,.1f} MB"))
+    say(one_line(f"Written to {output}: {frames} frames, {megabytes:,.1f} MB"))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -14,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
-from scmnet_zoo.cli._errors import fail, one_line
+from scmnet_zoo.cli._errors import fail, one_line, say
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
-from scmnet_zoo.files import WriteError
+from scmnet_zoo.files import MASK, OVERLAY, WriteError
 from scmnet_zoo.images import SUFFIXES, example_photo, read_image
 
 if TYPE_CHECKING:
@@ -66,7 +67,12 @@ def command(
     if not arguments:
         raise typer.BadParameter("expected a photo, a folder or --example", param_hint="PHOTO")
     sides = None if size is None else parse_size(size)
-    paths = find_photos(arguments)
+    paths, results = without_results(find_photos(arguments))
+    if results:
+        line = f"passed over: {len(results)} files that `segment` wrote, such as {results[0]}"
+        say(one_line(line), err=True)
+    if not paths:
+        raise ValueError("expected photographs. Received: only files that `segment` wrote")
     stems = unique_stems(paths, output)
 
     segmenter: Segmenter | None = None
@@ -100,13 +106,13 @@ def command(
     if len(paths) == 1 and bad:
         fail(bad[0])
     for line in bad:
-        typer.echo(one_line(line), err=True)
+        say(one_line(line), err=True)
     if bad:
         fail(f"{len(bad)} of {len(paths)} files could not be segmented")
 
 
 def find_photos(arguments: Iterable[Path]) -> list[Path]:
-    """The files given, and those in folders given that are named like images, sorted.
+    """The files given, and those in folders given that are named like images, sorted; each once.
 
     Raises:
         ValueError: a folder without any.
@@ -124,21 +130,32 @@ def find_photos(arguments: Iterable[Path]) -> list[Path]:
         if not inside:
             raise ValueError(f"{argument}: expected a folder with images. Received: one without")
         found += inside
-    return list(dict.fromkeys(found))
+    places = {path.parent: os.path.realpath(path.parent) for path in found}
+    once: dict[tuple[str, str], Path] = {}
+    for path in found:
+        once.setdefault((places[path.parent], path.name), path)
+    return list(once.values())
+
+
+def without_results(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Photographs, and results of earlier runs: a NAME_mask.png with its NAME_overlay.png."""
+    given, results = set(paths), set()
+    for path in paths:
+        overlay = path.with_name(f"{path.name.removesuffix(MASK)}{OVERLAY}")
+        if path.name.endswith(MASK) and overlay in given:
+            results |= {path, overlay}
+    return [p for p in paths if p not in results], [p for p in paths if p in results]
 
 
 def unique_stems(paths: Sequence[Path], output: Path) -> list[str]:
     """A name for each photograph's results: no two the same, and none that of a photograph."""
     # Compared without case: some file systems do not tell A_mask.png from a_mask.png.
-    taken = {str(path.resolve()).casefold() for path in paths}
+    taken = {_place(path) for path in paths}
     stems = []
     for path in paths:
         stem, number = path.stem, 1
         while True:
-            results = {
-                str(Path(output, f"{stem}_{kind}.png").resolve()).casefold()
-                for kind in ("overlay", "mask")
-            }
+            results = {_place(Path(output, f"{stem}{ending}")) for ending in (OVERLAY, MASK)}
             if not results & taken:
                 break
             number += 1
@@ -146,6 +163,10 @@ def unique_stems(paths: Sequence[Path], output: Path) -> list[str]:
         taken |= results
         stems.append(stem)
     return stems
+
+
+def _place(path: Path) -> str:
+    return os.path.realpath(path).casefold()
 
 
 def _load(network: str, weights: str, size: tuple[int, int] | None, output: Path) -> "Segmenter":

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import say
 
 
 def command(
@@ -22,4 +23,4 @@ def command(
     from scmnet_zoo.weights.average import average_checkpoints
 
     metadata = average_checkpoints(files, output, half)
-    typer.echo(f"{output}: {metadata.network} for {len(metadata.classes)} classes")
+    say(f"{output}: {metadata.network} for {len(metadata.classes)} classes")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from scmnet_zoo.cli._backend import start_keras
-from scmnet_zoo.cli._errors import fail
+from scmnet_zoo.cli._errors import fail, say
 from scmnet_zoo.weights import cache, inventory, manifest
 from scmnet_zoo.weights.download import fetch
 from scmnet_zoo.weights.inventory import State, state_of
@@ -24,7 +24,7 @@ def download(keys: Keys) -> None:
     for entry in [manifest.find_key(key) for key in keys]:
         if state_of(entry) is not State.OWN:
             fetch(manifest.published_file(entry))
-        typer.echo(f"{entry.key}: {inventory.stored_path(entry)}")
+        say(f"{entry.key}: {inventory.stored_path(entry)}")
 
 
 def verify(keys: KeysOrAll = None) -> None:
@@ -41,7 +41,7 @@ def verify(keys: KeysOrAll = None) -> None:
         if state_of(entry) is State.OWN:
             same = inventory.stated_path(entry) is not None
             whole = f"your own file, {'the one of the manifest' if same else 'readable'}"
-        typer.echo(f"{entry.key}: {problem or whole}")
+        say(f"{entry.key}: {problem or whole}")
         damaged += [entry.key] if problem else []
     if damaged:
         fail(f"damaged: {', '.join(damaged)}")
@@ -51,7 +51,7 @@ def remove(keys: Keys) -> None:
     """Delete downloaded weights from the cache."""
     for entry in [manifest.find_key(key) for key in keys]:
         path = None if entry.file is None else cache.remove(entry.file)
-        typer.echo(f"{entry.key}: {f'{path} is deleted' if path else 'not in the cache'}")
+        say(f"{entry.key}: {f'{path} is deleted' if path else 'not in the cache'}")
 
 
 def path(key: Annotated[str, typer.Argument(metavar="NETWORK/NAME")]) -> None:
@@ -63,4 +63,4 @@ def path(key: Annotated[str, typer.Argument(metavar="NETWORK/NAME")]) -> None:
             "" if state_of(entry) is State.UNPUBLISHED else f"; `scmnet-zoo weights download {key}`"
         )
         fail(f"{key} is not on this machine: {state_of(entry).value}{hint}")
-    typer.echo(found)
+    say(str(found))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import say
 
 
 def command(
@@ -33,7 +34,7 @@ def command(
     make_directory(output)
     write_imported(path, checkpoint)
     network = checkpoint.metadata.network if checkpoint.metadata else ""
-    typer.echo(f"{path}: {network} for {len(names)} classes")
+    say(f"{path}: {network} for {len(names)} classes")
 
 
 def _class_names(text: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import say
 
 
 def command(
@@ -58,10 +59,8 @@ def command(
     if not dry_run:
         entry = upload(entry, output)
     for result in entry.results:
-        typer.echo(
-            f"{result.dataset} {result.split}, protocol {result.protocol}: {result.miou:.2f} mIoU"
-        )
+        say(f"{result.dataset} {result.split}, protocol {result.protocol}: {result.miou:.2f} mIoU")
     if dry_run:
-        typer.echo(f"{output}: nothing was uploaded; the entry's revision is zeros until it is")
+        say(f"{output}: nothing was uploaded; the entry's revision is zeros until it is")
     else:
-        typer.echo(f"{entry.key} is on the Hub; its entry is in {output / 'weights_manifest.json'}")
+        say(f"{entry.key} is on the Hub; its entry is in {output / 'weights_manifest.json'}")
