@@ -49,7 +49,12 @@ class Metadata:
         return palette_for(self.classes) if self.palette is None else self.palette
 
     def to_json(self) -> str:
-        return json.dumps({"version": 1, **asdict(self)})
+        """What a file states; a palette or categories that are None are left out."""
+        stated = asdict(self)
+        for key in ("palette", "categories"):
+            if stated[key] is None:
+                del stated[key]
+        return json.dumps({"version": 1, **stated})
 
     @classmethod
     def from_json(cls, text: str, source: str) -> "Metadata":
