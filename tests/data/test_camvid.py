@@ -4,7 +4,8 @@ import scenes
 from PIL import Image
 
 from scmnet_zoo.data import CAMVID, camvid, open_dataset, reader_of
-from scmnet_zoo.data.camvid import ORIGINAL_CLASSES, segnet_split
+from scmnet_zoo.data.camvid_classes import ORIGINAL_CLASSES
+from scmnet_zoo.data.camvid_split import segnet_split
 from scmnet_zoo.data.dataset import FileReader
 from scmnet_zoo.data.masks import training_ids
 

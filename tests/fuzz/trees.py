@@ -14,7 +14,7 @@ from pictures import ORDINARY, encoded
 from PIL import Image
 from tables import Table, drawn, whole
 
-from scmnet_zoo.data.camvid import ORIGINAL_CLASSES
+from scmnet_zoo.data.camvid_classes import ORIGINAL_CLASSES
 
 # The folders of images and labels, what the names of files end in, and whether lists name them.
 LAYOUTS = {

@@ -1,4 +1,4 @@
-"""CamVid with 11 classes, in one of three layouts.
+"""CamVid with 11 classes, in one of five layouts: see `camvid_copies` for two of them.
 
 The zoo's:
 
@@ -24,6 +24,9 @@ classes are those of SegNet, arXiv 1511.00561.
 import os
 from pathlib import Path
 
+from scmnet_zoo.data.camvid_classes import ORIGINAL_MASKS
+from scmnet_zoo.data.camvid_copies import COPIES
+from scmnet_zoo.data.camvid_split import segnet_split
 from scmnet_zoo.data.dataset import (
     Dataset,
     FileReader,
@@ -36,69 +39,15 @@ from scmnet_zoo.data.dataset import (
     some_files,
 )
 from scmnet_zoo.data.labels import CAMVID, VOID
+from scmnet_zoo.data.listing import fitting, opened
 from scmnet_zoo.data.lists import listed_names
-from scmnet_zoo.data.masks import ColourMasks, IndexMasks, training_ids
+from scmnet_zoo.data.masks import IndexMasks, training_ids
 
 SPLITS = ("train", "val", "test")
-
-# SegNet's split of the 701 labelled frames: drive, first and last frame number.
-SEGNET_SPLIT = {
-    "train": (
-        ("0001TP", 6690, 8520),
-        ("0006R0", 930, 3930),
-        ("0016E5", 390, 7920),
-        ("0016E5", 8190, 8640),
-    ),
-    "val": (("0016E5", 7959, 8159),),
-    "test": (("0001TP", 8550, 10380), ("Seq05VD", 0, 5100)),
-}
-
-# The dataset's own classes: name, colour, and the class of the 11 that it belongs to.
-ORIGINAL_CLASSES = (
-    ("Animal", (64, 128, 64), None),
-    ("Archway", (192, 0, 128), None),
-    ("Bicyclist", (0, 128, 192), "bicyclist"),
-    ("Bridge", (0, 128, 64), None),
-    ("Building", (128, 0, 0), "building"),
-    ("Car", (64, 0, 128), "car"),
-    ("CartLuggagePram", (64, 0, 192), None),
-    ("Child", (192, 128, 64), None),
-    ("Column_Pole", (192, 192, 128), "pole"),
-    ("Fence", (64, 64, 128), "fence"),
-    ("LaneMkgsDriv", (128, 0, 192), "road"),
-    ("LaneMkgsNonDriv", (192, 0, 64), "road"),
-    ("Misc_Text", (128, 128, 64), "sign"),
-    ("MotorcycleScooter", (192, 0, 192), "bicyclist"),
-    ("OtherMoving", (128, 64, 64), None),
-    ("ParkingBlock", (64, 192, 128), "sidewalk"),
-    ("Pedestrian", (64, 64, 0), "pedestrian"),
-    ("Road", (128, 64, 128), "road"),
-    ("RoadShoulder", (128, 128, 192), "road"),
-    ("Sidewalk", (0, 0, 192), "sidewalk"),
-    ("SignSymbol", (192, 128, 128), "sign"),
-    ("Sky", (128, 128, 128), "sky"),
-    ("SUVPickupTruck", (64, 128, 192), "car"),
-    ("TrafficCone", (0, 0, 64), None),
-    ("TrafficLight", (0, 64, 64), "sign"),
-    ("Train", (192, 64, 128), None),
-    ("Tree", (128, 128, 0), "tree"),
-    ("Truck_Bus", (192, 128, 192), "car"),
-    ("Tunnel", (64, 0, 64), None),
-    ("VegetationMisc", (192, 192, 0), "tree"),
-    ("Void", (0, 0, 0), None),
-    ("Wall", (64, 192, 0), "building"),
-)
 
 _ZOO = ("images", "labels")
 _ORIGINAL = ("701_StillsRaw_full", "LabeledApproved_full")
 
-_ORIGINAL_MASKS = ColourMasks(
-    {
-        colour: VOID if name is None else CAMVID.classes.index(name)
-        for _, colour, name in ORIGINAL_CLASSES
-    },
-    "the 32 colours of CamVid's label_colors.txt",
-)
 _SEGNET_MASKS = IndexMasks(
     {number: number for number in range(len(CAMVID.labels))} | {len(CAMVID.labels): VOID},
     "indices of SegNet's CamVid",
@@ -109,7 +58,7 @@ def camvid(root: str | os.PathLike, split: str) -> Dataset:
     """One split of CamVid.
 
     Args:
-        root: a folder in one of the three layouts.
+        root: a folder in one of the layouts.
         split: `"train"`, `"val"` or `"test"`.
 
     Raises:
@@ -118,11 +67,14 @@ def camvid(root: str | os.PathLike, split: str) -> Dataset:
     check_split(split, SPLITS)
     root = Path(root)
     segnet = (split, f"{split}annot")
+    copy = fitting(COPIES, root)
+    if copy is not None:
+        return opened("camvid", copy, root, split)
     layout = find_layout(root, [_ZOO, _ORIGINAL, segnet])
     if layout == _ZOO:
         samples, reader = _zoo(root, split), FileReader(training_ids(CAMVID))
     elif layout == _ORIGINAL:
-        samples, reader = _original(root, split), FileReader(_ORIGINAL_MASKS)
+        samples, reader = _original(root, split), FileReader(ORIGINAL_MASKS)
     else:
         samples, reader = _segnet(root, split), FileReader(_SEGNET_MASKS)
     return Dataset("camvid", split, CAMVID, samples, reader)
@@ -167,16 +119,3 @@ def _original(root: Path, split: str) -> tuple[Sample, ...]:
     labels = named_files(folder, ("_l.png",))
     labels = {name: file for name, file in labels.items() if name in images}
     return paired(images, labels, folder, "_L.png")
-
-
-def segnet_split(name: str) -> str | None:
-    """The split of SegNet that a frame belongs to by its name, as `"0006R0_f01140"`; else None."""
-    drive, _, number = name.partition("_")
-    number = number.removeprefix("f")
-    if not (number.isascii() and number.isdigit()):
-        return None
-    for split, ranges in SEGNET_SPLIT.items():
-        for of, first, last in ranges:
-            if drive == of and first <= int(number) <= last:
-                return split
-    return None

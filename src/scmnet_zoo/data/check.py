@@ -74,6 +74,8 @@ def check(
                 problems += frame.problems
                 done += 1
                 progress(done, total)
+    guessed = dict.fromkeys(line for each in opened.values() for line in each.guessed)
+    problems += [Problem("guessed", root, line) for line in guessed]
     tallies = {split: Tally(each) for split, each in opened.items()}
     for split, tally in tallies.items():
         for frame in seen[split]:

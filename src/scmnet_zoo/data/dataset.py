@@ -48,6 +48,7 @@ class Dataset:
         samples: its frames.
         read: gives a frame; raises a ValueError that names the file where it cannot be read or
             holds ids outside the label space.
+        guessed: what of its classes no file says and was guessed, a line each.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Dataset:
     space: LabelSpace
     samples: tuple[Sample, ...]
     read: Callable[[Sample], Pair]
+    guessed: tuple[str, ...] = ()
 
 
 def joined(parts: Sequence[Dataset]) -> Dataset:
@@ -68,6 +70,7 @@ def joined(parts: Sequence[Dataset]) -> Dataset:
         space=parts[0].space,
         samples=tuple(sample for part in parts for sample in part.samples),
         read=JoinedReader(readers),
+        guessed=tuple(dict.fromkeys(line for part in parts for line in part.guessed)),
     )
 
 

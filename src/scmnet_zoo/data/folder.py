@@ -11,7 +11,8 @@ files lie in `images` and `masks` themselves, and `SPLIT.txt` beside these lists
 import dataclasses
 import os
 import tomllib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,14 +31,19 @@ from scmnet_zoo.data.dataset import (
     subfolders,
 )
 from scmnet_zoo.data.labels import VOID, Colour, Label, LabelSpace, composed, palette_for
+from scmnet_zoo.data.listing import Layout, Meaning, fitting, opened
 from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.data.masks import ColourMasks, IndexMasks, Masks, MixedMasks
+from scmnet_zoo.data.roboflow import ROBOFLOW
+from scmnet_zoo.data.voc import VOC
 from scmnet_zoo.files import read_small
 
 TABLE = "classes.toml"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")
+
+SEPARATORS = "_-. "  # before what the names of masks have more than those of images
 
 ADVICE = "give the class that each stands for {}, or list it in {}"
 
@@ -60,6 +66,11 @@ def folder(root: str | os.PathLike, split: str) -> Dataset:
             of one name, or an image without a mask.
     """
     root = Path(root)
+    layout = shipped_layout(root)
+    if layout is not None:
+        table = root / TABLE
+        meaning = Meaning(*class_table(table)) if table.is_file() else None
+        return opened("folder", layout, root, split, meaning)
     find_layout(root, [("images", "masks")])
     space, masks = class_table(root / TABLE)
     if isinstance(masks, IndexMasks):  # the table has no colours
@@ -71,11 +82,11 @@ def folder(root: str | os.PathLike, split: str) -> Dataset:
     if os.path.isdir(images_folder / split):
         images_folder, masks_folder = images_folder / split, masks_folder / split
         images = some_files(images_folder, IMAGE_SUFFIXES)
-        found = named_files(masks_folder, MASK_SUFFIXES)
+        found, ending = named_masks(images, masks_folder)
     elif os.path.isfile(names_file):
         images = some_files(images_folder, IMAGE_SUFFIXES)
         images = chosen(images, listed_names(names_file, images), names_file)
-        found = named_files(masks_folder, MASK_SUFFIXES)
+        found, ending = named_masks(images, masks_folder)
         found = {name: path for name, path in found.items() if name in images}
     else:
         splits = [entry.name for entry in subfolders(images_folder)]
@@ -91,8 +102,51 @@ def folder(root: str | os.PathLike, split: str) -> Dataset:
                 f"Expected a lossless mask of {image}, one of {', '.join(MASK_SUFFIXES)}. "
                 f"Received: {path}"
             )
-    samples = paired(images, found, masks_folder, MASK_SUFFIXES[0])
+    samples = paired(images, found, masks_folder, ending)
     return Dataset("folder", split, space, samples, FileReader(masks))
+
+
+def shipped_layout(root: Path) -> Layout | None:
+    """The layout of a tool that a folder has, where it has not that of this module."""
+    if os.path.isdir(root / "images") and os.path.isdir(root / "masks"):
+        return None
+    return fitting((ROBOFLOW, VOC), root)
+
+
+def named_masks(images: Container[str], masks_folder: Path) -> tuple[dict[str, Path], str]:
+    """Masks by the names of their images, and what the names of their files end in.
+
+    Where no mask has the name of an image, the names of masks may all have the same more at their
+    end, such as `0001_mask.png` for `0001.jpg`.
+
+    Args:
+        images: the names of the images.
+        masks_folder: where the masks are.
+
+    Raises:
+        ValueError: the folder cannot be read, two masks have one name, or masks come with two
+            such ends.
+    """
+    found = named_files(masks_folder, MASK_SUFFIXES)
+    if any(name in images for name in found):
+        return found, MASK_SUFFIXES[0]
+    ends: dict[str, str] = {}  # by the masks' names
+    for name in found:
+        starts = (place for place in range(len(name) - 1, 0, -1) if name[place] in SEPARATORS)
+        place = next((place for place in starts if name[:place] in images), None)
+        if place is not None:
+            ends[name] = name[place:]
+    if not ends:
+        return found, MASK_SUFFIXES[0]
+    (end, count), *others = Counter(ends.values()).most_common()
+    if others and others[0][1] == count:
+        first, second = (next(n for n in ends if ends[n] == e) for e in (end, others[0][0]))
+        raise ValueError(
+            f"Expected one mask of each image in {masks_folder}. Received: "
+            f"{found[first].name} and {found[second].name}; move the others elsewhere"
+        )
+    named = {name[: -len(end)] if ends.get(name) == end else name: p for name, p in found.items()}
+    return named, f"{end}{MASK_SUFFIXES[0]}"
 
 
 def _with_colours_of_masks(space: LabelSpace, masks_folder: Path) -> LabelSpace:

@@ -66,7 +66,7 @@ class Tally:
         occurring = np.count_nonzero(self.classes)
         if occurring == len(self.classes):
             return True
-        in_doubt = self.counts[VOID] and _assumed(self.dataset)
+        in_doubt = bool(self.counts[VOID]) and _assumed(self.dataset)
         return occurring > 1 and self.frames >= ENOUGH and not in_doubt
 
 

@@ -27,6 +27,7 @@ ERRORS = {
     "leak": "images that are in two splits",
 }
 WARNINGS = {
+    "guessed": "datasets whose classes were guessed",
     "lone": "splits with one class only",
     "trial": "splits of one frame that is in another split too",
 }
