@@ -14,7 +14,6 @@ fast.ai's:
     valid.txt                  the images of val, the others are train; else SegNet's split
 """
 
-import csv
 import os
 from pathlib import Path
 
@@ -67,14 +66,14 @@ def _kaggle_meaning(root: Path) -> Meaning:
     if not os.path.isfile(path):
         return Meaning(CAMVID, ORIGINAL_MASKS)
     ids: dict[Colour, int] = {}
-    for line in csv.reader(text_lines(path)[1:]):
-        values = [value.strip() for value in line[1:]]
+    for line in text_lines(path)[1:]:
+        name, *values = (text.strip(' "') for text in line.split(","))
         if len(values) != 3 or not all(v.isdecimal() and len(v) < 4 for v in values):
             raise ValueError(
-                f"{path}: expected a name and red, green, blue a line. Received: {','.join(line)}"
+                f"{path}: expected a name and red, green, blue a line. Received: {line}"
             )
         red, green, blue = map(int, values)
-        ids[red, green, blue] = _id(line[0], path)
+        ids[red, green, blue] = _id(name, path)
     return Meaning(CAMVID, ColourMasks(ids, f"colours of {path}"))
 
 

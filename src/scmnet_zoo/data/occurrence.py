@@ -67,7 +67,7 @@ class Tally:
         if occurring == len(self.classes):
             return True
         in_doubt = bool(self.counts[VOID]) and _assumed(self.dataset)
-        return occurring > 1 and self.frames >= ENOUGH and not in_doubt
+        return bool(occurring > 1) and self.frames >= ENOUGH and not in_doubt
 
 
 def counts_of(label: np.ndarray) -> np.ndarray:

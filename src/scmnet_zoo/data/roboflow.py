@@ -7,7 +7,6 @@
 A `classes.toml` in the folder goes before the lists. Without either each index is a class.
 """
 
-import csv
 import os
 from pathlib import Path
 
@@ -70,14 +69,12 @@ def _rows(path: Path) -> list[tuple[str, int]]:
         ValueError: the file cannot be read, or a line has no index and name.
     """
     rows = []
-    for line in csv.reader(text_lines(path)[1:]):
-        index = line[0].strip()
+    for line in text_lines(path)[1:]:
+        index, name = (text.strip(' "') for text in line.partition(",")[::2])
         is_index = index.isdecimal() and len(index) < 4 and int(index) <= VOID
-        if len(line) < 2 or not is_index or not line[1].strip():
-            raise ValueError(
-                f"{path}: expected an index and a name a line. Received: {','.join(line)}"
-            )
-        rows.append((line[1].strip(), int(index)))
+        if not is_index or not name:
+            raise ValueError(f"{path}: expected an index and a name a line. Received: {line}")
+        rows.append((name, int(index)))
     return rows
 
 
