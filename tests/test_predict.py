@@ -1,6 +1,7 @@
 """A photograph in, its classes out."""
 
 import errno
+import itertools
 import os
 
 import keras
@@ -94,8 +95,14 @@ def test_probabilities_are_upsampled_bilinearly_in_strips(monkeypatch, strip_pix
         ((360, 480), (720, 960), (720, 960)),  # CamVid's own pictures
         ((720, 960), (720, 960), (720, 960)),
         ((1080, 1440), (720, 960), (720, 960)),
-        ((720, 1280), (720, 960), (616, 1104)),
-        ((1280, 720), (720, 960), (1104, 616)),
+        ((720, 1280), (720, 960), (624, 1104)),
+        ((1280, 720), (720, 960), (1104, 624)),
+        ((714, 960), (720, 960), (720, 960)),  # of its ratio to a percent
+        ((961, 1281), (721, 961), (721, 961)),  # as in training, odd as it is
+        ((960, 960), (720, 960), (816, 816)),
+        ((400, 1600), (720, 960), (400, 1600)),
+        ((90, 160), (64, 96), (58, 104)),  # of small sides to less than 16
+        ((160, 90), (64, 96), (104, 58)),
         ((1, 100_000), (720, 960), (32, 21600)),
         ((100_000, 1), (720, 960), (21600, 32)),
         ((720, 1280), None, (720, 1280)),
@@ -106,6 +113,15 @@ def test_the_size_the_network_sees(photo, training, expected):
     seen = network_size(*photo, training)
     assert seen == expected
     assert seen[0] * seen[1] <= np.prod(training or (1024, 2048))
+
+
+def test_the_ratio_is_kept_to_the_rounding_of_the_sides():
+    sides = (90, 101, 160, 357, 405, 720, 1080, 1242, 1920, 4001)
+    for height, width in itertools.product(sides, sides):
+        for training in ((720, 960), (480, 640), (64, 96), (1024, 2048), None):
+            if max(height, width) < 4 * min(height, width):
+                seen = network_size(height, width, training)
+                assert seen[0] / seen[1] == pytest.approx(height / width, rel=0.05)
 
 
 def test_a_size_given_is_the_size_seen(monkeypatch):

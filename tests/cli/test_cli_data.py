@@ -194,7 +194,7 @@ def test_an_interruption(folder, tmp_path, monkeypatch):
     def interrupted(*_arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scmnet_zoo.data.pack.read_frame", interrupted)
+    monkeypatch.setattr("scmnet_zoo.data.pack.read_placed", interrupted)
     result = _data("pack", folder, "--size", "36x48", "--output", tmp_path / "camvid.h5")
     assert _ends_in_error(result, status=130) == "interrupted"
     assert [entry.name for entry in tmp_path.iterdir()] == ["camvid"]

@@ -29,7 +29,7 @@ from scmnet_zoo.data import (
 from scmnet_zoo.data.frames import Frames
 from scmnet_zoo.data.pack import FORMAT, VERSION, packed_splits
 
-SIZE = (40, 56)
+SIZE = (42, 56)
 
 
 @pytest.fixture(scope="module")
@@ -362,7 +362,7 @@ def test_another_shape(file):
     with h5py.File(file, "r+") as opened:
         del opened["train/labels"]
         opened["train/labels"] = np.zeros((5, *SIZE), np.uint8)
-    with pytest.raises(ValueError, match=r"expected train/labels to be uint8 \(6, 40, 56\)"):
+    with pytest.raises(ValueError, match=r"expected train/labels to be uint8 \(6, 42, 56\)"):
         packed(file, "train")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scmnet_zoo.evaluation import Inference, Scores, Task
 
 NETWORK, WEIGHTS = "scmnet", "camvid"  # by default
+SIZES = 4  # of those that the network saw, that are told
 
 
 def command(
@@ -44,7 +45,11 @@ def command(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="HxW", help="Size the network sees, by default as in training."),
+        typer.Option(
+            metavar="HxW",
+            help="Size the network sees, whatever an image's aspect ratio; by default as many "
+            "pixels as in training, in the image's own.",
+        ),
     ] = None,
     flip: Annotated[bool, typer.Option("--flip", help="See each image mirrored too.")] = False,
     scales: Annotated[
@@ -90,7 +95,7 @@ def command(
     for folder in (output, export_predictions):
         if folder is not None:
             make_directory(folder)
-    scores = _measured(task, inference, export_predictions)
+    scores = _measured(task, inference, export_predictions, input_size is not None)
     _print(scores, task, inference, f"{network}, {weights}, on {dataset} {split}")
     if export_predictions is not None:
         written = f"{scores.frames} predictions written to {export_predictions}"
@@ -108,6 +113,7 @@ def command(
             "split": split,
             "protocol": task.protocol.name,
             "input_size": task.input_size,
+            "input_sizes": {f"{h}x{w}": count for (h, w), count in scores.seen.items()},
             "scales": list(inference.scales),
             "flip": inference.flip,
             "window": inference.window,
@@ -136,7 +142,9 @@ def _keys(network: str | None, weights: str | None, dataset: str) -> list[str]:
     return found
 
 
-def _measured(task: "Task", inference: "Inference", predictions: Path | None) -> "Scores":
+def _measured(
+    task: "Task", inference: "Inference", predictions: Path | None, squash: bool
+) -> "Scores":
     """The scores, under a progress bar; the predictions go into a folder if one is named."""
     from scmnet_zoo.evaluation import Export, evaluate
 
@@ -155,6 +163,7 @@ def _measured(task: "Task", inference: "Inference", predictions: Path | None) ->
             inference=inference,
             export=export,
             progress=lambda done, total: progress.update(bar, completed=done),
+            squash=squash,
         )
 
 
@@ -164,13 +173,22 @@ def _print(scores: "Scores", task: "Task", inference: "Inference", title: str) -
     if scores.labelled:
         console.print(Text(one_line(f"{title}, protocol {protocol.name}")))
         console.print(_table(scores))
-        seen = f"network input {task.input_size or 'as the image'}"
+        seen = f"network input {_sizes(scores.seen)}"
         parts = [protocol.title, seen, inference.title()]
         console.print(f"Protocol {protocol.name}: {'; '.join(part for part in parts if part)}.")
     for warning in scores.warnings:
         console.print(Text(one_line(f"Warning: {warning}")))
     if scores.left_out:
         console.print(f"Not known to the weights, left out: {', '.join(scores.left_out)}.")
+
+
+def _sizes(seen: dict[tuple[int, int], int]) -> str:
+    """The sizes that a network saw: the most frequent ones, and the number of frames of each."""
+    if len(seen) == 1:
+        return "{}x{}".format(*next(iter(seen)))
+    shown = [f"{height}x{width} ({count} frames)" for (height, width), count in seen.items()]
+    more = f" and {len(seen) - SIZES} more" if len(seen) > SIZES else ""
+    return ", ".join(shown[:SIZES]) + more
 
 
 def _parse_scales(texts: list[str] | None) -> tuple[float, ...]:

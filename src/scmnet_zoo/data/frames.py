@@ -1,4 +1,7 @@
-"""Frames brought to one size: one by one, or a whole dataset in memory."""
+"""Frames brought to one size: one by one, or a whole dataset in memory.
+
+A frame of another aspect ratio keeps it and is padded; see `scmnet_zoo.data.ratio`.
+"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from scmnet_zoo.data.dataset import Dataset, Pair, Sample
+from scmnet_zoo.data.ratio import Box, Size, fit_image, fit_label, place
 
 
 class Frames:
@@ -23,6 +27,7 @@ class Frames:
     Attributes:
         images: uint8 (frames, height, width, 3).
         labels: uint8 (frames, height, width), training ids and 255.
+        boxes: where each frame lies, without its padding.
 
     Raises:
         ValueError: a file cannot be read or holds unknown ids.
@@ -34,10 +39,12 @@ class Frames:
         count = len(dataset.samples)
         self.images = np.empty((count, height, width, 3), np.uint8)
         self.labels = np.empty((count, height, width), np.uint8)
+        self.boxes = [Box(0, 0, height, width)] * count
 
         def fill(item: tuple[int, Sample]) -> None:
             index, sample = item
-            self.images[index], self.labels[index] = read_frame(dataset, sample, size)
+            pair, self.boxes[index] = read_placed(dataset, sample, size)
+            self.images[index], self.labels[index] = pair
 
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             list(pool.map(fill, enumerate(dataset.samples)))
@@ -52,6 +59,18 @@ def same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
 def read_frame(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Pair:
     """An image, resized bilinearly, and its label, by nearest neighbour, at one size.
 
+    Both keep the image's aspect ratio; where the size has another, the image is padded with its
+    edge and the label with void.
+
+    Raises:
+        ValueError: a file cannot be read or holds unknown ids, or the two are of different shape.
+    """
+    return read_placed(dataset, sample, size)[0]
+
+
+def read_placed(dataset: Dataset, sample: Sample, size: Size) -> tuple[Pair, Box]:
+    """What `read_frame` gives, and where the frame lies in it.
+
     Raises:
         ValueError: a file cannot be read or holds unknown ids, or the two are of different shape.
     """
@@ -62,13 +81,20 @@ def read_frame(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Pair:
             f"{sample.label}: expected a label of its image's shape, {height}x{width} or the same "
             f"enlarged or reduced. Received: {label_height}x{label_width}"
         )
-    return (
-        _resized(image, size, Image.Resampling.BILINEAR),
-        _resized(label, size, Image.Resampling.NEAREST),
-    )
+    frame = image.shape[0], image.shape[1]
+    pair = fit_image(image, size, _bilinear), fit_label(label, frame, size, _nearest)
+    return pair, place(frame, size)
 
 
-def _resized(array: np.ndarray, size: tuple[int, int], resampling: Image.Resampling) -> np.ndarray:
+def _bilinear(image: np.ndarray, size: Size) -> np.ndarray:
+    return _resized(image, size, Image.Resampling.BILINEAR)
+
+
+def _nearest(label: np.ndarray, size: Size) -> np.ndarray:
+    return _resized(label, size, Image.Resampling.NEAREST)
+
+
+def _resized(array: np.ndarray, size: Size, resampling: Image.Resampling) -> np.ndarray:
     if array.shape[:2] == tuple(size):
         return array
     return np.asarray(Image.fromarray(array).resize((size[1], size[0]), resampling))

@@ -20,7 +20,7 @@ from keras import ops
 
 from scmnet_zoo.data._threads import in_threads
 from scmnet_zoo.data.dataset import Dataset
-from scmnet_zoo.data.frames import Frames, read_frame
+from scmnet_zoo.data.frames import Frames, read_frame, read_placed
 from scmnet_zoo.data.labels import VOID
 from scmnet_zoo.data.occurrence import Tally, counts_of
 
@@ -117,7 +117,7 @@ class OnDevice:
     """Frames in the accelerator's memory."""
 
     def __init__(self, frames: Frames):
-        self.dataset = frames.dataset
+        self.dataset, self.boxes = frames.dataset, frames.boxes
         self.layer = DeviceFrames(frames)
 
     def get(self, numbers: np.ndarray) -> np.ndarray:
@@ -311,17 +311,19 @@ def tally_of(source: Source, size: tuple[int, int]) -> Tally:
 
 
 def _each_counts(source: Source, size: tuple[int, int]) -> Generator[np.ndarray, None, None]:
-    """The pixels of each id in each label; those of kept frames are counted where they are."""
+    """The pixels of each id in each label, without padding; those of kept frames where they are."""
     if isinstance(source, InMemory):
-        yield from map(counts_of, source.frames.labels)
+        for box, label in zip(source.frames.boxes, source.frames.labels, strict=True):
+            yield counts_of(box.cut(label))
     elif isinstance(source, OnDevice):
         labels = source.layer.labels.value
         for number in range(len(source.dataset.samples)):
-            yield counts_of(ops.convert_to_numpy(labels[number]))
+            yield counts_of(source.boxes[number].cut(ops.convert_to_numpy(labels[number])))
     else:
 
         def count(sample):
-            return counts_of(read_frame(source.dataset, sample, size)[1])
+            (_, label), box = read_placed(source.dataset, sample, size)
+            return counts_of(box.cut(label))
 
         with contextlib.closing(in_threads(count, source.dataset.samples)) as each:
             yield from each

@@ -1,10 +1,11 @@
 """A dataset at one size in one HDF5 file, which is read without decoding pictures.
 
 The layout: a group for each split with `images`, uint8 (frames, height, width, 3), `labels`, uint8
-training ids (frames, height, width), and `names`. A frame is a chunk. Labels are compressed by
-LZF, images are not: it saves a third of their size and takes twenty times as long to read (see
-`lab/pack.py`). The file's attributes are `format`, `version`, `dataset`, `space`
-(the classes, as JSON), `size` (height, width) and `resized` (how).
+training ids (frames, height, width), `names`, and `boxes`, int32 (frames, 4): top, left, height
+and width of a frame within the padding that keeps its aspect ratio (`scmnet_zoo.data.ratio`). A
+frame is a chunk. Labels are compressed by LZF, images are not: it saves a third of their size and
+takes twenty times as long to read (see `lab/pack.py`). The file's attributes are `format`,
+`version`, `dataset`, `space` (the classes, as JSON), `size` (height, width) and `resized` (how).
 """
 
 import contextlib
@@ -25,14 +26,15 @@ import numpy as np
 
 from scmnet_zoo.data._threads import in_threads
 from scmnet_zoo.data.dataset import Dataset, Pair, Sample
-from scmnet_zoo.data.frames import read_frame
+from scmnet_zoo.data.frames import read_placed
 from scmnet_zoo.data.labels import VOID, Label, LabelSpace, composed
 from scmnet_zoo.data.occurrence import Tally, check_packed, counts_of
+from scmnet_zoo.data.ratio import Box, Size
 from scmnet_zoo.files import whole_file
 
 FORMAT = "scmnet-zoo pack"
 VERSION = 1
-RESIZED = "images bilinear, labels nearest neighbour, by Pillow"
+RESIZED = "images bilinear, labels nearest neighbour, by Pillow; aspect ratio kept by padding"
 LARGEST_SIDE = 65_535  # of an image, in pixels
 
 
@@ -104,16 +106,17 @@ def _write(
             labels = group.create_dataset(
                 "labels", (count, *size), np.uint8, chunks=(1, *size), compression="lzf"
             )
+            boxes = group.create_dataset("boxes", (count, 4), np.int32)
 
-            def read(sample: Sample, dataset: Dataset = dataset) -> Pair:
-                return read_frame(dataset, sample, size)
+            def read(sample: Sample, dataset: Dataset = dataset) -> tuple[Pair, Box]:
+                return read_placed(dataset, sample, size)
 
             with contextlib.closing(in_threads(read, dataset.samples, workers)) as frames:
-                for index, (image, label) in enumerate(frames):
+                for index, ((image, label), box) in enumerate(frames):
                     if stop.is_set():
                         raise RuntimeError("interrupted")  # which nobody hears
-                    images[index], labels[index] = image, label
-                    tally.add(dataset.samples[index], counts_of(label))
+                    images[index], labels[index], boxes[index] = image, label, box
+                    tally.add(dataset.samples[index], counts_of(box.cut(label)))
                     sink.check()
                     done += 1
                     progress(done, total)
@@ -163,6 +166,8 @@ def packed(path: str | os.PathLike, split: str) -> Dataset:
                     f"{path}: expected {split}/{kind} to be uint8 {shape}. "
                     f"Received: {group[kind].dtype} {group[kind].shape}"
                 )
+        if "boxes" in group and not _are_boxes(group["boxes"][()], count, size):
+            raise ValueError(f"{path}: damaged: {split}/boxes are not within its frames")
     samples = tuple(
         Sample(name, path / split / "images" / name, path / split / "labels" / name)
         for name in names
@@ -173,7 +178,7 @@ def packed(path: str | os.PathLike, split: str) -> Dataset:
 
 @dataclass(frozen=True)
 class PackReader:
-    """Reads frames from a file that `write_pack` wrote.
+    """Reads frames from a file that `write_pack` wrote, without their padding.
 
     Attributes:
         path: the file.
@@ -200,6 +205,9 @@ class PackReader:
         with _opened(self.path) as file:
             group = file[self.split]
             image, label = group["images"][place], group["labels"][place]
+            if "boxes" in group:  # older packs have none
+                box = Box(*group["boxes"][place].tolist())
+                image, label = box.cut(image), box.cut(label)
         unknown = np.unique(label[(label >= self.classes) & (label != VOID)])
         if len(unknown):
             raise ValueError(
@@ -207,6 +215,16 @@ class PackReader:
                 f"Received: {', '.join(map(str, unknown))}"
             )
         return image, label
+
+    def frame_sizes(self, samples: Sequence[Sample]) -> list[Size | None]:
+        """(height, width) of frames as they are read."""
+        with _opened(self.path) as file:
+            group = file[self.split]
+            shape = group["labels"].shape[1:]
+            sizes = [shape] * len(group["labels"])
+            if "boxes" in group:
+                sizes = [Box(*box).size for box in group["boxes"][()].tolist()]
+        return [sizes[self.places[sample.name]] for sample in samples]
 
     def labels_digest(self) -> str:
         """SHA-256 of the labels as they are stored, which tells one pack from another."""
@@ -216,6 +234,14 @@ class PackReader:
             for place in range(len(labels)):
                 digest.update(labels.id.read_direct_chunk((place, 0, 0))[1])
         return digest.hexdigest()
+
+
+def _are_boxes(boxes: np.ndarray, count: int, size: Size) -> bool:
+    """Whether an array holds `Box`es of so many frames of a size."""
+    if boxes.shape != (count, 4) or boxes.dtype != np.int32:
+        return False
+    starts, sides = boxes[:, :2], boxes[:, 2:]
+    return bool(np.all((starts >= 0) & (sides > 0) & (starts + sides <= np.array(size))))
 
 
 def _check_splits(datasets: Sequence[Dataset]) -> None:

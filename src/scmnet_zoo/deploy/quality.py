@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from scmnet_zoo.data import VOID, Dataset
+from scmnet_zoo.data.ratio import place
 from scmnet_zoo.deploy.formats import OpenSize, Size
 from scmnet_zoo.deploy.job import Job
 from scmnet_zoo.deploy.parity import Limits, Runner, as_batch
@@ -164,10 +165,13 @@ def _ious(
         if protocol.size is not None:
             image = resize_image(image, protocol.size)
         batch = fitted(image, size)
+        box = place(image.shape[:2], batch.shape[1:3])
         for run, matrix in zip(runners, matrices, strict=True):
             found = run(batch)[0]
             mask = found.argmax(-1).astype(np.uint8) if found.ndim == 3 else found
             mask = mask if lookup is None else lookup[mask]
+            if box.size != batch.shape[1:3]:  # of another aspect ratio, and so padded
+                mask = box.cut(_nearest(mask, batch.shape[1:3]))
             matrix.update(label, _nearest(mask, label.shape))
     return [tuple((100 * matrix.iou()).tolist()) for matrix in matrices]
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from scmnet_zoo.data.ratio import fit_image
 from scmnet_zoo.deploy.formats import OpenSize, Size
 from scmnet_zoo.evaluation.protocol import resize_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
@@ -72,5 +73,8 @@ def filled(size: OpenSize, other: Size) -> Size:
 
 
 def fitted(image: np.ndarray, size: OpenSize) -> np.ndarray:
-    """An image brought to a size, or to its own where that varies, as a batch of one."""
-    return resize_image(image, filled(size, image.shape[:2]))[None]
+    """An image brought to a size, or to its own where that varies, as a batch of one.
+
+    An image of another aspect ratio is padded; see `scmnet_zoo.data.ratio`.
+    """
+    return fit_image(image, filled(size, image.shape[:2]), resize_image)[None]

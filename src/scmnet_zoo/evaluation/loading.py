@@ -23,7 +23,8 @@ class Task(NamedTuple):
         network: with its weights.
         dataset: the frames.
         protocol: how they are measured.
-        input_size: (height, width) the network sees; None for the image's own.
+        input_size: (height, width) the network sees of images of that aspect ratio; None for the
+            image's own.
         places: for each class of the network its training id in the dataset, 255 where the
             dataset does not have it; None where the classes are the same.
     """

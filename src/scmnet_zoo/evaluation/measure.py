@@ -1,6 +1,7 @@
 """Comparing a network's predictions with the labels of a dataset."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,15 @@ import numpy as np
 from scmnet_zoo.data import VOID, Dataset
 from scmnet_zoo.data.dataset import open_image
 from scmnet_zoo.data.occurrence import Tally, check_measured, counts_of
+from scmnet_zoo.data.ratio import has_ratio_of
 from scmnet_zoo.evaluation.export import Export
 from scmnet_zoo.evaluation.inference import Inference, Predictor
 from scmnet_zoo.evaluation.protocol import Protocol, reduce_label, resize_image
 from scmnet_zoo.evaluation.scores import Scores
 from scmnet_zoo.metrics import ConfusionMatrix, InstanceHits
+from scmnet_zoo.predict import network_size
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 KEPT = 4  # predictors, each compiled for its sizes, that are kept
 
@@ -34,11 +37,13 @@ def evaluate(
     inference: Inference | None = None,
     export: Export | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    squash: bool = False,
 ) -> Scores:
     """Compare a network's predictions with the labels of a dataset.
 
     The image is reduced to the protocol's size where it is larger, then brought to the network's
-    input size, by averaging where that is lower, else bilinearly; the probabilities are brought to
+    input size, by averaging where that is lower, else bilinearly. An image of another aspect ratio
+    keeps it, as in `Segmenter`: the network sees as many pixels. The probabilities are brought to
     the size of the comparison (averaged where it is smaller by a whole factor) and the largest
     wins. Where frames have instances and labels are compared at their own size, nIoU is measured
     too.
@@ -47,13 +52,15 @@ def evaluate(
         network: from images 0..255 to probabilities, or a dict with such under `"main"`.
         dataset: the frames.
         protocol: one of `PROTOCOLS`.
-        input_size: (height, width) the network sees, in pixels; None for the image's own.
+        input_size: (height, width) the network sees of images of that aspect ratio, in pixels;
+            None for each image's own.
         places: for each class of the network its training id in the dataset, 255 where the
             dataset does not have it; None where the classes are the same. Classes of the dataset
             that are not among these are left out: their pixels are void.
         inference: scales, flip and windows; by default a single look.
         export: takes the predictions at the images' own sizes.
         progress: called with the frames done and those there are.
+        squash: images of another aspect ratio are brought to `input_size` too, with a warning.
 
     Returns:
         The scores over all frames.
@@ -70,15 +77,22 @@ def evaluate(
     tally = Tally(dataset)
     left_out = () if places is None else tuple(sorted(set(range(count)) - set(places)))
     predict = _Predict(network, inference or Inference(), places)
-    used = 0
+    seen_sizes: Counter[tuple[int, int]] = Counter()
+    squashed: list[str] = []
     for done, sample in enumerate(dataset.samples, start=1):
         image, label = dataset.read(sample)
         size = protocol.size
         if size is None or not protocol.full_size_only or image.shape[0] >= size[0]:
-            used += 1
             reduced = image if size is None else resize_image(image, size)
             wanted = label.shape if size is None else size
-            seen = input_size or reduced.shape[:2]
+            height, width = reduced.shape[:2]
+            seen = input_size or (height, width)
+            if not has_ratio_of((height, width), seen):
+                if squash:
+                    squashed.append(str(sample.image))
+                else:
+                    seen = network_size(height, width, seen)
+            seen_sizes[seen] += 1
             prediction, own = predict(reduced, seen, (wanted, image.shape[:2]), export is not None)
             if export is not None:
                 export.add(sample, own)
@@ -91,15 +105,23 @@ def evaluate(
                 numbers = _read_instances(sample.instances, label)
                 instances.update(numbers, prediction)
         progress(done, len(dataset.samples))
+    used = seen_sizes.total()
     if not used:
         raise NoFramesError(
             f"Expected frames of {protocol.size} in {dataset.split}. Received: none"
         )
     names = tuple(space.classes[place] for place in left_out)
     warnings = check_measured(tally, left_out)
+    if squashed and input_size is not None:
+        warnings += (
+            f"{len(squashed)} of {used} images are of another aspect ratio than "
+            f"{input_size[0]}x{input_size[1]} and are squashed to it, such as {squashed[0]}; "
+            "without --size they keep it",
+        )
     for warning in warnings:
-        _log.warning("%s", warning)
-    return Scores(space, matrix, instances, names, used, warnings)
+        logger.warning("%s", warning)
+    seen = dict(seen_sizes.most_common())
+    return Scores(space, matrix, instances, names, used, warnings, seen)
 
 
 class _Predict:

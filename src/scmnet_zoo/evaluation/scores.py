@@ -1,6 +1,6 @@
 """What an evaluation found, by the names of the classes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.metrics import ConfusionMatrix, InstanceHits
@@ -18,6 +18,7 @@ class Scores:
         left_out: classes that the network does not know; their pixels were not counted.
         frames: how many were measured.
         warnings: what makes the scores mean little, a line each.
+        seen: how many frames the network saw at each (height, width), the most frequent first.
     """
 
     space: LabelSpace
@@ -26,6 +27,7 @@ class Scores:
     left_out: tuple[str, ...]
     frames: int
     warnings: tuple[str, ...] = ()
+    seen: dict[tuple[int, int], int] = field(default_factory=dict)
 
     @property
     def labelled(self) -> bool:
