@@ -5,10 +5,10 @@ The names below are imported when first used, so that `scmnet-zoo --help` need n
 
 import importlib
 import sys
-from typing import TYPE_CHECKING
 
 from scmnet_zoo._version import __version__
 
+TYPE_CHECKING = False  # that of `typing`, whose import takes longer than all of this
 if TYPE_CHECKING:
     from scmnet_zoo import data, layers, losses, metrics, weights
     from scmnet_zoo.models import NETWORKS, ContextNet, DeepLabV3Plus, FastSCNN, SCMNet

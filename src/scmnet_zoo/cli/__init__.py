@@ -1,64 +1,36 @@
-"""The command line, `scmnet-zoo`: one file a command, each a few lines over the library."""
+"""The command line, `scmnet-zoo`: one file a command, each a few lines over the library.
+
+Its imports take half a second, so they wait until Ctrl-C is looked after.
+"""
 
 import os
 import sys
-from typing import Annotated
 
-import typer
+from scmnet_zoo.cli._start import ending_at_once
 
-from scmnet_zoo._version import __version__
-from scmnet_zoo.cli import (
-    benchmark,
-    data,
-    evaluate,
-    export,
-    models,
-    segment,
-    speed,
-    train,
-    weights,
-)
-from scmnet_zoo.cli._errors import Commands, escape_what_cannot_be_shown, say
+TYPE_CHECKING = False  # that of `typing`, without its import
+if TYPE_CHECKING:
+    from scmnet_zoo.cli._app import app
 
-app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Real-time semantic segmentation of road scenes in Keras.",
-)
+__all__ = ["app", "main"]
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        say(f"scmnet-zoo {__version__}")
-        raise typer.Exit
+def __getattr__(name):
+    if name != "app":
+        raise AttributeError(f"module 'scmnet_zoo.cli' has no attribute {name!r}")
+    from scmnet_zoo.cli._app import app
 
-
-@app.callback()
-def _common(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    pass
-
-
-app.command("segment")(segment.command)
-app.command("evaluate")(evaluate.command)
-app.command("train")(train.command)
-app.command("export")(export.command)
-app.add_typer(data.app, name="data")
-app.add_typer(benchmark.app, name="benchmark", hidden=True)
-app.command("speed")(speed.command)
-app.command("models")(models.command)
-app.add_typer(weights.app, name="weights")
+    return app
 
 
 def main() -> None:
     """Run the command line. Here, not in the library, TensorFlow is told to keep quiet."""
+    ending_at_once()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    from scmnet_zoo.cli._app import app
+    from scmnet_zoo.cli._errors import escape_what_cannot_be_shown
+
     escape_what_cannot_be_shown(sys.stdout)
     escape_what_cannot_be_shown(sys.stderr)
     app()

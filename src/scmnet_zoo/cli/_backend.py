@@ -1,10 +1,17 @@
 """The import of Keras and its backend: quiet, and with what was compiled before."""
 
 import contextlib
+import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+
+from scmnet_zoo.cli._signals import heeding_signals
+
+# By Keras backend: the module it imports. The package is called likewise.
+MODULES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 
 def start_keras() -> None:
@@ -16,10 +23,36 @@ def start_keras() -> None:
         ModuleNotFoundError: the backend that `KERAS_BACKEND` names is not installed.
     """
     if "keras" not in sys.modules:
-        with _silent_stderr():
+        with heeding_signals(), _silent_stderr():
             import keras
         if keras.backend.backend() == "jax":
             _keep_programs()
+
+
+def backend_in_force() -> tuple[str, str]:
+    """The name of Keras's backend, and what sets it, also where Keras cannot be imported."""
+    named = os.environ.get("KERAS_BACKEND")
+    if named:
+        return named, "the variable KERAS_BACKEND"
+    home = os.environ.get("KERAS_HOME")
+    path = Path(home) if home else Path(os.path.expanduser("~"), ".keras")
+    try:
+        stored = json.loads((path / "keras.json").read_text(encoding="utf-8")).get("backend")
+    except (OSError, ValueError, AttributeError):
+        stored = None
+    return (stored, f"{path / 'keras.json'}") if stored else ("tensorflow", "Keras's default")
+
+
+def missing_backend(error: ModuleNotFoundError) -> str:
+    """What to add to the error, if the module that is missing is the backend."""
+    backend, source = backend_in_force()
+    if MODULES.get(backend) != (error.name or "").partition(".")[0]:
+        return ""
+    others = ", ".join(name for name in MODULES if name != backend)
+    return (
+        f"; the backend is {backend!r}, by {source}: pip install {MODULES[backend]}, "
+        f"or set KERAS_BACKEND to another ({others})"
+    )
 
 
 def _keep_programs() -> None:

@@ -1,15 +1,16 @@
 """How commands end that fail: one line on stderr and a status, no traceback."""
 
 import io
-import os
 import sys
 from typing import Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
 
+from scmnet_zoo.cli._backend import missing_backend
+from scmnet_zoo.cli._start import INTERRUPTED, ending_as_usual
+
 FAILED = 1
-INTERRUPTED = 130  # as shells have it for SIGINT
 # In the errors of JAX and TensorFlow, PyTorch on a GPU, and PyTorch on a CPU, in small letters.
 OUT_OF_MEMORY = (
     "resource_exhausted",
@@ -24,6 +25,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx) -> Any:
         try:
+            ending_as_usual()
             return super().invoke(ctx)
         except BrokenPipeError:  # the reader, e.g. `head`, has enough; Typer ends quietly
             raise
@@ -32,7 +34,7 @@ class Commands(TyperGroup):
         except MemoryError:
             fail("not enough memory")
         except ModuleNotFoundError as error:
-            fail(f"{error}; the backend is {os.environ.get('KERAS_BACKEND', 'tensorflow')!r}")
+            fail(f"{error}{missing_backend(error)}")
         except (ValueError, OSError) as error:
             fail(str(error))
         except Exception as error:
