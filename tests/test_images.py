@@ -11,7 +11,7 @@ import pytest
 from photo_tools import pixels
 from PIL import Image
 
-from scmnet_zoo import images
+from scmnet_zoo import image_files, images
 from scmnet_zoo.images import as_rgb, example_photo, read_image
 
 PHOTO = pixels(40, 60)
@@ -280,9 +280,9 @@ def test_190_megapixels_are_within_the_limit():
     """More than Pillow opens by default, which would call it a bomb."""
     stream = io.BytesIO()
     Image.new("1", (19000, 10000)).save(stream, "PNG")
-    with images._no_pillow_limit():
+    with image_files._no_pillow_limit():
         image = Image.open(stream)
-    images._check_size(image, "image")
+    image_files.check_size(image, "image")
 
 
 def test_a_pillow_image_without_pixels():

@@ -197,7 +197,7 @@ def _official(folder, names, labels, as_they_are):
 def _truncated_image(root, patch):
     path = root / "images/train/train_001.png"
     path.write_bytes(path.read_bytes()[:200])
-    return path, "cannot be read as an image"
+    return path, "expected an image"
 
 
 def _mask_of_another_size(root, patch):

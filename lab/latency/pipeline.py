@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from scmnet_zoo.data.cityscapes import cityscapes
-from scmnet_zoo.data.dataset import Dataset, open_image
+from scmnet_zoo.data.dataset import Dataset
 from scmnet_zoo.data.frames import read_frame
 from scmnet_zoo.data.labels import CITYSCAPES
 from scmnet_zoo.data.loader import FromFiles
 from scmnet_zoo.data.masks import label_ids
+from scmnet_zoo.images import open_image, read_image
 
 SHAPES = (8, 16)  # soft ones, down and across, and
 GRAIN = 0.7  # noise of this standard deviation: at 1024x2048 PNGs of Cityscapes' own 2.2 MB
@@ -94,11 +95,11 @@ def _stages(dataset: Dataset, size: tuple[int, int]) -> dict[str, float]:
     """The parts of reading a frame, each by itself."""
     samples = dataset.samples
     count = len(samples)
-    images = [open_image(sample.image).convert("RGB") for sample in samples[:4]]
+    images = [Image.fromarray(read_image(sample.image)) for sample in samples[:4]]
     labels = [open_image(sample.label) for sample in samples[:4]]
     masks = label_ids(CITYSCAPES)
     stages: dict[str, Callable[[int], object]] = {
-        "decode image": lambda n: np.asarray(open_image(samples[n].image).convert("RGB")),
+        "decode image": lambda n: read_image(samples[n].image),
         "decode label": lambda n: np.asarray(open_image(samples[n].label)),
         "ids to training ids": lambda n: masks.decode(labels[n % 4], samples[n].label),
     }

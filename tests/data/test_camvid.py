@@ -127,7 +127,7 @@ def test_a_truncated_file(folder, kind, kept):
     path = getattr(sample, kind)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content)) if kept < 1 else kept])
-    with pytest.raises(ValueError, match=rf"{path.name}: cannot be read as an image"):
+    with pytest.raises(ValueError, match=rf"{path.name}: expected an image"):
         READ(sample)
 
 
@@ -135,7 +135,7 @@ def test_a_truncated_file(folder, kind, kept):
 def test_a_file_that_went_away(folder, kind):
     sample = camvid(folder, "train").samples[0]
     getattr(sample, kind).unlink()
-    with pytest.raises(ValueError, match="expected an existing file"):
+    with pytest.raises(ValueError, match="no such file"):
         READ(sample)
 
 

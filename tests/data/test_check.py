@@ -213,7 +213,7 @@ def test_a_truncated_file(folder, kind, kept):
     path.write_bytes(content[: int(kept * len(content))])
     problem = _error(check("camvid", folder), "unreadable")
     assert problem.file == path
-    assert problem.message.startswith(f"{path}: cannot be read as an image")
+    assert problem.message.startswith(f"{path}: expected an image")
 
 
 def test_all_faults_are_found_in_one_pass(folder):
@@ -237,8 +237,7 @@ def test_all_faults_are_found_in_one_pass(folder):
 def test_an_image_of_16_bits(folder):
     path = open_dataset("folder", scenes.draw_folder(folder / "own"), "val").samples[0].image
     Image.fromarray(np.zeros(scenes.SIZE, np.uint16)).save(path)
-    problem = _error(check("folder", folder / "own"), "unreadable")
-    assert problem.message.startswith(f"{path}: expected an image of 8-bit channels")
+    assert not check("folder", folder / "own").errors
 
 
 # Splits.

@@ -7,6 +7,7 @@ import pytest
 import scenes
 from PIL import Image
 
+from scmnet_zoo import image_files
 from scmnet_zoo.data import CITYSCAPES, cityscapes
 
 
@@ -192,15 +193,15 @@ def test_a_folder_that_may_not_be_read(folder, monkeypatch):
         cityscapes(folder, "train")
 
 
-def test_a_16_bit_image_is_refused(folder):
+def test_a_16_bit_image_is_scaled(folder):
     sample = cityscapes(folder, "train").samples[0]
     Image.fromarray(np.full(scenes.STREET_SIZE, 3000, np.uint16)).save(sample.image)
-    with pytest.raises(ValueError, match=r"leftImg8bit\.png: .*8-bit channels\. Received: .*I;16"):
-        cityscapes(folder, "train").read(sample)
+    image, _ = cityscapes(folder, "train").read(sample)
+    assert np.unique(image).tolist() == [round(3000 / 257)]
 
 
 def test_an_image_too_large_to_be_one_is_named(folder, monkeypatch):
     sample = cityscapes(folder, "train").samples[0]
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ValueError, match=r"leftImg8bit\.png: cannot be read as an image"):
+    monkeypatch.setattr(image_files, "MAXIMUM_PIXELS", 100)
+    with pytest.raises(ValueError, match=r"leftImg8bit\.png: expected an image of at most"):
         cityscapes(folder, "train").read(sample)

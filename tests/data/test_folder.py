@@ -260,10 +260,13 @@ def test_a_colour_of_no_class(tmp_path):
 
 
 @pytest.mark.parametrize("masks", ["index", "palette"])
-def test_a_16_bit_mask_is_refused(tmp_path, masks):
+def test_a_16_bit_mask_of_larger_values_is_refused(tmp_path, masks):
     dataset = folder(scenes.draw_folder(tmp_path / "own", masks), "train")
-    Image.fromarray(np.zeros(scenes.SIZE, np.uint16)).save(dataset.samples[0].label)
-    with pytest.raises(ValueError, match=r"train_000\.png: .*8-bit indices\. Received: .*I;16"):
+    Image.fromarray(np.full(scenes.SIZE, 256, np.uint16)).save(dataset.samples[0].label)
+    expected = (
+        r"train_000\.png: .*8-bit indices\. Received: grey of 16 bits .* from 256 to 256; save"
+    )
+    with pytest.raises(ValueError, match=expected):
         dataset.read(dataset.samples[0])
 
 
@@ -308,7 +311,7 @@ def test_indices_and_colours(table):
     assert _decode(masks, colours) == [[0, 1, 255]]
     assert _decode(masks, colours, "RGBA") == [[0, 1, 255]]
     with pytest.raises(ValueError, match="8-bit indices"):
-        _decode(masks, [[0]], "1")
+        _decode(masks, [[0.0]], "F")
 
 
 def test_colours_alone(table):

@@ -253,12 +253,12 @@ def test_an_unknown_id(spoilt, keep):
 def test_a_truncated_image(spoilt, keep):
     path = spoilt.samples[2].image
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match=r"train_002\.webp: cannot be read as an image"):
+    with pytest.raises(ValueError, match=r"train_002\.webp: expected an image"):
         _first_batch(spoilt, keep)
 
 
 @pytest.mark.parametrize("keep", KEEPING)
 def test_a_missing_mask(spoilt, keep):
     spoilt.samples[1].label.unlink()
-    with pytest.raises(ValueError, match=r"train_001\.png: expected an existing file"):
+    with pytest.raises(ValueError, match=r"train_001\.png: .*no such file"):
         _first_batch(spoilt, keep)

@@ -40,9 +40,18 @@ def test_advice_where_all_are_of_the_other_kind():
         masks.decode(_image([[1, 5]]), PATH)
 
 
-@pytest.mark.parametrize("mode", ["1", "LA", "RGB", "I", "F"])
-def test_modes_that_are_no_indices(mode):
-    with pytest.raises(ValueError, match=rf"8-bit indices\. Received: image mode {mode}$"):
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("RGB", r"colours \(RGB\) of 8 bits a channel; save it as PNG, .* or give the classes"),
+        ("RGBA", r"colours with transparency of 8 bits a channel; save it"),
+        ("CMYK", r"colours for print \(CMYK\) of 8 bits a channel; save it as PNG"),
+        ("YCbCr", r"colours \(YCbCr\) of 8 bits a channel; save it as PNG"),
+        ("F", "floating point; save it as PNG, with indices in grey of 8 bits"),
+    ],
+)
+def test_modes_that_are_no_indices(mode, words):
+    with pytest.raises(ValueError, match=rf"8-bit indices\. Received: {words}"):
         training_ids(CAMVID).decode(_image([[0]]).convert(mode), PATH)
 
 
@@ -53,10 +62,19 @@ def test_colours():
     assert decoded.tolist() == [[0, 255], [1, 0]]
 
 
-@pytest.mark.parametrize("mode", ["1", "I;16", "I", "F", "CMYK"])
-def test_modes_that_are_no_colours(mode):
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("I;16", "grey of 16 bits a channel"),
+        ("I", "grey of 32 bits a channel"),
+        ("F", "floating point"),
+        ("LA", "grey with transparency of 8 bits a channel"),
+        ("CMYK", r"colours for print \(CMYK\) of 8 bits a channel"),
+    ],
+)
+def test_modes_that_are_no_colours(mode, words):
     masks = ColourMasks({(0, 0, 0): 0, (255, 255, 255): 1}, "colours")
-    message = rf"^some/mask\.png: expected a label of 8-bit colours. Received: image mode {mode}$"
+    message = rf"^some/mask\.png: expected a label of 8-bit colours\. Received: {words}; save it"
     with pytest.raises(ValueError, match=message):
         masks.decode(Image.new(mode, (2, 2)), PATH)
     assert masks.decode(Image.new("L", (1, 1), 255), PATH).tolist() == [[1]]

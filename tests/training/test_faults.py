@@ -116,7 +116,7 @@ def _empty(folder, split):
     ("spoil", "expected"),
     [
         (_unknown_id, r"{}_001\.png.*Received: 77"),
-        (_truncated, r"{}_001\.webp: cannot be read as an image"),
+        (_truncated, r"{}_001\.webp: expected an image"),
         (_missing, r"{}_001\.png"),
         (_empty, r"at least one frame name in .*{}\.txt"),
     ],

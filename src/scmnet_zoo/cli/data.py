@@ -119,13 +119,15 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without the readers' warnings, as the report says the same."""
-    logger = logging.getLogger("scmnet_zoo.data")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("scmnet_zoo.data", "scmnet_zoo.image_files")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,10 +20,13 @@ from scmnet_zoo.cli._errors import fail, one_line, say
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 from scmnet_zoo.files import MASK, OVERLAY, WriteError
-from scmnet_zoo.images import SUFFIXES, example_photo, read_image
+from scmnet_zoo.image_files import images_in, left_out_in_words
+from scmnet_zoo.images import example_photo, read_image
 
 if TYPE_CHECKING:
     from scmnet_zoo.predict import Result, Segmenter
+
+_log = logging.getLogger(__name__)
 
 LARGEST = 3  # how many classes the table of several photographs names
 
@@ -57,6 +61,9 @@ def command(
     example: Annotated[
         bool, typer.Option("--example", help="Segment the photograph that ships with the package.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse JPEG files without their end marker.")
+    ] = False,
 ) -> None:
     """Segment photographs of streets.
 
@@ -87,7 +94,7 @@ def command(
             zip(paths, stems, strict=True), total=len(paths), description="Segmenting"
         ):
             try:
-                photo = read_image(path)
+                photo = read_image(path, strict)
             except (ValueError, OSError, MemoryError) as error:
                 bad.append(str(error) or f"{path}: not enough memory")
                 continue
@@ -114,6 +121,8 @@ def command(
 def find_photos(arguments: Iterable[Path]) -> list[Path]:
     """The files given, and those in folders given that are named like images, sorted; each once.
 
+    A warning counts what is left out of a folder, by suffix.
+
     Raises:
         ValueError: a folder without any.
     """
@@ -122,13 +131,13 @@ def find_photos(arguments: Iterable[Path]) -> list[Path]:
         if not argument.is_dir():
             found.append(argument)
             continue
-        inside = sorted(
-            path
-            for path in argument.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
+        inside, others = images_in(argument)
+        told = left_out_in_words(others)
         if not inside:
-            raise ValueError(f"{argument}: expected a folder with images. Received: one without")
+            received = f"one without, but with {told}" if told else "one without"
+            raise ValueError(f"{argument}: expected a folder with images. Received: {received}")
+        if told:
+            _log.warning("%s: left out, as no images by their names: %s", argument, told)
         found += inside
     places = {path.parent: os.path.realpath(path.parent) for path in found}
     once: dict[tuple[str, str], Path] = {}

@@ -14,20 +14,29 @@ from PIL import Image
 from scmnet_zoo.data import open_dataset, reader_of
 from scmnet_zoo.data._threads import in_threads
 from scmnet_zoo.data.blur import blurred
-from scmnet_zoo.data.dataset import Dataset, FileReader, Sample, open_image
+from scmnet_zoo.data.dataset import Dataset, FileReader, Sample, left_out, turned_in_words
 from scmnet_zoo.data.frames import same_aspect
 from scmnet_zoo.data.labels import LABEL_SPACES, VOID, match_classes
 from scmnet_zoo.data.masks import (
+    ColourMasks,
     IndexMasks,
     Masks,
     MixedMasks,
     label_ids,
+    stored_indices,
     training_ids,
 )
 from scmnet_zoo.data.occurrence import Tally, counts_of, findings
 from scmnet_zoo.data.pairs import SPLITS, Listing, is_there, listing, splits_of
 from scmnet_zoo.data.report import KINDS, Problem, Report
-from scmnet_zoo.images import as_rgb
+from scmnet_zoo.image_files import (
+    SUFFIXES,
+    lacks_end_marker,
+    left_out_in_words,
+    open_image,
+    orientation,
+)
+from scmnet_zoo.images import read_image
 
 # What reading a damaged file may raise.
 FAULTS = (ValueError, OSError, MemoryError)
@@ -134,6 +143,8 @@ def _open(
             opened[split] = open_dataset(name, root, split)
         except ValueError as error:
             fault = str(error)
+        if name == "folder" and (images := root / "images" / split).is_dir():
+            problems += _left_out(images)
         gaps, files = _gaps(name, root, split, fault)
         problems += gaps
         if fault and files is not None and gaps:
@@ -181,6 +192,16 @@ def _gaps(name: str, root: Path, split: str, fault: str) -> tuple[list[Problem],
     return problems, files
 
 
+def _left_out(folder: Path) -> list[Problem]:
+    """Files in a folder of images that are no images by their names."""
+    try:
+        others = left_out(folder, SUFFIXES)
+    except ValueError:  # the reader has said so
+        return []
+    message = f"{folder}: left out, as no image by its name: {left_out_in_words(others)}"
+    return [Problem("left out", folder, message)] if others else []
+
+
 def _look(dataset: Dataset, sample: Sample) -> _Frame:
     """Read a frame and all that is to be known of it."""
     problems: list[Problem] = []
@@ -197,7 +218,9 @@ def _look(dataset: Dataset, sample: Sample) -> _Frame:
             values, ids, more = _label(masks, sample.label)
             problems = faults + more or problems
         else:
-            values = _values(open_image(sample.label))
+            values = _values(masks, open_image(sample.label), sample.label)
+        if image is not None:
+            problems += _head(sample.image)
         if values is not None and (found := blurred(values, masks, ids is None, sample.label)):
             problems = [each for each in problems if each.kind != "ids"] + [found]
     if image is not None and values is not None:
@@ -219,10 +242,24 @@ def _look(dataset: Dataset, sample: Sample) -> _Frame:
     return _Frame(sample, tuple(problems), counts, indices, digest, thumbnail)
 
 
+def _head(path: Path) -> list[Problem]:
+    """What to know of an image beside its pixels."""
+    problems = []
+    if (turn := orientation(path)) != 1:
+        message = (
+            f"{path}: turned upright by its EXIF orientation ({turn}). Its label has to be drawn "
+            "on the upright image; a label drawn on the image as it is stored does not fit"
+        )
+        problems.append(Problem("turned", path, message))
+    if lacks_end_marker(path):
+        problems.append(Problem("no end", path, f"{path}: a JPEG file without its end marker"))
+    return problems
+
+
 def _image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
     """The pixels of an image file, uint8 (height, width, 3), or what is wrong with it."""
     try:
-        return as_rgb(open_image(path), str(path)), []
+        return read_image(path), []
     except FAULTS as error:
         return None, [Problem("unreadable", path, _message(path, error))]
 
@@ -234,14 +271,20 @@ def _label(masks: Masks, path: Path) -> tuple[np.ndarray | None, np.ndarray | No
     except FAULTS as error:
         return None, None, [Problem("unreadable", path, _message(path, error))]
     try:
-        return _values(mask), masks.decode(mask, path), []
+        return _values(masks, mask, path), masks.decode(mask, path), []
     except FAULTS as error:
-        return _values(mask), None, [Problem("ids", path, _message(path, error))]
+        return _values(masks, mask, path), None, [Problem("ids", path, _message(path, error))]
 
 
-def _values(mask: Image.Image) -> np.ndarray:
+def _values(masks: Masks, mask: Image.Image, path: Path) -> np.ndarray | None:
     """Indices, uint8 (height, width), or else colours, uint8 (height, width, 3)."""
-    return np.asarray(mask if mask.mode in ("L", "P") else mask.convert("RGB"))
+    if not isinstance(masks, ColourMasks):
+        with contextlib.suppress(ValueError):
+            return stored_indices(mask, path)
+    try:
+        return np.asarray(mask if mask.mode in ("L", "P") else mask.convert("RGB"))
+    except ValueError:  # of a kind that does not convert
+        return None
 
 
 def _message(path: Path, error: BaseException) -> str:
@@ -256,9 +299,10 @@ def _sizes(sample: Sample, image: np.ndarray, label: np.ndarray) -> list[Problem
         return []
     words = f"{label.shape[1]}x{label.shape[0]}", f"{image.shape[1]}x{image.shape[0]}"
     message = f"{sample.label}: a label of {words[0]} for the image {sample.image} of {words[1]}"
+    turned = turned_in_words(sample)
     if same_aspect(image.shape[:2], label.shape[:2]):
         return [Problem("scale", sample.label, message)]
-    return [Problem("size", sample.label, f"{message}: another aspect ratio")]
+    return [Problem("size", sample.label, f"{message}: another aspect ratio{turned}")]
 
 
 def _taken_for_others(root: Path, dataset: Dataset, frames: Sequence[_Frame]) -> list[Problem]:

@@ -2,16 +2,17 @@
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from scmnet_zoo.data.labels import LabelSpace, composed
 from scmnet_zoo.data.masks import Masks
-from scmnet_zoo.images import as_rgb
+from scmnet_zoo.image_files import kind_of, open_image, orientation
+from scmnet_zoo.images import read_image
 
 _log = logging.getLogger(__name__)
 
@@ -103,35 +104,30 @@ class FileReader:
         """Read a frame; an image that its file says is to be turned is upright, as in `segment`.
 
         Raises:
-            ValueError: a file is missing or cannot be read, the image has more than 8 bits a
-                channel, or the label holds an id outside the label space; the message names the
-                file.
+            ValueError: a file is missing or cannot be read, or the label holds an id outside the
+                label space; the message names the file.
         """
-        image = open_image(sample.image)
-        # Of 16 or 32 bits Pillow would keep 0..255 and clip all else.
-        if image.mode[0] in "IF":
-            raise ValueError(
-                f"{sample.image}: expected an image of 8-bit channels. "
-                f"Received: image mode {image.mode}"
-            )
-        label = self.masks.decode(open_image(sample.label), sample.label)
-        return as_rgb(image, str(sample.image)), label
+        try:
+            image = read_image(sample.image)
+            return image, self.masks.decode(open_image(sample.label), sample.label)
+        except OSError as error:
+            if error.filename is None:  # the message names it
+                raise ValueError(str(error)) from error
+            raise ValueError(f"{error.filename}: {reason(error)}") from error
 
 
-def open_image(path: Path) -> Image.Image:
-    """Decode an image file whole.
+def turned_in_words(sample: Sample) -> str:
+    """How an error goes on where a label may have been drawn before its image was turned.
 
-    Raises:
-        ValueError: it is missing or cannot be read.
+    Empty where the image's file does not say that it is to be turned.
     """
-    try:
-        image = Image.open(path)
-        image.load()
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: expected an existing file") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: cannot be read as an image: {error}") from error
-    return image
+    turn = orientation(sample.image)
+    if turn == 1:
+        return ""
+    return (
+        f"; the image is shown turned (EXIF orientation {turn}) and the label may be drawn on the "
+        "image as it is stored. Turn the label, or write the image upright and without EXIF"
+    )
 
 
 def find_layout(root: Path, layouts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -214,6 +210,12 @@ def some_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
         names = ", ".join(f"*{suffix}" for suffix in suffixes)
         raise ValueError(f"Expected files {names} in {folder}. Received: none")
     return found
+
+
+def left_out(folder: Path, suffixes: tuple[str, ...]) -> Counter[str]:
+    """The files in a folder and those below it whose names end otherwise, counted by suffix."""
+    others = (path for path in files_in(folder) if not path.name.lower().endswith(suffixes))
+    return Counter(kind_of(path) for path in others)
 
 
 def files_in(folder: Path, way: frozenset[str] = frozenset()) -> Iterator[Path]:

@@ -1,14 +1,15 @@
 """One's own data: a folder of images, a folder of masks, and a table of the classes.
 
     classes.toml
-    images/SPLIT/NAME.jpg       or .jpeg, .png, .webp, .bmp, .tif, .tiff
-    masks/SPLIT/NAME.png        or .bmp, .tif, .tiff: 8-bit indices (grey or palette) or RGB colours
+    images/SPLIT/NAME.jpg       or another suffix of an image that `segment` reads
+    masks/SPLIT/NAME.png        or .bmp, .tif, .gif, .pgm, ...: indices (grey or palette) or RGB
 
 There may be folders in the folder of a split; they are part of NAME. Without folders of splits the
 files lie in `images` and `masks` themselves, and `SPLIT.txt` beside these lists one NAME a line.
 """
 
 import dataclasses
+import logging
 import os
 import tomllib
 from collections import Counter
@@ -23,8 +24,8 @@ from scmnet_zoo.data.dataset import (
     entries,
     files_in,
     find_layout,
+    left_out,
     named_files,
-    open_image,
     paired,
     reason,
     some_files,
@@ -37,11 +38,18 @@ from scmnet_zoo.data.masks import ColourMasks, IndexMasks, Masks, MixedMasks
 from scmnet_zoo.data.roboflow import ROBOFLOW
 from scmnet_zoo.data.voc import VOC
 from scmnet_zoo.files import read_small
+from scmnet_zoo.image_files import (
+    LOSSY_SUFFIXES,
+    MASK_SUFFIXES,
+    SUFFIXES,
+    left_out_in_words,
+    open_image,
+)
+
+_log = logging.getLogger(__name__)
 
 TABLE = "classes.toml"
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
-LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")
+LEFT_OUT = "%s: left out, as no image by its name: %s"
 
 SEPARATORS = "_-. "  # before what the names of masks have more than those of images
 
@@ -81,10 +89,10 @@ def folder(root: str | os.PathLike, split: str) -> Dataset:
     names_file = root / f"{split}.txt"
     if os.path.isdir(images_folder / split):
         images_folder, masks_folder = images_folder / split, masks_folder / split
-        images = some_files(images_folder, IMAGE_SUFFIXES)
+        images = some_files(images_folder, SUFFIXES)
         found, ending = named_masks(images, masks_folder)
     elif os.path.isfile(names_file):
-        images = some_files(images_folder, IMAGE_SUFFIXES)
+        images = some_files(images_folder, SUFFIXES)
         images = chosen(images, listed_names(names_file, images), names_file)
         found, ending = named_masks(images, masks_folder)
         found = {name: path for name, path in found.items() if name in images}
@@ -102,6 +110,9 @@ def folder(root: str | os.PathLike, split: str) -> Dataset:
                 f"Expected a lossless mask of {image}, one of {', '.join(MASK_SUFFIXES)}. "
                 f"Received: {path}"
             )
+    others = left_out(images_folder, SUFFIXES)
+    if others:
+        _log.warning(LEFT_OUT, images_folder, left_out_in_words(others))
     samples = paired(images, found, masks_folder, ending)
     return Dataset("folder", split, space, samples, FileReader(masks))
 
@@ -160,7 +171,7 @@ def _with_colours_of_masks(space: LabelSpace, masks_folder: Path) -> LabelSpace:
         return space
     try:
         values = open_image(path).getpalette("RGB")
-    except ValueError:  # the reader of the frame says so
+    except (ValueError, OSError):  # the reader of the frame says so
         return space
     count = 0 if values is None else len(values) // 3
     if values is None or max(space.ids) >= count:

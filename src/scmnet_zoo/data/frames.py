@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
-from scmnet_zoo.data.dataset import Dataset, Pair, Sample
+from scmnet_zoo.data.dataset import Dataset, Pair, Sample, turned_in_words
 from scmnet_zoo.data.ratio import Box, Size, fit_image, fit_label, place
 
 
@@ -56,6 +56,17 @@ def same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
     return difference < min(max(size[0], other[0]), max(size[1], other[1]))
 
 
+def check_shapes(sample: Sample, image: np.ndarray, label: np.ndarray) -> None:
+    """Raise a ValueError unless an image and its label are of one aspect ratio."""
+    if not same_aspect(image.shape[:2], label.shape):
+        (height, width), (label_height, label_width) = image.shape[:2], label.shape
+        raise ValueError(
+            f"{sample.label}: expected a label of its image's shape, {height}x{width} or the same "
+            f"enlarged or reduced. Received: {label_height}x{label_width}"
+            f"{turned_in_words(sample)}"
+        )
+
+
 def read_frame(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Pair:
     """An image, resized bilinearly, and its label, by nearest neighbour, at one size.
 
@@ -75,12 +86,7 @@ def read_placed(dataset: Dataset, sample: Sample, size: Size) -> tuple[Pair, Box
         ValueError: a file cannot be read or holds unknown ids, or the two are of different shape.
     """
     image, label = dataset.read(sample)
-    if not same_aspect(image.shape[:2], label.shape):
-        (height, width), (label_height, label_width) = image.shape[:2], label.shape
-        raise ValueError(
-            f"{sample.label}: expected a label of its image's shape, {height}x{width} or the same "
-            f"enlarged or reduced. Received: {label_height}x{label_width}"
-        )
+    check_shapes(sample, image, label)
     frame = image.shape[0], image.shape[1]
     pair = fit_image(image, size, _bilinear), fit_label(label, frame, size, _nearest)
     return pair, place(frame, size)

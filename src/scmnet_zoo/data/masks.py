@@ -8,13 +8,14 @@ import numpy as np
 from PIL import Image
 
 from scmnet_zoo.data.labels import VOID, LabelSpace
+from scmnet_zoo.image_files import DEEP_GREY, in_words, largest_value, white_is_zero
 
 NAMED = 8  # how many unknown values an error names
 
 
 @dataclass(frozen=True)
 class IndexMasks:
-    """Label files of 8-bit indices, grey or with a palette.
+    """Label files of indices up to 255, grey or with a palette.
 
     Attributes:
         ids: from an index in a file to a training id, 255 for void; other indices are errors.
@@ -34,13 +35,10 @@ class IndexMasks:
         """Training ids, uint8 (height, width).
 
         Raises:
-            ValueError: not 8-bit indices, or an index that stands for nothing.
+            ValueError: not indices, or an index that stands for nothing.
         """
-        if mask.mode not in ("L", "P"):
-            raise ValueError(
-                f"{path}: expected a label of 8-bit indices. Received: image mode {mask.mode}"
-            )
-        present = np.flatnonzero(mask.histogram()).tolist()
+        indices = stored_indices(mask, path)
+        present = np.flatnonzero(np.bincount(indices.ravel())).tolist()
         unknown = [value for value in present if value not in self.ids]
         if unknown:
             advice = f"; {self.advice}" if self.others.issuperset(present) else ""
@@ -50,7 +48,7 @@ class IndexMasks:
             )
         table = np.full(256, VOID, np.uint8)
         table[list(self.ids)] = list(self.ids.values())
-        return table[np.asarray(mask)]
+        return table[indices]
 
 
 @dataclass(frozen=True)
@@ -69,11 +67,13 @@ class ColourMasks:
         """Training ids, uint8 (height, width).
 
         Raises:
-            ValueError: neither colours nor 8-bit grey, or a colour that stands for nothing.
+            ValueError: neither colours nor grey of at most 8 bits a channel, or a colour that
+                stands for nothing.
         """
-        if mask.mode not in ("RGB", "RGBA", "L", "P"):
+        if mask.mode not in ("RGB", "RGBA", "L", "P", "1") or largest_value(mask) > 255:
             raise ValueError(
-                f"{path}: expected a label of 8-bit colours. Received: image mode {mask.mode}"
+                f"{path}: expected a label of 8-bit colours. Received: {in_words(mask)}; "
+                "save it again as PNG in RGB with 8 bits a channel"
             )
         pixels = np.asarray(mask.convert("RGB")).astype(np.int32)
         codes = (pixels[..., 0] << 16) + (pixels[..., 1] << 8) + pixels[..., 2]
@@ -105,7 +105,7 @@ class MixedMasks:
         """Training ids, uint8 (height, width).
 
         Raises:
-            ValueError: neither colours nor 8-bit indices, or one that stands for nothing.
+            ValueError: neither colours nor indices, or one that stands for nothing.
         """
         if mask.mode in ("RGB", "RGBA"):
             return self.colours.decode(mask, path)
@@ -113,6 +113,49 @@ class MixedMasks:
 
 
 Masks = IndexMasks | ColourMasks | MixedMasks
+
+
+def stored_indices(mask: Image.Image, path: Path) -> np.ndarray:
+    """The indices that a label file stores, uint8 (height, width).
+
+    Grey of 1, 2 and 4 bits is read as stored, not as it is shown, and grey of more than 8 bits if
+    no value is above 255.
+
+    Args:
+        mask: of `open_image`, which says how many bits the file has.
+        path: of the file, for errors.
+
+    Raises:
+        ValueError: colours, transparency, larger values, or a TIFF with white as zero.
+    """
+    largest = largest_value(mask)
+    advice = "save it as PNG, with indices in grey of 8 bits"
+    received = in_words(mask)
+    if white_is_zero(mask) and mask.mode != "1":
+        received += " with white as zero"
+    elif mask.mode in ("1", "P"):
+        return np.asarray(mask).astype(np.uint8)
+    elif mask.mode == "L":
+        values = np.asarray(mask)
+        return values if largest == 255 else _unscaled(values, 255, largest)
+    elif mask.mode in DEEP_GREY:
+        values = np.asarray(mask)
+        if mask.format == "PPM" and largest < 65535:
+            values = _unscaled(values, 65535, largest)
+        if values.min() >= 0 and values.max() <= 255:
+            return values.astype(np.uint8)
+        received += f", values from {values.min()} to {values.max()}"
+    elif mask.mode == "LA" and mask.getchannel("A").getextrema() == (255, 255):
+        return np.asarray(mask.getchannel("L"))
+    elif mask.mode in ("RGB", "RGBA"):
+        advice += ", or give the classes their colours (`colour` in classes.toml)"
+    raise ValueError(f"{path}: expected a label of 8-bit indices. Received: {received}; {advice}")
+
+
+def _unscaled(values: np.ndarray, shown: int, stored: int) -> np.ndarray:
+    """Values from 0 to `stored` that were scaled up to `shown`."""
+    dtype = np.uint8 if stored <= 255 else np.uint16
+    return ((values.astype(np.uint32) * stored + shown // 2) // shown).astype(dtype)
 
 
 def training_ids(space: LabelSpace) -> IndexMasks:

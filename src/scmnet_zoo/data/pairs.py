@@ -10,10 +10,11 @@ from scmnet_zoo.data.bdd100k import SPLITS as BDD100K_SPLITS
 from scmnet_zoo.data.camvid_copies import COPIES
 from scmnet_zoo.data.camvid_split import segnet_split
 from scmnet_zoo.data.dataset import entries, find_layout, named_files, subfolders
-from scmnet_zoo.data.folder import IMAGE_SUFFIXES, named_masks, shipped_layout
+from scmnet_zoo.data.folder import named_masks, shipped_layout
 from scmnet_zoo.data.listing import Layout, Listing, either, fitting, of
 from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.data.pack import packed_splits
+from scmnet_zoo.image_files import SUFFIXES
 
 SPLITS = ("train", "val", "test")
 
@@ -107,9 +108,9 @@ def listing(dataset: str, root: str | os.PathLike, split: str) -> Listing:
         return either(named_files(images_folder, (".jpg",)), labels)
     if dataset == "folder":
         if (root / "images" / split).is_dir():
-            images = named_files(root / "images" / split, IMAGE_SUFFIXES)
+            images = named_files(root / "images" / split, SUFFIXES)
             return either(images, named_masks(images, root / "masks" / split)[0])
-        images = named_files(root / "images", IMAGE_SUFFIXES)
+        images = named_files(root / "images", SUFFIXES)
         names = listed_names(root / f"{split}.txt", images)
         return of(names, images, named_masks(images, root / "masks")[0])
     raise ValueError(f"Expected a dataset whose layout is known. Received: {dataset!r}")

@@ -34,6 +34,9 @@ WARNINGS = {
 NOTES = {
     "no split": "splits that are not there",
     "scale": "labels of another size than their image, in the same aspect ratio",
+    "turned": "images that are turned by EXIF",
+    "no end": "JPEG files without an end marker",
+    "left out": "folders with files that are left out",
     "void": "labels that are void throughout",
     "absent": "splits without a class",
     "repeat": "images that are in a split twice",

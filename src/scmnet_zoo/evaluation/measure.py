@@ -9,13 +9,14 @@ import keras
 import numpy as np
 
 from scmnet_zoo.data import VOID, Dataset
-from scmnet_zoo.data.dataset import open_image
+from scmnet_zoo.data.frames import check_shapes
 from scmnet_zoo.data.occurrence import Tally, check_measured, counts_of
 from scmnet_zoo.data.ratio import has_ratio_of
 from scmnet_zoo.evaluation.export import Export
 from scmnet_zoo.evaluation.inference import Inference, Predictor
 from scmnet_zoo.evaluation.protocol import Protocol, reduce_label, resize_image
 from scmnet_zoo.evaluation.scores import Scores
+from scmnet_zoo.image_files import open_image
 from scmnet_zoo.metrics import ConfusionMatrix, InstanceHits
 from scmnet_zoo.predict import network_size
 
@@ -81,6 +82,7 @@ def evaluate(
     squashed: list[str] = []
     for done, sample in enumerate(dataset.samples, start=1):
         image, label = dataset.read(sample)
+        check_shapes(sample, image, label)
         size = protocol.size
         if size is None or not protocol.full_size_only or image.shape[0] >= size[0]:
             reduced = image if size is None else resize_image(image, size)

@@ -1,0 +1,144 @@
+"""Image files whose fault does not touch their pixels, as bytes that Pillow reads."""
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+# The texts that may say how a picture is turned, and the bytes of them that are kept.
+KEYS = (b"XML:com.adobe.xmp", b"Raw profile type exif", b"exif")
+LARGEST_TEXT = 1 << 20
+
+JPEG_END = b"\xff\xd9"
+PADDING = 8  # zeros that end a file which was not written to its end, at least
+# Scan data that a decoder takes for more of the picture if it is not complete.
+FILLERS = (
+    b"\x55" * 64,
+    b"\xaa" * 64,
+    b"\xfe" * 64,
+    bytes((73 * place + 41) % 255 for place in range(512)),  # all bytes but 0xFF
+)
+_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+_FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
+
+
+def png_without_text(path: Path) -> bytes | None:
+    """A PNG file without its texts and colour profile, but for a text that says how it is turned.
+
+    Returns:
+        The file's other bytes as they are; None where it has no such chunks.
+    """
+    parts, dropped, keys = [PNG_SIGNATURE], 0, set()
+    with open(path, "rb") as file:
+        file.seek(len(PNG_SIGNATURE))
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"iCCP" or (kind in TEXTS and length > LARGEST_TEXT):
+                dropped += 1
+                file.seek(length + 4, 1)
+                continue
+            body = file.read(length + 4)
+            if kind in TEXTS:
+                key = body.partition(b"\0")[0]
+                if key in keys or key not in KEYS or not _is_small(kind, body[:-4]):
+                    dropped += 1
+                    continue
+                keys.add(key)
+            parts += [head, body]
+            if kind == b"IEND":
+                break
+    return b"".join(parts) if dropped else None
+
+
+def _is_small(kind: bytes, body: bytes) -> bool:
+    """Whether a text has at most `LARGEST_TEXT` bytes when it is decompressed."""
+    rest = body.partition(b"\0")[2]
+    if kind == b"tEXt":
+        return True
+    if kind == b"iTXt":
+        if rest[:1] == b"\0":
+            return True
+        rest = rest[2:].split(b"\0", 2)[-1]
+    else:
+        rest = rest[1:]
+    stream = zlib.decompressobj()
+    try:
+        stream.decompress(rest, LARGEST_TEXT - 1)
+    except zlib.error:
+        return False
+    return not stream.unconsumed_tail
+
+
+def ended_jpeg(content: bytes, digest: Callable[[bytes], bytes]) -> bytes | None:
+    """A JPEG file with the end marker that it lacks.
+
+    Nothing else is missing if all scans are there and more data after the last of them would not
+    change the picture.
+
+    Args:
+        content: of the file.
+        digest: a hash of the pixels of such a file.
+
+    Returns:
+        The file with the marker; None where a part of the picture is missing.
+    """
+    content = _without_padding(content)
+    missing, _ = _walk(content)
+    if missing:
+        return None
+    ended = content + JPEG_END
+    expected = digest(ended)
+    last_scan = content[content.rfind(b"\xff\xda") :]
+    passed = len(_RESTART.findall(last_scan)) % 8
+    for filler in FILLERS:
+        more = filler  # and the same after the restart markers that would be next
+        for number in range(passed, passed + 8):
+            more += b"\xff" + bytes([0xD0 + number % 8]) + filler
+        if digest(content + more + JPEG_END) != expected:
+            return None
+    return ended
+
+
+def _without_padding(content: bytes) -> bytes:
+    """Without the first half of a marker, or the zeros of a block of a disk, at the end."""
+    bare = content.rstrip(b"\0")
+    if len(content) - len(bare) >= PADDING:
+        content = bare
+    return content.rstrip(b"\xff")
+
+
+def has_end(content: bytes) -> bool:
+    """Whether a JPEG file has an end marker after its scans."""
+    return _walk(content)[1]
+
+
+def _walk(content: bytes) -> tuple[bool, bool]:
+    """Whether a JPEG lacks a scan of a component, and whether there is an end marker.
+
+    A progressive one has several scans of each component, up to the last bit of each coefficient.
+    The last scan there is may be incomplete.
+    """
+    missing: dict[int, dict[int, int]] = {}  # by component, the bits not yet sent of coefficients
+    progressive = False
+    found = _MARKER.search(content, 2)
+    while found:
+        kind, start = content[found.start() + 1], found.end()
+        if content[start - 1 : start] == JPEG_END[1:]:
+            break
+        body = content[start + 2 : start + int.from_bytes(content[start : start + 2], "big")]
+        if kind in _FRAMES:
+            progressive = kind in _PROGRESSIVE
+            missing = {body[6 + 3 * n]: dict.fromkeys(range(64), 1) for n in range(body[5])}
+        elif kind == 0xDA:
+            first, last, bits = body[-3:]
+            for component in body[1 : 1 + 2 * body[0] : 2]:
+                for coefficient in range(first, last + 1) if progressive else range(64):
+                    missing[component][coefficient] = bits & 15 if progressive else 0
+        found = _MARKER.search(content, start + 2 + len(body))
+    lacking = not missing or any(any(bits.values()) for bits in missing.values())
+    return lacking, found is not None
