@@ -110,6 +110,14 @@ def test_errors_of_the_command():
     assert "missing.onnx: expected an exported file" in line
 
 
+def test_the_old_name_of_evaluate_stated(tmp_path):
+    done = CliRunner().invoke(app, ["benchmark", "accuracy", "--data", str(tmp_path / "none")])
+    assert done.exit_code == 1
+    first, second = done.stderr.splitlines()
+    assert "benchmark accuracy is deprecated; use scmnet-zoo evaluate --stated" in first
+    assert "Expected the folder" in second
+
+
 @pytest.mark.parametrize("name", ["latency", "floor", "train"])
 def test_commands_that_moved_say_where(name):
     done = CliRunner().invoke(app, ["benchmark", name, "--preset", "cpu"])

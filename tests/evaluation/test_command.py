@@ -219,3 +219,11 @@ def test_a_score_over_one_class_is_warned_of(tmp_path, weights):
     assert "Received: 'road' alone, no pixel of: sky (index 0), building" in said
     (line,) = json.loads((tmp_path / "scores/scores.json").read_text())["warnings"]
     assert "'road' alone" in line
+
+
+def test_stated_takes_no_option_of_one_measurement(tmp_path):
+    for option in (["--flip"], ["--size", "64x96"], ["--output", str(tmp_path / "out")]):
+        done = runner.invoke(cli.app, ["evaluate", "--stated", "--data", str(tmp_path), *option])
+        assert done.exit_code == 2
+        assert option[0] in done.stderr
+        assert "expected none with --stated" in done.stderr

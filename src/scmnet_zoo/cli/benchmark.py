@@ -16,13 +16,15 @@ def _group() -> None:
     pass
 
 
-@app.command("accuracy", deprecated=True)
+@app.command("accuracy")
 def accuracy(
     data: Annotated[Path, typer.Option(help="Folder of the dataset.")],
     dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "camvid",
     keys: Annotated[list[str] | None, typer.Argument(metavar="[NETWORK/NAME...]")] = None,
 ) -> None:
     """Now `scmnet-zoo evaluate --stated`."""
+    instead = "use scmnet-zoo evaluate --stated"
+    typer.echo(f"scmnet-zoo: benchmark accuracy is deprecated; {instead}", err=True)
     compare_stated(data, dataset, keys or [])
 
 
@@ -33,10 +35,10 @@ def _moved(name: str, instead: str) -> None:
         fail(f"benchmark {name} is no longer part of the package; {instead}")
 
     settings = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command(name, deprecated=True, context_settings=settings, help=instead)(command)
+    app.command(name, context_settings=settings, help=instead)(command)
 
 
 LAB = "run python -m lab.latency {} at the top of the repository"
-_moved("latency", f"run scmnet-zoo speed, or for all runtimes and peers {LAB.format('run')}")
+_moved("latency", f"run scmnet-zoo speed; for all runtimes and other networks {LAB.format('run')}")
 _moved("floor", LAB.format("floor"))
 _moved("train", LAB.format("train"))

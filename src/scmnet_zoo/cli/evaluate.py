@@ -78,6 +78,9 @@ def command(
 ) -> None:
     """Print the IoU of each class and category, nIoU where there are instances, and the means."""
     if stated:
+        of_one = {"--protocol": protocol, "--size": size, "--flip": flip, "--scales": scales}
+        folders = {"--output": output, "--export-predictions": export_predictions}
+        _check_unused({**of_one, "--window": window, **folders})
         compare_stated(data, dataset, _keys(network, weights, dataset))
         return
     network, weights = network or NETWORK, weights or WEIGHTS
@@ -120,6 +123,16 @@ def command(
         }
         write_report(scores, output, about)
         Console().print(Text(one_line(f"Scores written to {output}")))
+
+
+def _check_unused(options: dict[str, object]) -> None:
+    """Refuse options that say how one measurement is made, where `--stated` makes several."""
+    for name, value in options.items():
+        if value:
+            raise typer.BadParameter(
+                "expected none with --stated, which measures as the manifest states",
+                param_hint=name,
+            )
 
 
 def _keys(network: str | None, weights: str | None, dataset: str) -> list[str]:
