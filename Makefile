@@ -14,7 +14,7 @@ PORTABLE := tests/layers tests/models/test_contract.py tests/losses tests/metric
 	tests/training/test_averages.py tests/training/test_jax_options.py \
 	lab/tests/test_profile_train.py
 REFERENCES := tests/models/test_fast_scnn.py tests/models/test_contextnet.py \
-	tests/models/test_efficientnet_lite.py \
+	tests/models/test_efficientnet_lite.py tests/models/test_efficientvit.py \
 	tests/weights/test_importers.py tests/weights/test_torch_file.py \
 	lab/tests/test_torch_scmnet.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -54,7 +54,7 @@ faults: $(VENV)/.test
 # and others. Compiling is most of the time on JAX: little is optimised, and nothing is compiled twice. What is
 # left out there is in the agreement of backends, which is long: networks but for what Fast-SCNN and
 # fusing need, augmentation but for its draws; so are runs that are killed, all there is of training.
-ON_JAX := not deeplabv3plus and not contextnet and not (test_contract and scmnet) and \
+ON_JAX := not deeplabv3plus and not contextnet and not efficientvit and not (test_contract and scmnet) and \
 	not (test_augment and not seed) and not documented_example and not mixed_float16
 check-backends long: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/$(VENV)/jax-cache
 check-backends long: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0.1

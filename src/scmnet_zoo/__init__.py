@@ -11,7 +11,14 @@ from scmnet_zoo._version import __version__
 TYPE_CHECKING = False  # that of `typing`, whose import takes longer than all of this
 if TYPE_CHECKING:
     from scmnet_zoo import data, layers, losses, metrics, weights
-    from scmnet_zoo.models import NETWORKS, ContextNet, DeepLabV3Plus, FastSCNN, SCMNet
+    from scmnet_zoo.models import (
+        NETWORKS,
+        ContextNet,
+        DeepLabV3Plus,
+        EfficientViT,
+        FastSCNN,
+        SCMNet,
+    )
     from scmnet_zoo.predict import Result, Segmenter, segment
     from scmnet_zoo.training import train
 
@@ -19,6 +26,7 @@ __all__ = [
     "NETWORKS",
     "ContextNet",
     "DeepLabV3Plus",
+    "EfficientViT",
     "FastSCNN",
     "Result",
     "SCMNet",

@@ -28,6 +28,7 @@ CASES = {
     "fastscnn": ("fastscnn", {}, 40.0),
     "contextnet": ("contextnet", {}, 1.0),
     "deeplabv3plus": ("deeplabv3plus", {"backbone": "mobilenet_v2"}, 500.0),
+    "efficientvit": ("efficientvit", {}, 1.0),
     "deeplabv3plus-plain": (
         "deeplabv3plus",
         {"backbone": "mobilenet_v2", "aspp_rates": (), "decoder": False, "output_stride": 8},
@@ -40,6 +41,7 @@ CASES = {
         0.002,
     ),
     "deeplabv3plus-xception65": ("deeplabv3plus", {"backbone": "xception65"}, 2e-9),
+    "efficientvit-b2": ("efficientvit", {"variant": "b2"}, 1.0),
     "scmnet-released": ("scmnet", {"residual": False}, 0.1),
 }
 
@@ -115,6 +117,7 @@ def assert_plain(model):
         "fastscnn",
         pytest.param("contextnet", marks=long_on_jax),
         pytest.param("deeplabv3plus", marks=long_on_jax),
+        pytest.param("efficientvit", marks=long_on_jax),
     ],
 )
 def test_equal(fused, logits, name, output, size):
@@ -426,10 +429,6 @@ OTHERS = {
     "twice": (
         lambda: _functional(*[keras.layers.Conv2D(3, 1, name="conv")] * 2),
         "each layer used once. Received: layer 'conv' of type Conv2D",
-    ),
-    "grouped": (
-        lambda: _functional(keras.layers.Conv2D(6, 1, groups=3, name="conv")),
-        "convolutions of one group. Received: 'conv' of 3",
     ),
     "activation": (
         lambda: _functional(keras.layers.Conv2D(6, 1, activation="tanh", name="conv")),

@@ -13,6 +13,7 @@ ort = pytest.importorskip("onnxruntime")
 from scmnet_zoo.deploy import onnx_mask  # noqa: E402
 from scmnet_zoo.deploy.onnx_channels import BLOCK  # noqa: E402
 from scmnet_zoo.deploy.onnx_writer import to_onnx  # noqa: E402
+from scmnet_zoo.layers.resize import INTERPOLATIONS  # noqa: E402
 
 kl = keras.layers
 SIZES = [(33, 40), (34, 47)]  # both parities of both sides
@@ -51,6 +52,7 @@ LAYERS = {
     "conv_dilated": lambda x: kl.Conv2D(6, 3, padding="same", dilation_rate=(4, 2))(x),
     "conv_even": lambda x: kl.Conv2D(6, 4, padding="same")(x),
     "conv_groups": lambda x: kl.Conv2D(6, 3, groups=2, padding="same")(x),
+    "conv_groups_pointwise": lambda x: zoo.Conv2D(6, 1, groups=2)(x),
     "conv_padded": lambda x: kl.Conv2D(6, 3, 2)(kl.ZeroPadding2D(((1, 2), (0, 3)))(x)),
     "padding_twice": lambda x: kl.Conv2D(6, 3)(kl.ZeroPadding2D(1)(kl.ZeroPadding2D(2)(x))),
     "padding_kept": lambda x: kl.Activation("relu")(kl.ZeroPadding2D(((1, 2), (0, 3)))(x)),
@@ -62,6 +64,7 @@ LAYERS = {
     "relu": lambda x: kl.Activation("relu")(x),
     "relu6": lambda x: kl.Activation("relu6")(kl.Conv2D(6, 1, kernel_initializer="ones")(x)),
     "silu": lambda x: kl.Activation("silu")(x),
+    "hard_silu": lambda x: kl.Activation("hard_silu")(x),
     "softmax": lambda x: kl.Activation("softmax")(x),
     "add": lambda x: kl.Add()([x, kl.Activation("relu")(x)]),
     "add_three": lambda x: kl.Add()([x, kl.Activation("relu")(x), kl.Activation("silu")(x)]),
@@ -78,6 +81,7 @@ LAYERS = {
     "image_input": lambda x: zoo.ImageInput([1.0, 2.0, 3.0, 4.0], [0.5, 2.0, 1.0, 4.0])(x),
     "image_input_centred": lambda x: zoo.ImageInput([1.0, 2.0, 3.0, 4.0], [1.0] * 4)(x),
     "image_input_plain": lambda x: kl.Activation("relu")(zoo.ImageInput()(x)),
+    "linear_attention": lambda x: zoo.LinearAttention(2)(kl.Conv2D(12, 1)(x)),
     "class_mask": lambda x: zoo.ClassMask()(x),
     "class_mask_upsampled": lambda x: zoo.ClassMask()([kl.MaxPooling2D(2, padding="same")(x), x]),
 }
@@ -90,7 +94,7 @@ def test_layer(name, dynamic):
 
 
 @pytest.mark.parametrize("dynamic", [False, True], ids=["fixed", "dynamic"])
-@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bilinear_align_corners"])
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize("way", ["up_2", "up_8", "down", "spread", "down_to_one"])
 def test_resize(interpolation, way, dynamic):
     """Half sizes rounded up, as in the networks; whole factors only where sides are even."""
@@ -111,7 +115,7 @@ def test_resize(interpolation, way, dynamic):
 
 @pytest.mark.parametrize("for_openvino", [False, True], ids=["onnxruntime", "openvino"])
 @pytest.mark.parametrize("dynamic", [False, True], ids=["fixed", "dynamic"])
-@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bilinear_align_corners"])
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize("pool", [2, 8, 64], ids=["up_2", "up_8", "up_from_one"])
 def test_mask_of_upsampled_scores(pool, interpolation, dynamic, for_openvino, monkeypatch):
     monkeypatch.setattr(onnx_mask, "STRIP", 16)

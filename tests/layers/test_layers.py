@@ -70,7 +70,13 @@ CASES = {
             "momentum": 0.9,
             "epsilon": 1e-5,
             "kernel_size": 5,
+            "inner_batchnorm": False,
         },
+        MAP,
+    ),
+    "LinearAttention": ({"head_width": 4}, (8, 12, 24)),
+    "MultiScaleLinearAttention": (
+        {"filters": 6, "head_width": 4, "kernel_size": 3, "momentum": 0.9, "epsilon": 1e-5},
         MAP,
     ),
     "PyramidPooling": (
@@ -168,6 +174,7 @@ def test_saved_weights_load_completely(name, tmp_path):
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @every_layer
 def test_mixed_precision_reaches_the_sublayers(name, policy):
+    keras.utils.set_random_seed(0)
     layer = getattr(layers, name)(**CASES[name][0], dtype=policy, name="layer")
     model = model_of(name, layer)
     expected = "float32" if name == "ImageInput" else policy.removeprefix("mixed_")
@@ -318,6 +325,59 @@ def test_depthwise_refuses_unknown_forms():
         layers.DepthwiseConv2D(3, form="fast")
     with pytest.raises(ValueError, match=r"Expected data_format='channels_last'"):
         layers.DepthwiseConv2D(3, form="shifted", data_format="channels_first")
+
+
+# In groups
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+def test_convolution_in_groups_equals_pytorch(kernel_size):
+    torch = pytest.importorskip("torch")
+    if BACKEND == "jax" and kernel_size == 3:
+        pytest.skip("as Keras")
+    x = np.random.default_rng(0).normal(size=(2, 9, 11, 12)).astype("float32")
+    inputs = keras.Input((9, 11, 12))
+    layer = layers.Conv2D(6, kernel_size, groups=3, padding="same", use_bias=True)
+    model = randomise(keras.Model(inputs, layer(inputs)))
+    kernel, bias = (keras.ops.convert_to_numpy(v) for v in layer.weights)
+    expected = torch.nn.functional.conv2d(
+        torch.from_numpy(x.transpose(0, 3, 1, 2).copy()),
+        torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()),
+        torch.from_numpy(bias.copy()),
+        padding="same",
+        groups=3,
+    )
+    np.testing.assert_allclose(run(model, x), expected.numpy().transpose(0, 2, 3, 1), atol=1e-5)
+
+
+# Linear attention
+
+
+def test_linear_attention_is_what_its_formula_says():
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 24)).astype("float32")
+    y = run(keras.Sequential([keras.Input((3, 5, 24)), layers.LinearAttention(4)]), x)
+    heads = x.reshape(2, 15, 2, 12).transpose(0, 2, 1, 3)
+    q, k, v = np.maximum(heads[..., :4], 0), np.maximum(heads[..., 4:8], 0), heads[..., 8:]
+    likeness = q @ k.transpose(0, 1, 3, 2)  # of each pixel with each, as the layer never makes it
+    expected = likeness @ v / (likeness.sum(-1, keepdims=True) + 1e-15)
+    expected = expected.transpose(0, 2, 1, 3).reshape(2, 3, 5, 8)
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+def test_linear_attention_sums_in_float32():
+    """Sums over this many pixels are beyond float16."""
+    x = np.full((1, 64, 64, 6), 8.0, "float32")
+    inputs = keras.Input((64, 64, 6))
+    model = keras.Model(inputs, layers.LinearAttention(2, dtype="mixed_float16")(inputs))
+    np.testing.assert_allclose(run(model, x).astype("float32"), x[..., :2], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.LinearAttention(4), layers.MultiScaleLinearAttention(8, head_width=5)]
+)
+def test_attention_wants_whole_heads(layer):
+    with pytest.raises(ValueError, match=r"^Expected a number of channels .* Received: input_sha"):
+        layer(np.zeros((1, 4, 4, 8), "float32"))
 
 
 # Padding
@@ -479,7 +539,7 @@ def test_resize_equals_pytorch(old, new, interpolation):
     partner = np.zeros((2, *new, 1), "float32")
     layer = layers.ResizeToPartner(interpolation)
     y = keras.ops.convert_to_numpy(layer([keras.ops.array(x), keras.ops.array(partner)]))
-    mode = {"nearest": "nearest-exact"}.get(interpolation, "bilinear")
+    mode = {"nearest": "nearest-exact", "bicubic": "bicubic"}.get(interpolation, "bilinear")
     align = None if interpolation == "nearest" else interpolation.endswith("align_corners")
     reference = torch.nn.functional.interpolate(
         torch.from_numpy(x.transpose(0, 3, 1, 2).copy()), new, mode=mode, align_corners=align
@@ -511,7 +571,7 @@ def test_resized_whole_numbers_are_rounded(interpolation):
     expected = keras.ops.convert_to_numpy(resized(x.astype("float32")))
     found = keras.ops.convert_to_numpy(resized(keras.ops.array(x, "uint8")))
     assert found.dtype == np.uint8
-    np.testing.assert_allclose(found, expected, atol=0.5001)
+    np.testing.assert_allclose(found, expected.clip(0, 255), atol=0.5001)
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)

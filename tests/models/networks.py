@@ -32,4 +32,5 @@ CASES = {
     "fastscnn": Case("fastscnn"),
     "contextnet": Case("contextnet"),
     "deeplabv3plus": Case("deeplabv3plus", {"backbone": "mobilenet_v2"}, PLUS_MINUS_ONE),
+    "efficientvit": Case("efficientvit"),
 }

@@ -41,6 +41,7 @@ DEFAULTS = {
         "aspp_rates": [6, 12, 18],
         "decoder": True,
     },
+    "efficientvit": {"variant": "b0"},
 }
 
 GOOD = {

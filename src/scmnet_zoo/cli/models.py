@@ -24,6 +24,7 @@ NETWORKS = (
     Network("fastscnn", "Fast-SCNN", 1_161_731, "BMVC 2019, arXiv 1902.04502"),
     Network("contextnet", "ContextNet14", 898_675, "BMVC 2018, arXiv 1805.04554"),
     Network("deeplabv3plus", "DeepLabV3+ (Xception65)", 41_257_699, "ECCV 2018, arXiv 1802.02611"),
+    Network("efficientvit", "EfficientViT (B0)", 711_027, "ICCV 2023, arXiv 2205.14756"),
 )
 
 

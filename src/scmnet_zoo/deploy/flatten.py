@@ -12,8 +12,9 @@ from scmnet_zoo import layers as zoo
 from scmnet_zoo.deploy._node import Node
 from scmnet_zoo.layers.feature_fusion import LEVELS, NODES
 
+PAD = keras_layers.ZeroPadding2D
 SYMMETRIC = "symmetric"  # a convolution's padding: alike before and after, where it strides
-ACTIVATIONS = ("relu", "relu6", "silu", "softmax")
+ACTIVATIONS = ("relu", "relu6", "silu", "hard_silu", "softmax")
 
 
 def flatten(model: keras.Model) -> dict[int, Node]:
@@ -68,10 +69,6 @@ def _conv(layer, x, prefix="", symmetric=False):
     """A convolution, standard or depthwise, with its activation behind it."""
     depthwise = isinstance(layer, keras_layers.DepthwiseConv2D)
     kind = zoo.DepthwiseConv2D if depthwise else zoo.Conv2D
-    if not depthwise and layer.groups != 1:
-        raise ValueError(
-            f"Expected convolutions of one group. Received: {layer.name!r} of {layer.groups}"
-        )
     config = {
         "kernel_size": layer.kernel_size,
         "strides": layer.strides,
@@ -80,12 +77,26 @@ def _conv(layer, x, prefix="", symmetric=False):
     }
     key = "depth_multiplier" if depthwise else "filters"
     config[key] = getattr(layer, key)
+    if not depthwise:
+        config["groups"] = layer.groups
     name = prefix + layer.name
     node = Node(kind, name, [x], layer.dtype_policy, config, [_array(v) for v in layer.weights])
     return _activate(layer.activation, node, f"{name}_", layer.dtype_policy)
 
 
+def _padded_conv(layer, x):
+    """A convolution of the model itself, with the zeros that a layer before puts around the map."""
+    if x.kind is PAD and layer.padding == "valid":
+        windows = zip(layer.dilation_rate, layer.kernel_size, strict=True)
+        edges = [rate * (taps - 1) // 2 for rate, taps in windows]
+        if [tuple(sides) for sides in x.config["padding"]] == [(edge, edge) for edge in edges]:
+            return _conv(layer, x.inputs[0], symmetric=True)
+    return _conv(layer, x)
+
+
 def _batch_norm(layer, x, prefix=""):
+    if layer is None:
+        return x
     mean, variance = (_array(v) for v in (layer.moving_mean, layer.moving_variance))
     gamma = np.ones_like(mean) if layer.gamma is None else _array(layer.gamma)
     beta = np.zeros_like(mean) if layer.beta is None else _array(layer.beta)
@@ -167,6 +178,16 @@ def _inverted_residual(layer, inputs):
     return Node(keras_layers.Add, f"{p}add", [x, inputs[0]], dtype)
 
 
+def _linear_attention(layer, inputs):
+    (x,), p, dtype = inputs, f"{layer.name}_", layer.dtype_policy
+    near = _conv(layer.qkv, x, p)
+    wide = _conv(layer.aggregate_pointwise, _conv(layer.aggregate_depthwise, near, p), p)
+    x = _concatenate([near, wide], f"{p}concat", dtype)
+    config = {"head_width": layer.head_width}
+    x = Node(zoo.LinearAttention, p + layer.attention.name, [x], dtype, config)
+    return _batch_norm(layer.project_bn, _conv(layer.project_conv, x, p), p)
+
+
 def _context_mining(layer, inputs):
     (x,), p, dtype = inputs, f"{layer.name}_", layer.dtype_policy
     point = _conv_bn_relu(layer.pointwise_conv, layer.pointwise_bn, x, p, "pointwise")
@@ -233,8 +254,9 @@ def _pool(layer, inputs, name=None):
 RULES = {
     keras_layers.InputLayer: _input,
     zoo.ImageInput: lambda layer, inputs: _keep(layer, inputs, "mean", "std"),
-    keras_layers.Conv2D: lambda layer, inputs: _conv(layer, *inputs),
-    zoo.Conv2D: lambda layer, inputs: _conv(layer, *inputs),
+    PAD: lambda layer, inputs: _keep(layer, inputs, "padding"),
+    keras_layers.Conv2D: lambda layer, inputs: _padded_conv(layer, *inputs),
+    zoo.Conv2D: lambda layer, inputs: _padded_conv(layer, *inputs),
     zoo.DepthwiseConv2D: lambda layer, inputs: _conv(layer, *inputs),
     keras_layers.BatchNormalization: lambda layer, inputs: _batch_norm(layer, *inputs),
     zoo.BatchNormalization: lambda layer, inputs: _batch_norm(layer, *inputs),
@@ -248,6 +270,8 @@ RULES = {
     zoo.DilatedMaxPooling2D: lambda layer, inputs: _keep(layer, inputs, "dilation_rate"),
     zoo.DepthwiseSeparableConv2D: _separable,
     zoo.InvertedResidual: _inverted_residual,
+    zoo.LinearAttention: lambda layer, inputs: _keep(layer, inputs, "head_width"),
+    zoo.MultiScaleLinearAttention: _linear_attention,
     zoo.ContextMiningModule: _context_mining,
     zoo.DeepShallowFeatureFusion: _feature_fusion,
     zoo.PyramidPooling: _pyramid_pooling,

@@ -41,6 +41,7 @@ def _batch_norms(output):
 def _is_pointwise(node):
     return (
         node.kind is zoo.Conv2D
+        and node.config["groups"] == 1
         and tuple(node.config["kernel_size"]) == (1, 1)
         and tuple(node.config["strides"]) == (1, 1)
     )

@@ -28,6 +28,7 @@ FUSED_LAYERS = (
     keras_layers.GlobalAveragePooling2D,
     zoo.AdaptiveAveragePooling2D,
     zoo.DilatedMaxPooling2D,
+    zoo.LinearAttention,
     zoo.ResizeToPartner,
     zoo.ClassMask,
 )

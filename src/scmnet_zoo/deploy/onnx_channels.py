@@ -20,7 +20,12 @@ PASSING = (
     keras.layers.ZeroPadding2D,
     keras.layers.Add,
 )
-ODD = (keras.activations.relu, keras.activations.relu6, keras.activations.silu)  # 0 at 0
+ODD = (  # 0 at 0
+    keras.activations.relu,
+    keras.activations.relu6,
+    keras.activations.silu,
+    keras.activations.hard_silu,
+)
 
 
 def spare_channels(steps: list[Step]) -> dict[int, int]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from scmnet_zoo.deploy.onnx_attention import linear_attention
 from scmnet_zoo.deploy.onnx_graph import Graph, Upsampling, Value
 from scmnet_zoo.deploy.onnx_mask import class_mask
 from scmnet_zoo.deploy.onnx_pooling import (
@@ -23,6 +24,7 @@ from scmnet_zoo.layers import (
     DepthwiseConv2D,
     DilatedMaxPooling2D,
     ImageInput,
+    LinearAttention,
     ResizeTo,
     ResizeToPartner,
 )
@@ -107,6 +109,9 @@ def _activation(site: Site) -> str:
         return graph.add("Clip", [x, *limits], name)
     if function is keras.activations.silu:
         return graph.add("Mul", [x, graph.add("Sigmoid", [x], f"{name}_sigmoid")], name)
+    if function is keras.activations.hard_silu:
+        gate = graph.add("HardSigmoid", [x], f"{name}_gate", alpha=1 / 6, beta=0.5)
+        return graph.add("Mul", [x, gate], name)
     if function is keras.activations.softmax:
         if graph.real is not np.float32:
             x = graph.cast(x, np.float32, f"{name}_full")
@@ -216,6 +221,7 @@ LAYERS: dict[type, Callable[[Site], str | Value]] = {
     keras.layers.ZeroPadding2D: _zero_padding,
     keras.layers.BatchNormalization: _batch_norm,
     DilatedMaxPooling2D: dilated_max_pooling,
+    LinearAttention: linear_attention,
     AdaptiveAveragePooling2D: adaptive_average,
     ResizeTo: _resize_to,
     ResizeToPartner: _resize_to_partner,

@@ -96,7 +96,7 @@ def _upsampled(site: Site, upsampling: Upsampling) -> str:
         strip = graph.add("MatMul", [shares_name, strip], f"{name}_rows")
         if graph.for_openvino:
             wanted = (classes, len(shares), columns)
-            strip = resize_columns(graph, strip, wanted, interpolation, f"{name}_columns")
+            strip = resize_columns(graph, strip, width, wanted, interpolation, f"{name}_columns")
         strip = graph.add("ArgMax", [strip], f"{name}_index", axis=0, keepdims=1)
         strips.append(graph.cast(strip, np.float32, f"{name}_real"))
     mask = strips[0] if len(strips) == 1 else graph.add("Concat", strips, f"{name}_all", axis=1)

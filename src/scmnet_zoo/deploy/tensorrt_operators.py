@@ -30,6 +30,7 @@ OPERATORS: dict[str, frozenset[str]] = {
     "Gather": ANY,
     "GlobalAveragePool": REAL,
     "GreaterOrEqual": NUMBER,
+    "HardSigmoid": REAL,
     "Identity": ANY,
     "Less": NUMBER,
     "MatMul": REAL,

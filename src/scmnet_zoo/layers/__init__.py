@@ -11,6 +11,8 @@ from scmnet_zoo.layers.dilated_max_pooling import DilatedMaxPooling2D
 from scmnet_zoo.layers.feature_fusion import DeepShallowFeatureFusion
 from scmnet_zoo.layers.image_input import ImageInput
 from scmnet_zoo.layers.inverted_residual import InvertedResidual
+from scmnet_zoo.layers.linear_attention import LinearAttention
+from scmnet_zoo.layers.multi_scale_linear_attention import MultiScaleLinearAttention
 from scmnet_zoo.layers.pyramid_pooling import PyramidPooling
 from scmnet_zoo.layers.resize import ResizeToPartner
 from scmnet_zoo.layers.resize_to import ResizeTo
@@ -29,6 +31,8 @@ __all__ = [
     "DilatedMaxPooling2D",
     "ImageInput",
     "InvertedResidual",
+    "LinearAttention",
+    "MultiScaleLinearAttention",
     "PyramidPooling",
     "ResizeTo",
     "ResizeToPartner",

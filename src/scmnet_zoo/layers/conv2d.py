@@ -12,7 +12,9 @@ class Conv2D(keras.layers.Conv2D):
 
     On JAX a pointwise convolution, of one pixel without stride, is a product of matrices, which XLA
     can fuse with what comes before and after. PyTorch is given a view of the map, of which Keras
-    makes two copies first. TensorFlow runs as in Keras. `lab/convolutions.py` measures them.
+    makes two copies first. TensorFlow runs as in Keras, except for a pointwise convolution in
+    groups, which its CPU does not have without XLA: a product for each group, as on JAX.
+    `lab/convolutions.py` measures them.
 
     Args:
         filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation,
@@ -51,13 +53,22 @@ class Conv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         """The convolution without bias and activation; Keras calls it."""
-        if keras.backend.backend() == "jax" and self._pointwise():
+        if self._pointwise() and self.groups > 1:
+            return _grouped_product(inputs, ops.cast(kernel, inputs.dtype)[0, 0], self.groups)
+        if self._pointwise() and keras.backend.backend() == "jax":
             return ops.matmul(inputs, ops.cast(kernel, inputs.dtype)[0, 0])
         return super().convolution_op(inputs, kernel)
 
     def _pointwise(self) -> bool:
-        return (
-            self.data_format == "channels_last"
-            and self.groups == 1
-            and self.kernel_size == self.strides == (1, 1)
-        )
+        return self.data_format == "channels_last" and self.kernel_size == self.strides == (1, 1)
+
+
+def _grouped_product(x, kernel, groups):
+    """(batch, height, width, channels) by (channels / groups, filters), within each group."""
+    height, width = ops.shape(x)[1:3]
+    inner, filters = kernel.shape
+    x = ops.reshape(x, (-1, height * width, groups, inner))
+    x = ops.transpose(x, (0, 2, 1, 3))  # (batch, groups, pixels, inner)
+    kernel = ops.transpose(ops.reshape(kernel, (inner, groups, -1)), (1, 0, 2))
+    x = ops.transpose(ops.matmul(x, kernel), (0, 2, 1, 3))
+    return ops.reshape(x, (-1, height, width, filters))

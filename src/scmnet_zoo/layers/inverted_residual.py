@@ -19,11 +19,11 @@ from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
 class InvertedResidual(keras.layers.Layer):
     """1x1 expansion, depthwise, 1x1 projection; the identity added where shapes agree.
 
-    Each convolution is followed by batch norm; the activation follows the first two, the
-    projection stays linear.
+    Each convolution is followed by batch norm, the first two on request not; the activation follows
+    the first two, the projection stays linear.
 
     Sublayers: `expand_conv`, `expand_bn`, `depthwise_conv`, `depthwise_bn`, `project_conv`,
-    `project_bn`.
+    `project_bn`; without `inner_batchnorm` neither `expand_bn` nor `depthwise_bn`.
 
     Args:
         filters: number of output channels.
@@ -38,6 +38,8 @@ class InvertedResidual(keras.layers.Layer):
             pads. They differ where `strides` is above 1.
         momentum, epsilon: of the batch norms.
         kernel_size: side of the depthwise kernel, odd.
+        inner_batchnorm: batch norm after the first two convolutions. False gives them a bias
+            instead, whatever `use_bias` (EfficientViT).
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -68,6 +70,7 @@ class InvertedResidual(keras.layers.Layer):
         momentum=0.99,
         epsilon=1e-3,
         kernel_size=3,
+        inner_batchnorm=True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -85,6 +88,7 @@ class InvertedResidual(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
         self.kernel_size = kernel_size
+        self.inner_batchnorm = inner_batchnorm
 
     def _bn(self, name):
         return BatchNormalization(
@@ -94,11 +98,11 @@ class InvertedResidual(keras.layers.Layer):
     def _window(self):
         return self.padding, self.strides, self.kernel_size, self.dilation_rate
 
-    def _pointwise(self, filters, name):
+    def _pointwise(self, filters, name, use_bias):
         return Conv2D(
             filters,
             1,
-            use_bias=self.use_bias,
+            use_bias=use_bias,
             data_format="channels_last",
             dtype=self.dtype_policy,
             name=name,
@@ -109,37 +113,41 @@ class InvertedResidual(keras.layers.Layer):
         hidden = channels * (self.expansion or 1)
         map_shape = tuple(input_shape[:-1])
         self.adds_input = self.residual and self.strides == 1 and channels == self.filters
-        self.expand_conv = None
+        inner_bias = self.use_bias or not self.inner_batchnorm
+        self.expand_conv = self.expand_bn = self.depthwise_bn = None
         if self.expansion is not None:
-            self.expand_conv = self._pointwise(hidden, "expand_conv")
-            self.expand_bn = self._bn("expand_bn")
+            self.expand_conv = self._pointwise(hidden, "expand_conv", inner_bias)
             self.expand_conv.build(input_shape)
-            self.expand_bn.build((*map_shape, hidden))
+            if self.inner_batchnorm:
+                self.expand_bn = self._bn("expand_bn")
+                self.expand_bn.build((*map_shape, hidden))
         self.depthwise_conv = DepthwiseConv2D(
             self.kernel_size,
             strides=self.strides,
             dilation_rate=self.dilation_rate,
             padding=keras_padding(self.padding, self.strides),
             data_format="channels_last",
-            use_bias=self.use_bias,
+            use_bias=inner_bias,
             dtype=self.dtype_policy,
             name="depthwise_conv",
         )
-        self.depthwise_bn = self._bn("depthwise_bn")
-        self.project_conv = self._pointwise(self.filters, "project_conv")
-        self.project_bn = self._bn("project_bn")
         self.depthwise_conv.build(padded_shape((*map_shape, hidden), *self._window()))
-        self.depthwise_bn.build((*map_shape, hidden))
+        if self.inner_batchnorm:
+            self.depthwise_bn = self._bn("depthwise_bn")
+            self.depthwise_bn.build((*map_shape, hidden))
+        self.project_conv = self._pointwise(self.filters, "project_conv", self.use_bias)
+        self.project_bn = self._bn("project_bn")
         self.project_conv.build((*map_shape, hidden))
         self.project_bn.build((*map_shape, self.filters))
 
     def call(self, inputs, training=None):
         x = inputs
         if self.expand_conv is not None:
-            x = self.expand_bn(self.expand_conv(x), training=training)
+            x = self.expand_conv(x)
+            x = x if self.expand_bn is None else self.expand_bn(x, training=training)
             x = self.activation(x)  # (batch, height, width, hidden)
-        x = pad_symmetric(x, *self._window())
-        x = self.depthwise_bn(self.depthwise_conv(x), training=training)
+        x = self.depthwise_conv(pad_symmetric(x, *self._window()))
+        x = x if self.depthwise_bn is None else self.depthwise_bn(x, training=training)
         x = self.activation(x)  # (batch, height / strides, width / strides, hidden)
         x = self.project_bn(self.project_conv(x), training=training)  # (..., filters)
         return x + inputs if self.adds_input else x
@@ -162,4 +170,5 @@ class InvertedResidual(keras.layers.Layer):
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "kernel_size": self.kernel_size,
+            "inner_batchnorm": self.inner_batchnorm,
         }

@@ -1,11 +1,13 @@
 """Resizing of feature maps: to a partner's size, alike on every backend."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from scmnet_zoo.layers._register import register
 
-INTERPOLATIONS = ("nearest", "bilinear", "bilinear_align_corners")
+INTERPOLATIONS = ("nearest", "bilinear", "bilinear_align_corners", "bicubic")
+CUBIC = -0.75  # the coefficient of PyTorch's, Caffe's and OpenCV's kernel; Keras's is -0.5
 
 
 @register
@@ -18,7 +20,8 @@ class ResizeToPartner(keras.layers.Layer):
     Args:
         interpolation: `"nearest"` and `"bilinear"` have half-pixel centres; with
             `"bilinear_align_corners"` the corner pixels of input and output coincide, as in
-            Caffe, chainer and PyTorch's `align_corners=True`.
+            Caffe, chainer and PyTorch's `align_corners=True`. `"bicubic"` is PyTorch's on every
+            backend: half-pixel centres, coefficient -0.75, the border's pixels repeated beyond it.
 
     Input shape: a pair `[(batch, h, w, channels), (batch, height, width, anything)]`.
 
@@ -71,7 +74,7 @@ def resize(x, size, interpolation):
     """Resize `(batch, h, w, channels)` to `(batch, *size, channels)`; see `ResizeToPartner`."""
     if interpolation != "nearest" and not keras.backend.is_float_dtype(x.dtype):
         mixed = resize(ops.cast(x, "float32"), size, interpolation)
-        return ops.cast(ops.round(mixed), x.dtype)
+        return ops.saturate_cast(ops.round(mixed), x.dtype)  # cubic ones go beyond the values
     known = all(isinstance(side, int) for side in (*x.shape[1:3], *size))
     if (
         interpolation == "nearest"
@@ -79,6 +82,8 @@ def resize(x, size, interpolation):
         and not any(new % old for new, old in zip(size, x.shape[1:3], strict=True))
     ):
         return _repeat(x, size)
+    if interpolation == "bicubic":  # along the width first, while there are few rows
+        return _cubic(_cubic(x, 2, size[1]), 1, size[0])
     if known and keras.backend.backend() == "jax":
         from scmnet_zoo.layers import _resize_jax
 
@@ -124,3 +129,38 @@ def _linear(x, axis, size, interpolation):
     share = ops.reshape(share, (-1, 1, 1) if axis == 1 else (-1, 1))
     below, above = ops.take(x, low, axis=axis), ops.take(x, high, axis=axis)
     return below + (above - below) * share
+
+
+def _cubic(x, axis, size):
+    """Cubic interpolation along one axis, as a product of matrices."""
+    old = ops.shape(x)[axis]
+    if isinstance(old, int) and isinstance(size, int):
+        shares = ops.convert_to_tensor(cubic_shares(old, size), x.dtype)
+    else:
+        scale = ops.cast(old, "float32") / ops.cast(size, "float32")
+        shares = ops.cast(_cubic_shares(ops, old, size, scale, "float32"), x.dtype)
+    if axis == 2:
+        return ops.matmul(shares, x)
+    width, channels = ops.shape(x)[2], x.shape[3]
+    x = ops.matmul(shares, ops.reshape(x, (-1, old, width * channels)))
+    return ops.reshape(x, (-1, size, width, channels))
+
+
+def cubic_shares(old, size):
+    """What each old pixel gives to each new one in cubic resizing, (size, old), as NumPy."""
+    return _cubic_shares(np, old, size, old / size, "float64")
+
+
+def _cubic_shares(library, old, size, scale, dtype):
+    """`cubic_shares` by NumPy, or by `keras.ops` for sizes that are unknown."""
+    place = (library.arange(size, dtype=dtype) + 0.5) * scale - 0.5
+    low, columns, shares = library.floor(place), library.arange(old, dtype=dtype), 0.0
+    last = columns[-1]
+    for tap in range(-1, 3):
+        away = library.abs(place - (low + tap))
+        inner = ((CUBIC + 2) * away - (CUBIC + 3)) * away * away + 1
+        outer = ((away - 5) * away + 8) * away * CUBIC - 4 * CUBIC
+        share = library.where(away <= 1, inner, outer)
+        column = library.clip(low + tap, 0.0, last)
+        shares = shares + library.where(columns == column[:, None], share[:, None], 0.0)
+    return shares

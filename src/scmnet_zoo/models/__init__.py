@@ -6,6 +6,7 @@ import keras
 
 from scmnet_zoo.models.contextnet import ContextNet
 from scmnet_zoo.models.deeplab_v3_plus import DeepLabV3Plus
+from scmnet_zoo.models.efficientvit import EfficientViT
 from scmnet_zoo.models.fast_scnn import FastSCNN
 from scmnet_zoo.models.scmnet import SCMNet
 
@@ -15,6 +16,7 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
     "fastscnn": FastSCNN,
     "contextnet": ContextNet,
     "deeplabv3plus": DeepLabV3Plus,
+    "efficientvit": EfficientViT,
 }
 
 
@@ -31,4 +33,12 @@ def factory_of(network: str) -> Callable[..., keras.Model]:
     return NETWORKS[network]
 
 
-__all__ = ["NETWORKS", "ContextNet", "DeepLabV3Plus", "FastSCNN", "SCMNet", "factory_of"]
+__all__ = [
+    "NETWORKS",
+    "ContextNet",
+    "DeepLabV3Plus",
+    "EfficientViT",
+    "FastSCNN",
+    "SCMNet",
+    "factory_of",
+]

@@ -14,12 +14,14 @@ FACTORIES = {
     "fastscnn": "FastSCNN",
     "contextnet": "ContextNet",
     "deeplabv3plus": "DeepLabV3Plus",
+    "efficientvit": "EfficientViT",
 }
 PAPERS = {
     "scmnet": "Singha, Bergemann, Pham, Krishna, DICTA 2021, doi 10.1109/DICTA52665.2021.9647401",
     "fastscnn": "Poudel, Liwicki, Cipolla, BMVC 2019, arXiv 1902.04502",
     "contextnet": "Poudel, Bonde, Liwicki, Zach, BMVC 2018, arXiv 1805.04554",
     "deeplabv3plus": "Chen, Zhu, Papandreou, Schroff, Adam, ECCV 2018, arXiv 1802.02611",
+    "efficientvit": "Cai, Li, Hu, Gan, Han, ICCV 2023, arXiv 2205.14756",
 }
 HINTED = ", with hints of EfficientNet-Lite2, whose weights are trained on ImageNet"
 HUB_LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0")

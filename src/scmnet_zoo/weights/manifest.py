@@ -56,7 +56,7 @@ class File:
 
     Attributes:
         name: without folders.
-        format: `"safetensors"`, `"chainercv2"`, `"keras_applications"` or `"json"`.
+        format: `"safetensors"`, `"chainercv2"`, `"keras_applications"`, `"pytorch"` or `"json"`.
         size: in bytes; None where only `maximum_size` is known.
         maximum_size: the most bytes it may have.
         hash: None where its publisher states none.

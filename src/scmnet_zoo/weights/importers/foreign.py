@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scmnet_zoo.weights.importers import keras_deeplab, osmr, scmnet
+from scmnet_zoo.weights.importers import efficientvit, keras_deeplab, osmr, scmnet
 from scmnet_zoo.weights.importers.keras2_file import read_keras2
 from scmnet_zoo.weights.importers.npz_file import read_npz
 from scmnet_zoo.weights.importers.torch_file import PICKLE, read_torch
@@ -56,7 +56,8 @@ def read_foreign(file: WeightFile, source: str) -> Imported:
 
     There are SCMNet as its authors released it and DeepLabV3+ of bonlime/keras-deeplab-v3-plus
     (both HDF5 of Keras 2), Fast-SCNN and ContextNet of chainercv2 (`.npz`) and pytorchcv
-    (`.pth`). Whether they are complete, only `import_checkpoint` checks.
+    (`.pth`), and EfficientViT of its authors (`.pt`). Whether they are complete, only
+    `import_checkpoint` checks.
 
     Args:
         file: a path, or the file opened in binary mode.
@@ -71,9 +72,10 @@ def read_foreign(file: WeightFile, source: str) -> Imported:
     if start.startswith(ZIP):
         with open_zip(file, source) as archive:
             is_torch = any(name.endswith(PICKLE) for name in archive.namelist())
-        return _from_osmr((read_torch if is_torch else read_npz)(file, source), source)
-    if start.startswith(PICKLE_2):
-        return _from_osmr(read_torch(file, source), source)
+        if not is_torch:
+            return _from_osmr(read_npz(file, source), source)
+    if start.startswith((ZIP, PICKLE_2)):
+        return _from_torch(read_torch(file, source), source)
     raise ValueError(
         "Expected weights that Keras 2 (HDF5), NumPy (.npz) or PyTorch (.pth) saved. "
         f"Received: {source}, which starts with {start!r}"
@@ -113,11 +115,23 @@ def _from_keras2(weights: Tensors, source: str) -> Imported:
     )
 
 
+def _from_torch(weights: Tensors, source: str) -> Imported:
+    variant = efficientvit.recognise({name: array.shape for name, array in weights.items()})
+    if variant is None:
+        return _from_osmr(weights, source)
+    counter = efficientvit.COUNTER
+    weights = {name: array for name, array in weights.items() if not name.endswith(counter)}
+    paths = efficientvit.source_names(variant)
+    tensors = _by_path(weights, paths, f"EfficientViT-{variant.upper()}", source)
+    tensors = {path: osmr.to_keras(array, path) for path, array in tensors.items()}
+    return Imported("efficientvit", {"variant": variant}, tensors, IMAGENET, paths)
+
+
 def _from_osmr(weights: Tensors, source: str) -> Imported:
     recognised = osmr.recognise(list(weights))
     if recognised is None:
         raise ValueError(
-            "Expected weights of Fast-SCNN or ContextNet. "
+            "Expected weights of Fast-SCNN, ContextNet or EfficientViT. "
             f"Received: {source}, with tensors such as {list(weights)[:1]}"
         )
     network, package = recognised

@@ -1,4 +1,4 @@
-"""PyTorch state dicts (`.pth`), read without PyTorch and without unpickling."""
+"""PyTorch state dicts (`.pth`, `.pt`), read without PyTorch and without unpickling."""
 
 import io
 import math
@@ -15,6 +15,7 @@ PICKLE = "/data.pkl"
 ZIP = b"PK\x03\x04"
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first of the five pickles before the storages
 LEGACY_PROTOCOL = 1001
+STATE_DICT = "state_dict"  # the key of the tensors in a checkpoint that holds more beside them
 BFLOAT16 = "torch BFloat16Storage"
 MAXIMUM_AXES = 8
 
@@ -23,6 +24,8 @@ Storages = dict[str, np.ndarray]  # by key, flat
 
 def read_torch(file: WeightFile, source: str) -> dict[str, np.ndarray]:
     """The tensors of a state dict that `torch.save` wrote, as a zip file or in the legacy format.
+
+    The state dict may be all of the file, or what a dict in it has under `"state_dict"`.
 
     Args:
         file: a path, or the file opened in binary mode.
@@ -100,6 +103,8 @@ def _read_legacy(content: bytes, source: str) -> tuple[dict[str, Tensor], Storag
 
 def _tensors(state, source: str) -> dict[str, Tensor]:
     """The object of a file as a state dict of tensors within their storages."""
+    if isinstance(state, dict) and isinstance(state.get(STATE_DICT), dict):
+        state = state[STATE_DICT]
     if not isinstance(state, dict) or not state:
         raise ValueError(f"Expected a PyTorch state dict. Received: {source}, which holds none")
     for name, tensor in state.items():
