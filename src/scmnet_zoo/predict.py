@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from scmnet_zoo import viz
+from scmnet_zoo.data.predictions import description_of
 from scmnet_zoo.data.ratio import has_ratio_of
 from scmnet_zoo.files import MASK, OVERLAY, whole_file
 from scmnet_zoo.images import as_rgb, read_image
@@ -89,7 +90,8 @@ class Result:
         with whole_file(paths[0]) as overlay, whole_file(paths[1]) as mask:
             # The fastest compression: of 100 megapixels, the others take minutes.
             self.overlay().save(overlay, "PNG", compress_level=1)
-            self.index_mask().save(mask, "PNG", compress_level=6)
+            text = description_of(self.classes, self.palette)
+            self.index_mask().save(mask, "PNG", compress_level=6, pnginfo=text)
         return paths
 
 

@@ -1,10 +1,13 @@
 """Colours and names of the classes of one's own data."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from scmnet_zoo.data import folder, match_classes
+from scmnet_zoo.data.check import check
 from scmnet_zoo.data.folder import class_table
 from scmnet_zoo.data.labels import palette_for
 from scmnet_zoo.predict import Result
@@ -118,23 +121,94 @@ FED = {
     "names alone": (_table(), Image.fromarray(LABEL)),
     "a palette": (_table(), _paletted(COLOURS)),
     "colours alone": (_table(_colour_keys()), IN_COLOURS),
-    "places as indices, and colours": (
-        _table(_index_keys((0, 1, 2)), _colour_keys()),
-        _paletted(COLOURS),
+    "places as indices, and colours": (BOTH, _paletted(COLOURS)),
+    "other indices": (
+        _table(_index_keys((2, 0, 1))),
+        Image.fromarray(np.array([2, 0, 1], np.uint8)[LABEL]),
+    ),
+    "indices of a binary mask's kind": (
+        _table(_index_keys((0, 128, 255))),
+        Image.fromarray(np.array([0, 128, 255], np.uint8)[LABEL]),
+    ),
+    "other indices, and colours": (
+        _table(_index_keys((9, 1, 7)), _colour_keys()),
+        Image.fromarray(np.array([9, 1, 7], np.uint8)[LABEL]),
     ),
 }
 
 
+def _result(mask, palette, names=NAMES):
+    photo, shares = np.zeros((5, 7, 3), np.uint8), dict.fromkeys(names, 1 / len(names))
+    return Result(photo, mask, names, palette, shares, 0.0)
+
+
 @pytest.mark.parametrize(("table", "mask"), FED.values(), ids=FED)
-def test_a_predicted_mask_is_a_label(tmp_path, table, mask):
-    root = _draw(tmp_path, table, mask)
+@pytest.mark.parametrize("classes", [3, 2])
+def test_a_predicted_mask_is_a_label(tmp_path, table, mask, classes):
+    root = _draw(tmp_path / "own", table, mask)
     space = folder(root, "train").space
-    photo, predicted = np.zeros((5, 7, 3), np.uint8), LABEL[::-1].copy()
-    result = Result(photo, predicted, NAMES, space.palette, dict.fromkeys(NAMES, 1 / 3), 0.0)
-    result.index_mask().save(root / "masks/train/0.png")
+    predicted = LABEL[::-1] % classes
+    _result(predicted, space.palette).save(tmp_path, "0")
+    (tmp_path / "0_mask.png").rename(root / "masks/train/0.png")
     data = folder(root, "train")
     assert data.space == space
     np.testing.assert_array_equal(data.read(data.samples[0])[1], predicted)
+    assert not [one for one in check("folder", root, ["train"]).errors if one.kind == "ids"]
+
+
+def test_classes_of_a_predicted_mask_are_known_by_their_names(tmp_path):
+    """The dataset may have them in another order, and more of them."""
+    root = _draw(tmp_path / "own", _table(), Image.fromarray(LABEL))
+    _result(LABEL % 2, COLOURS[:2], ("c", "a")).save(tmp_path, "0")
+    (tmp_path / "0_mask.png").rename(root / "masks/train/0.png")
+    data = folder(root, "train")
+    expected = np.array([2, 0], np.uint8)[LABEL % 2]
+    np.testing.assert_array_equal(data.read(data.samples[0])[1], expected)
+
+
+def _without_text(image):
+    image.info.clear()
+    return image
+
+
+def _with_other_palette(image):
+    image.putpalette([1, 2, 3] * 3)
+    return image
+
+
+def _with_text(text):
+    def change(image):
+        image.info["scmnet_zoo"] = text
+        return image
+
+    return change
+
+
+CHANGED = {
+    "by a program that drops the text": _without_text,
+    "by a program that sorts the palette": _with_other_palette,
+    "to grey": lambda image: Image.fromarray(np.asarray(image)),
+    "to no JSON": _with_text("{"),
+    "to another JSON": _with_text("[1]"),
+    "to numbers": _with_text(json.dumps({"classes": [1, 2, 3], "palette": COLOURS})),
+    "to lists without end": _with_text("[" * 100_000),
+    "to too few names": _with_text(json.dumps({"classes": ["a"], "palette": [COLOURS[0]]})),
+    "to names of others": _with_text(json.dumps({"classes": ["a", "b", "d"], "palette": COLOURS})),
+    "to a name twice": _with_text(json.dumps({"classes": ["a", "a", "b"], "palette": COLOURS})),
+    "to names without colours": _with_text(json.dumps({"classes": NAMES, "palette": 3})),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
+def test_a_predicted_mask_that_was_changed_is_read_like_others(tmp_path, change):
+    _draw(tmp_path / "own", _table(_index_keys((2, 0, 1))), Image.fromarray(LABEL))
+    _result(LABEL, COLOURS).save(tmp_path, "0")
+    masks = class_table(tmp_path / "own/classes.toml")[1]
+    with Image.open(tmp_path / "0_mask.png") as image:
+        image.load()
+        np.testing.assert_array_equal(masks.decode(image, tmp_path), LABEL)
+        changed = masks.decode(change(image), tmp_path)
+    np.testing.assert_array_equal(changed, np.array([1, 2, 0], np.uint8)[LABEL])
 
 
 # Composed and decomposed letters.

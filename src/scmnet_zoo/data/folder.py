@@ -35,6 +35,7 @@ from scmnet_zoo.data.labels import VOID, Colour, Label, LabelSpace, composed, pa
 from scmnet_zoo.data.listing import Layout, Meaning, fitting, opened
 from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.data.masks import ColourMasks, IndexMasks, Masks, MixedMasks
+from scmnet_zoo.data.predictions import predicted_colours
 from scmnet_zoo.data.roboflow import ROBOFLOW
 from scmnet_zoo.data.voc import VOC
 from scmnet_zoo.files import read_small
@@ -170,9 +171,14 @@ def _with_colours_of_masks(space: LabelSpace, masks_folder: Path) -> LabelSpace:
     if path is None:
         return space
     try:
-        values = open_image(path).getpalette("RGB")
+        mask = open_image(path)
     except (ValueError, OSError):  # the reader of the frame says so
         return space
+    stated = predicted_colours(mask)
+    if stated is not None:  # its values are no indices of the table
+        known = set(space.classes) <= set(stated)
+        return _coloured(space, [stated[name] for name in space.classes]) if known else space
+    values = mask.getpalette("RGB")
     count = 0 if values is None else len(values) // 3
     if values is None or max(space.ids) >= count:
         return space
@@ -181,6 +187,10 @@ def _with_colours_of_masks(space: LabelSpace, masks_folder: Path) -> LabelSpace:
     greys = [(index, index, index) for index in space.ids]
     if len(set(colours)) < len(colours) or colours == greys:
         return space
+    return _coloured(space, colours)
+
+
+def _coloured(space: LabelSpace, colours: Sequence[Colour]) -> LabelSpace:
     pairs = zip(space.labels, colours, strict=True)
     labels = tuple(dataclasses.replace(label, colour=colour) for label, colour in pairs)
     return dataclasses.replace(space, labels=labels)
@@ -229,6 +239,7 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
         others=frozenset(range(VOID + 1)),
         advice=ADVICE.format("its index", "void_indices"),
         assumed=frozenset([VOID] if assumed else []),
+        classes=tuple(names),
     )
     by_colour = ColourMasks(
         _places(path, "colour", colours or [], void_colours), f"colours of {path}"

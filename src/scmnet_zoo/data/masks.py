@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from scmnet_zoo.data.labels import VOID, LabelSpace
+from scmnet_zoo.data.predictions import predicted_ids
 from scmnet_zoo.image_files import DEEP_GREY, in_words, largest_value, white_is_zero
 
 NAMED = 8  # how many unknown values an error names
@@ -23,6 +24,8 @@ class IndexMasks:
         others: the indices of another kind of file that is often taken for this one.
         advice: what an error adds where a file holds nothing but `others`.
         assumed: the indices that are void though the table of classes does not say so.
+        classes: names of the dataset's classes, by which masks that `segment` wrote are read;
+            empty where these are read like others.
     """
 
     ids: Mapping[int, int]
@@ -30,6 +33,7 @@ class IndexMasks:
     others: frozenset[int] = frozenset()
     advice: str = ""
     assumed: frozenset[int] = frozenset()
+    classes: tuple[str, ...] = ()
 
     def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
         """Training ids, uint8 (height, width).
@@ -37,6 +41,9 @@ class IndexMasks:
         Raises:
             ValueError: not indices, or an index that stands for nothing.
         """
+        predicted = predicted_ids(mask, self.classes) if self.classes else None
+        if predicted is not None:
+            return predicted
         indices = stored_indices(mask, path)
         present = np.flatnonzero(np.bincount(indices.ravel())).tolist()
         unknown = [value for value in present if value not in self.ids]
