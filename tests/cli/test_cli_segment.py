@@ -284,6 +284,39 @@ def test_a_link_to_itself(tmp_path):
     assert "no such file" in _assert_one_line(_segment(tmp_path / "self.png"))
 
 
+def test_what_a_folder_leaves_out_is_said(tmp_path, network, caplog):
+    for name in ("a.jpg", "b.JPE", "c.jfif"):
+        Image.fromarray(pixels(97, 131)).save(tmp_path / name, "JPEG")
+    for name in ("1.mov", "2.MOV", "notes.txt"):
+        (tmp_path / name).touch()
+    result = _segment(tmp_path, "--output", tmp_path / "out")
+    assert result.exit_code == 0
+    assert len(list((tmp_path / "out").glob("*_mask.png"))) == 3
+    assert f"{tmp_path}: left out, as no images by their names: 2 .mov, 1 .txt" in caplog.text
+
+
+def test_heic_is_the_same_whether_named_or_found(tmp_path, network):
+    folder = tmp_path / "photos"
+    photo, heic = _draw(folder / "a.png"), folder / "IMG_1.HEIC"
+    heic.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    for arguments in ((folder,), (photo, heic)):
+        result = _segment(*arguments, "--output", tmp_path / "out")
+        assert result.exit_code == 1
+        assert "IMG_1.HEIC" in result.stderr
+        assert "Convert it to JPEG" in result.stderr
+        assert "1 of 2 files could not be segmented" in result.stderr
+
+
+def test_strict_refuses_a_jpeg_without_its_end_marker(tmp_path, network, caplog):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(pixels(97, 131)).save(path)
+    path.write_bytes(path.read_bytes()[:-2])
+    assert _segment(path, "--output", tmp_path / "out").exit_code == 0
+    assert "end marker" in caplog.text
+    line = _assert_one_line(_segment(path, "--output", tmp_path / "out", "--strict"))
+    assert "without its end marker" in line
+
+
 def test_an_empty_folder(tmp_path):
     assert "expected a folder with images" in _assert_one_line(_segment(tmp_path))
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from scmnet_zoo.data.dataset import open_image, reason
+from scmnet_zoo.data.dataset import reason
 from scmnet_zoo.data.labels import VOID, Colour, Label, LabelSpace, palette_for
 from scmnet_zoo.data.listing import Meaning
 from scmnet_zoo.data.masks import ColourMasks, IndexMasks
 from scmnet_zoo.files import read_small
+from scmnet_zoo.image_files import open_image
 
 MOST = 64  # different values: more are no classes but a photograph, or blurred
 BY_TABLE = "a classes.toml in that folder names them"
