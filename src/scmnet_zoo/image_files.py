@@ -10,11 +10,12 @@ import stat
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from scmnet_zoo.image_repair import (
     PADDING,
@@ -59,12 +60,14 @@ TURNS = {
 }
 SPARE_BYTES = 64 << 20  # what the head of a file may need beside the file's size
 STRIP_ROWS = 256  # of a picture that is hashed, at a time
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
+_WIDTH, _HEIGHT, _BITS_PER_SAMPLE, _PHOTOMETRIC = 256, 257, 258, 262  # tags of TIFF
 
 _pillow_lock = threading.Lock()
 _reading = 0  # how many threads read at the moment
 _pillow_limit: int | None = None
 _told: set[str] = set()  # files without an end marker that were warned of
+
+Fact = TypeVar("Fact")
 
 
 class ImageError(ValueError):
@@ -130,14 +133,35 @@ def orientation(path: str | os.PathLike) -> int:
 
     Only the file's head is read. A file that cannot be opened counts as upright.
     """
+    return _of_head(path, _orientation) or 1
+
+
+def upright_size(path: str | os.PathLike) -> tuple[int, int] | None:
+    """(height, width) of an image as it is read; None of a file that cannot be opened.
+
+    Only the file's head is read.
+    """
+    return _of_head(path, _upright_size)
+
+
+def _of_head(path: str | os.PathLike, fact: Callable[[Image.Image], Fact]) -> Fact | None:
+    """What the head of a file says; None where it cannot be opened."""
     _quieten_pillow()
     for content in (lambda: path, lambda: io.BytesIO(png_without_text(Path(path)) or b"")):
         try:
             with _no_pillow_limit(), Image.open(content(), formats=_formats()) as image:
-                return _orientation(image)
+                return fact(image)
         except Exception:  # of whatever Pillow's readers raise
             continue
-    return 1
+    return None
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    if isinstance(image, TiffImagePlugin.TiffImageFile):  # whose size may be the upright one
+        width, height = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
+    sideways = _orientation(image) in (5, 6, 7, 8)
+    return (width, height) if sideways else (height, width)
 
 
 def lacks_end_marker(path: str | os.PathLike) -> bool:

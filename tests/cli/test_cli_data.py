@@ -128,7 +128,8 @@ def test_readers_do_not_say_it_again(tmp_path, caplog):
     root = scenes.draw_bdd100k(tmp_path / "bdd")
     next((root / "images/10k/train").iterdir()).unlink()
     result = _data("check", root, "--dataset", "bdd100k")
-    assert _ends_in_error(result) == "bdd100k, 6 frames: 1 error, 0 notes"
+    # The notes: scenes of 128x64 are not of 16:9, as the frames of BDD100K and its recipes are.
+    assert _ends_in_error(result) == "bdd100k, 6 frames: 1 error, 2 notes"
     assert "a label without an image" in result.stdout
     assert caplog.records == []
     assert logging.getLogger("scmnet_zoo.data").level == logging.NOTSET
@@ -181,6 +182,15 @@ def test_splits_that_are_there(folder, tmp_path):
     path = tmp_path / "camvid.h5"
     result = _data("pack", folder, "--size", "36x48", "--output", path)
     assert result.stdout.startswith(f"Written to {path}: 8 frames")
+
+
+def test_the_size_that_ratios_are_compared_with(folder):
+    """By default that of the recipes, of which CamVid's frames are."""
+    assert "height x width" not in _data("check", folder).stdout
+    result = _data("check", folder, "--size", "512x1024")
+    assert result.exit_code == 0
+    assert "of 72x96 (height x width), as 6 of 6 images in train" in result.stdout
+    assert "--size" in result.stdout
 
 
 def test_a_fault_ends_the_packing(folder, tmp_path):

@@ -323,6 +323,35 @@ def test_rounding_of_sides(folder, size, kind):
     assert kind in [problem.kind for problem in report.problems if problem.file == path]
 
 
+def _ratios(report):
+    return [problem.message for problem in report.problems if problem.kind == "ratio"]
+
+
+def test_other_aspect_ratios_than_the_training_size(tmp_path):
+    """A line for each in each split, with a count, an example and what will happen."""
+    root = scenes.draw_folder(tmp_path / "own", size=(96, 54))
+    assert _ratios(check("folder", root)) == []
+    assert _ratios(check("folder", root, size=(192, 108))) == []
+    report = check("folder", root, size=(480, 640))
+    assert {problem.is_error for problem in report.problems if problem.kind == "ratio"} == {False}
+    train, val = _ratios(report)[:2]
+    count = report.frames["train"]
+    assert f"of 96x54 (height x width), as {count} of {count} images in train; to keep" in train
+    assert "padded with void to the training size of 480x640, 58% of it; --size 740x416" in train
+    assert str(open_dataset("folder", root, "val").samples[0].image) in val
+
+
+def test_mixed_aspect_ratios_are_counted_by_ratio(folder):
+    assert _ratios(check("camvid", folder, ["train"], size=(72, 96))) == []  # some are halved
+    samples = open_dataset("camvid", folder, "train").samples
+    for sample, size in zip(samples, [(54, 96), (72, 72), (27, 48)], strict=False):
+        Image.open(sample.image).resize(size).save(sample.image, lossless=True)
+        Image.open(sample.label).resize(size, NEAREST).save(sample.label)
+    portrait, square = _ratios(check("camvid", folder, ["train"], size=(72, 96)))
+    assert f"{samples[0].image}: of 96x54 (height x width), as 2 of 6 images in train" in portrait
+    assert "of 72x72 (height x width), as 1 of 6 images in train" in square
+
+
 # Ids.
 
 

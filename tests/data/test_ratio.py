@@ -12,7 +12,7 @@ from scmnet_zoo.data import VOID, Dataset, Sample, packed, write_pack
 from scmnet_zoo.data.frames import Frames, read_frame
 from scmnet_zoo.data.labels import CAMVID
 from scmnet_zoo.data.loader import source_of, tally_of
-from scmnet_zoo.data.ratio import fit_image, has_ratio_of, place, size_of_ratio
+from scmnet_zoo.data.ratio import fit_image, has_ratio_of, other_ratios, place, size_of_ratio
 
 SIZE = (60, 80)
 # (height, width) of a frame: what of SIZE it takes up.
@@ -217,3 +217,9 @@ def test_padding_is_not_counted_as_void_of_the_labels(keep):
     tally = tally_of(source_of(dataset, SIZE, keep), SIZE)
     assert tally.counts[VOID] == 0
     assert tally.counts.sum() == 60 * 34  # the first frame shows both classes
+
+
+def test_groups_of_other_ratios():
+    sizes = [(60, 80), (160, 90), None, (50, 50), (320, 180), (119, 160)]
+    assert other_ratios(sizes, SIZE) == [[1, 4], [3]]
+    assert other_ratios([None, (30, 40)], SIZE) == []

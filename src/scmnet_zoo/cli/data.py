@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import tomllib
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +37,13 @@ def check(
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help=f"Folder for {PLOT}, a plot of the shares.")
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW",
+            help="Size of the frames in training, by default that of the dataset's recipes.",
+        ),
+    ] = None,
     lines: Annotated[
         int, typer.Option(min=1, help="How many lines a kind of problem gets at most.")
     ] = 5,
@@ -44,11 +53,13 @@ def check(
     Errors are faults of the data, and end with status 1; after warnings scores mean little;
     notes may be as they should be.
     """
+    sides = None if size is None else parse_size(size)
     from scmnet_zoo.data.check import check as look_through
     from scmnet_zoo.data.report import plot_shares
 
     with _quiet(), _bar("Reading") as progress:
-        report = look_through(dataset, data, split or None, progress)
+        sides = sides or _recipe_size(dataset)
+        report = look_through(dataset, data, split or None, progress, size=sides)
     if report.space is not None:
         table = Table(title=Text(f"{dataset}: shares of the pixels that are not void"))
         table.add_column("class")
@@ -105,6 +116,16 @@ def pack(
     frames = sum(len(each.samples) for each in opened)
     megabytes = output.stat().st_size / 1e6
     say(one_line(f"Written to {output}: {frames} frames, {megabytes:,.1f} MB"))
+
+
+def _recipe_size(dataset: str) -> tuple[int, int] | None:
+    """The training size of a dataset's shipped recipes; read without Keras, which takes seconds."""
+    folder = resources.files("scmnet_zoo") / "training" / "recipes"
+    recipe = folder / f"scmnet_{dataset}.toml"
+    if not recipe.is_file():
+        return None
+    height, width = tomllib.loads(recipe.read_text(encoding="utf-8"))["size"]
+    return height, width
 
 
 @contextlib.contextmanager

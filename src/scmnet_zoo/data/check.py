@@ -28,6 +28,7 @@ from scmnet_zoo.data.masks import (
 )
 from scmnet_zoo.data.occurrence import Tally, counts_of, findings
 from scmnet_zoo.data.pairs import SPLITS, Listing, is_there, listing, splits_of
+from scmnet_zoo.data.ratio import Size, in_words, other_ratios, padding_in_words
 from scmnet_zoo.data.report import KINDS, Problem, Report
 from scmnet_zoo.image_files import (
     SUFFIXES,
@@ -51,6 +52,7 @@ def check(
     splits: Sequence[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int | None = None,
+    size: Size | None = None,
 ) -> Report:
     """Read every frame of a dataset and report all that is wrong.
 
@@ -62,6 +64,8 @@ def check(
         splits: which parts of it; by default all that there are.
         progress: called with the frames done and those there are.
         workers: number of threads, by default one a core.
+        size: (height, width) that frames are to be brought to for training; images of another
+            aspect ratio are reported. None for none.
 
     Raises:
         ValueError: no such dataset, or nothing at all can be found under `root`.
@@ -90,6 +94,8 @@ def check(
         for frame in seen[split]:
             tally.add(frame.sample, frame.counts)
         problems += _taken_for_others(root, tally.dataset, seen[split])
+        if size is not None:
+            problems += _ratios(split, seen[split], size)
     problems += findings(list(tallies.values()))
     problems += _same_images(seen) + _similar_images(seen)
     order = list(KINDS)
@@ -114,6 +120,7 @@ class _Frame:
         values: the indices that the label file holds, where it holds indices.
         digest: of the image's pixels.
         thumbnail: the image as a small grey one, int16 (pixels,).
+        size: (height, width) of the image.
     """
 
     sample: Sample
@@ -122,6 +129,7 @@ class _Frame:
     values: frozenset[int]
     digest: bytes | None
     thumbnail: np.ndarray | None
+    size: Size | None
 
 
 def _open(
@@ -239,7 +247,8 @@ def _look(dataset: Dataset, sample: Sample) -> _Frame:
     indices: frozenset[int] = frozenset()
     if values is not None and values.ndim == 2:
         indices = frozenset(np.flatnonzero(np.bincount(values.ravel())).tolist())
-    return _Frame(sample, tuple(problems), counts, indices, digest, thumbnail)
+    size = None if image is None else (image.shape[0], image.shape[1])
+    return _Frame(sample, tuple(problems), counts, indices, digest, thumbnail, size)
 
 
 def _head(path: Path) -> list[Problem]:
@@ -303,6 +312,20 @@ def _sizes(sample: Sample, image: np.ndarray, label: np.ndarray) -> list[Problem
     if same_aspect(image.shape[:2], label.shape[:2]):
         return [Problem("scale", sample.label, message)]
     return [Problem("size", sample.label, f"{message}: another aspect ratio{turned}")]
+
+
+def _ratios(split: str, frames: Sequence[_Frame], size: Size) -> list[Problem]:
+    """The images of each aspect ratio that is not the training size's."""
+    problems = []
+    for group in other_ratios([frame.size for frame in frames], size):
+        file, own = frames[group[0]].sample.image, frames[group[0]].size
+        assert own is not None
+        message = (
+            f"{file}: of {in_words(own)} (height x width), as {len(group)} of {len(frames)} images "
+            f"in {split}; {padding_in_words(own, size)}"
+        )
+        problems.append(Problem("ratio", file, message))
+    return problems
 
 
 def _taken_for_others(root: Path, dataset: Dataset, frames: Sequence[_Frame]) -> list[Problem]:

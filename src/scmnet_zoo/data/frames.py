@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
-from scmnet_zoo.data.dataset import Dataset, Pair, Sample, turned_in_words
+from scmnet_zoo.data._threads import in_threads
+from scmnet_zoo.data.dataset import Dataset, FileReader, Pair, Sample, turned_in_words
 from scmnet_zoo.data.ratio import Box, Size, fit_image, fit_label, place
+from scmnet_zoo.image_files import upright_size
 
 
 class Frames:
@@ -48,6 +50,19 @@ class Frames:
 
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             list(pool.map(fill, enumerate(dataset.samples)))
+
+
+def frame_sizes(dataset: Dataset) -> list[Size | None]:
+    """(height, width) of each image, upright, as its file's header says.
+
+    None where it says nothing that can be read, or where frames are not read from files.
+    """
+    read = dataset.read
+    if isinstance(read, FileReader):
+        return list(in_threads(lambda sample: upright_size(sample.image), dataset.samples))
+    if hasattr(read, "frame_sizes"):  # those of a pack
+        return read.frame_sizes(dataset.samples)
+    return [None] * len(dataset.samples)
 
 
 def same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:

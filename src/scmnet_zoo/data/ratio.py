@@ -7,7 +7,7 @@ its edge, the label with void. Where no size is asked for, a network sees such a
 `scmnet_zoo.predict.network_size`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -92,6 +92,39 @@ def size_of_ratio(frame: Size, size: Size) -> Size:
     scale = (size[0] * size[1] / (frame[0] * frame[1])) ** 0.5
     height, width = (max(32, 2 * round(side * scale / 2)) for side in frame)
     return height, width
+
+
+def other_ratios(frames: Sequence[Size | None], size: Size) -> list[list[int]]:
+    """The numbers of the frames that are not of the ratio of a size, the largest group first.
+
+    Args:
+        frames: the size of each frame, None where it is not known.
+        size: (height, width).
+
+    Returns:
+        For each ratio its frames, in their order.
+    """
+    groups: dict[Size, list[int]] = {}
+    for number, frame in enumerate(frames):
+        if frame is not None and not has_ratio_of(frame, size):
+            groups.setdefault(place(frame, size).size, []).append(number)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def padding_in_words(frame: Size, size: Size) -> str:
+    """What becomes of a frame of another ratio in training, for messages."""
+    box = place(frame, size)
+    share = 1 - box.height * box.width / (size[0] * size[1])
+    own = size_of_ratio(frame, size)
+    return (
+        f"to keep their aspect ratio they are padded with void to the training size of "
+        f"{in_words(size)}, {share:.0%} of it; --size {in_words(own)} is of their ratio"
+    )
+
+
+def in_words(size: Size) -> str:
+    """Height and width, as `--size` takes them."""
+    return f"{size[0]}x{size[1]}"
 
 
 def _padded(array: np.ndarray, box: Box, size: Size) -> np.ndarray:

@@ -41,6 +41,7 @@ NOTES = {
     "absent": "splits without a class",
     "repeat": "images that are in a split twice",
     "similar": "images that are nearly the same in two splits",
+    "ratio": "aspect ratios other than the training size's",
 }
 KINDS = ERRORS | WARNINGS | NOTES
 

@@ -122,8 +122,8 @@ def evaluate(
         )
     for warning in warnings:
         logger.warning("%s", warning)
-    seen = dict(seen_sizes.most_common())
-    return Scores(space, matrix, instances, names, used, warnings, seen)
+    counted = dict(seen_sizes.most_common())
+    return Scores(space, matrix, instances, names, used, warnings, counted)
 
 
 class _Predict:

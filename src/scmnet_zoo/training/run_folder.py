@@ -61,7 +61,8 @@ class Identity:
         train_splits: of it, those that the run learns from.
         classes: their names in the order of the outputs.
         frames: SHA-256 of the list of frames, the sizes of their files and what the values in label
-            files stand for, by split; of a pack, of its frames' names and its labels.
+            files stand for, by split; of a pack, of its frames' names and its labels. Another where
+            frames are padded to keep their aspect ratio.
         seed: of everything drawn.
         recipe: the resolved recipe.
     """
@@ -213,8 +214,8 @@ class RunFolder:
         write_text(self.path / "metrics.csv", text.getvalue())
 
 
-def frames_hash(parts: Sequence[Dataset]) -> str:
-    """SHA-256 of what splits hold: see `Identity.frames`."""
+def frames_hash(parts: Sequence[Dataset], padded: bool = False) -> str:
+    """SHA-256 of what splits hold, and whether frames of them are padded: see `Identity.frames`."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{_meaning(getattr(part.read, 'masks', None))}\n".encode())
@@ -223,6 +224,8 @@ def frames_hash(parts: Sequence[Dataset]) -> str:
         for sample in part.samples:
             sizes = [path.stat().st_size if path.is_file() else "-" for path in _files(sample)]
             digest.update("\t".join([sample.name, *map(str, sizes)]).encode() + b"\n")
+    if padded:  # runs begun before there was padding go on where nothing is padded
+        digest.update(b"padded\n")
     return digest.hexdigest()
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import keras
 
 from scmnet_zoo.data import open_dataset
-from scmnet_zoo.data.dataset import joined
+from scmnet_zoo.data.dataset import Dataset, joined
+from scmnet_zoo.data.frames import frame_sizes
 from scmnet_zoo.data.loader import source_of, tally_of
 from scmnet_zoo.data.occurrence import check_learned
+from scmnet_zoo.data.ratio import has_ratio_of, in_words, other_ratios, padding_in_words
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.hints import check_hints
 from scmnet_zoo.training.loop import fit
@@ -101,7 +103,10 @@ def train(
         dataset=splits["train"].name,
         train_splits=list(train_splits),
         classes=list(classes),
-        frames={"train": frames_hash(learned), "val": frames_hash([splits["val"]])},
+        frames={
+            split: frames_hash(parts, _warn_of_padding(parts, recipe.size))
+            for split, parts in (("train", learned), ("val", [splits["val"]]))
+        },
         seed=seed,
         recipe=recipe,
     )
@@ -124,6 +129,22 @@ def train(
         trained = read_checkpoint(folder.path / LAST, network)
     load_checkpoint(final, trained, lambda classes: final)
     return final
+
+
+def _warn_of_padding(parts: Sequence[Dataset], size: tuple[int, int]) -> bool:
+    """Whether images of splits are of another aspect ratio than a size, of which warnings tell."""
+    found = False
+    for part in parts:
+        sizes = frame_sizes(part)
+        for group in other_ratios(sizes, size)[:1]:
+            found, frame = True, sizes[group[0]] or size
+            count = sum(one is not None and not has_ratio_of(one, size) for one in sizes)
+            logger.warning(
+                "%d of %d images of %s are of another aspect ratio, such as %s of %s: %s",
+                *(count, len(sizes), part.split, part.samples[group[0]].image),
+                *(in_words(frame), padding_in_words(frame, size)),
+            )
+    return found
 
 
 def _start(weights: str | os.PathLike | None) -> str | None:
