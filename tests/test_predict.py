@@ -1,7 +1,9 @@
 """A photograph in, its classes out."""
 
+import dataclasses
 import errno
 import itertools
+import json
 import os
 
 import keras
@@ -11,9 +13,10 @@ from photo_tools import TRAINING_SIZE, checkpoint_file, pixels, segmenter
 from PIL import Image
 
 import scmnet_zoo
-from scmnet_zoo import Segmenter, predict, viz
+from scmnet_zoo import Segmenter, deploy, predict, viz
 from scmnet_zoo.data.labels import CAMVID
 from scmnet_zoo.predict import network_size
+from scmnet_zoo.weights.checkpoint import read_checkpoint, write_tensors
 
 
 @pytest.mark.parametrize("size", [(97, 131), (33, 400), (1, 1), (700, 900)])
@@ -23,6 +26,29 @@ def test_the_mask_has_the_photographs_own_size(size):
     assert result.mask.dtype == np.uint8
     assert result.overlay(legend=False).size == size[::-1]
     assert result.index_mask().size == size[::-1]
+
+
+def test_the_colours_are_those_of_the_weights(tmp_path):
+    """In the result, its files, and what an exported file says of itself."""
+    palette = tuple((place, 200 - place, 7) for place in range(11))
+    stored = read_checkpoint(checkpoint_file(), "scmnet")
+    metadata = dataclasses.replace(stored.metadata, palette=palette)
+    write_tensors(tmp_path / "own.safetensors", stored.tensors, metadata)
+    own = Segmenter("scmnet", tmp_path / "own.safetensors")
+    assert own.palette == palette
+    assert segmenter().palette == CAMVID.palette
+    assert deploy.describe("scmnet", tmp_path / "own.safetensors").palette == palette
+    assert deploy.describe("scmnet", checkpoint_file()).palette == CAMVID.palette
+
+    own.model = segmenter().model  # whose graph is there already
+    result = own(pixels(*TRAINING_SIZE))
+    assert result.palette == palette
+    _, mask = result.save(tmp_path)
+    shown = np.asarray(Image.open(mask).convert("RGB"))
+    np.testing.assert_array_equal(shown, np.array(palette, np.uint8)[result.mask])
+    np.testing.assert_array_equal(shown, np.asarray(result.overlay(1.0, legend=False)))
+    text = json.loads(Image.open(mask).info["scmnet_zoo"])
+    assert text == {"classes": list(CAMVID.classes), "palette": [*map(list, palette)]}
 
 
 def test_at_the_training_size_the_mask_is_the_networks():

@@ -152,8 +152,8 @@ def test_the_card_renders(prepared):
     page = markdown.markdown(card.text, extensions=["tables", "fenced_code"])
     assert page.count("<table>") == 2
     assert page.count("<tr>") == len(entry.results) + len(entry.classes) + 2
-    for name in entry.classes:
-        assert f"<td>{name}</td>" in page
+    for name, colour in zip(entry.classes, CAMVID.palette, strict=True):
+        assert f"<td>{name}</td>\n<td><code>#{bytes(colour).hex()}</code></td>" in page
     for title in ("Use", "Results", "Intended use and limits", "Training", "Licences"):
         assert f"<h2>{title}</h2>" in page
     for name in re.findall(r'src="([^"]+)"', page):
