@@ -97,8 +97,8 @@ def post(scene: Canvas, x: float, z: float, side: int):
             scene.writing("sign", place, (-size / 3, middle - size / 5, size / 3, middle), DARK)
 
 
-def bin_(scene: Canvas, x: float, z: float):
-    """A bin_, a box or a board that is void."""
+def litter_bin(scene: Canvas, x: float, z: float):
+    """A litter_bin, a box or a board that is void."""
     wide, high, colour = scene.some(0.2, 0.6), scene.some(0.7, 1.6), scene.pick(STRONG + CLOTHES)
     scene.panel("void", scene.upright(x, z), (-wide, 0, wide, high), colour * 0.6)
     scene.panel("void", scene.upright(x, z), (-wide, high - 0.15, wide, high), colour * 0.8)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lab.camvid.scenes.canvas import FAR, WIDTH, Canvas
-from lab.camvid.scenes.furniture import bin_, post, railing, tree
+from lab.camvid.scenes.furniture import litter_bin, post, railing, tree
 from lab.camvid.scenes.houses import house
 from lab.camvid.scenes.palette import GREY, LEAVES, WHITE
 from lab.camvid.scenes.people import bicycle, person
@@ -123,7 +123,7 @@ def roadside(scene: Canvas, side: int, kerb: float):
         elif scene.chance(0.38):
             scene.add(z, bicycle, kerb - side * scene.some(0.2, 1), z)
         elif scene.chance(0.25):
-            scene.add(z, bin_, x, z)
+            scene.add(z, litter_bin, x, z)
     if scene.chance(0.5):  # parked cars
         for z in np.arange(scene.some(5, 25), 90, scene.some(5.2, 7)):
             if scene.chance(0.6):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from scmnet_zoo.cli._errors import fail
+from scmnet_zoo.cli._errors import fail, say
 from scmnet_zoo.cli._stated import compare_stated
 
 app = typer.Typer(no_args_is_help=True, help="Deprecated: see speed, and evaluate --stated.")
@@ -24,7 +24,7 @@ def accuracy(
 ) -> None:
     """Now `scmnet-zoo evaluate --stated`."""
     instead = "use scmnet-zoo evaluate --stated"
-    typer.echo(f"scmnet-zoo: benchmark accuracy is deprecated; {instead}", err=True)
+    say(f"scmnet-zoo: benchmark accuracy is deprecated; {instead}", err=True)
     compare_stated(data, dataset, keys or [])
 
 

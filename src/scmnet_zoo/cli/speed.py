@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._errors import say
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 
@@ -91,7 +92,7 @@ def command(
                 seconds=seconds,
             )
     if as_json:
-        typer.echo(json.dumps(found.as_json()))
+        say(json.dumps(found.as_json()))
         return
     table = Table(title=Text(f"{found.network} in {found.engine} on {found.device}"))
     memory = "-" if found.memory is None else f"{found.memory / 1e6:.0f}"
