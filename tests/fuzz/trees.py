@@ -22,6 +22,12 @@ LAYOUTS = {
         ("images", "labels", ".webp", ".png", True),
         ("{split}", "{split}annot", ".png", ".png", False),
         ("701_StillsRaw_full", "LabeledApproved_full", ".png", "_L.png", True),
+        ("{split}", "{split}_labels", ".png", "_L.png", False),
+        ("images", "labels", ".png", "_P.png", True),
+    ),
+    "folder": (
+        ("{split}", "{split}", ".jpg", "_mask.png", False),
+        ("JPEGImages", "SegmentationClass", ".jpg", ".png", True),
     ),
     "cityscapes": (
         (
@@ -56,7 +62,7 @@ def draw(rng: random.Random, root: Path) -> tuple[str, Table | None]:
     root.mkdir()
     name = rng.choice(("folder",) * 6 + tuple(LAYOUTS))
     table = None
-    if name == "folder":
+    if name == "folder" and rng.random() < 0.85:
         table = whole(rng)
         _folder(rng, root, table)
         if rng.random() < 0.1:

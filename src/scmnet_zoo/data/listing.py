@@ -108,7 +108,7 @@ def opened(
     labels = {each: path for each, path in files.labels.items() if each in wanted}
     samples = paired(images, labels, layout.labels(root, split), layout.ending)
     if not samples:
-        raise ValueError(f"Expected images of {split} in {root}. Received: labels alone")
+        raise ValueError(f"Expected images of {split} in {root}. Received: none")
     meaning = layout.meaning(root) if meaning is None else meaning
     guessed = (meaning.guessed,) if meaning.guessed else ()
     for line in guessed:

@@ -86,53 +86,50 @@ def text_lines(path: Path) -> list[str]:
     return [line for line in lines if line.strip()]
 
 
-def found_in(files: Iterable[Path], root: Path, void: Iterable[Colour] = ()) -> Meaning:
+def found_in(files: Iterable[Path], root: Path, void: Sequence[Colour] = ()) -> Meaning:
     """The classes that the label files themselves show, each named by its index or colour.
 
-    Grey label files are taken for indices, others for colours. All files are read.
+    All files are read: as indices where the first is grey, else as colours.
 
     Raises:
         ValueError: a file cannot be read, or there are fewer than two or very many values.
     """
-    files = list(files)
-    masks = [open_image(path) for path in files]
-    if all(mask.mode != "RGB" and mask.getpalette() is None for mask in masks):
-        return _found_indices(files, root)
-    colours: set[Colour] = set()
-    for mask, path in zip(masks, files, strict=True):
-        pixels = np.asarray(mask.convert("RGB")).reshape(-1, 3)
-        colours.update((int(r), int(g), int(b)) for r, g, b in np.unique(pixels, axis=0))
-        _check_number(len(colours), path)
-    rows = [("colour {} {} {}".format(*colour), colour) for colour in sorted(colours - {*void})]
-    guessed = (
-        f"{root}: no file names the classes, so each of the {len(rows)} colours in the label files "
-        f"is a class, {_list([name for name, _ in rows])}; {BY_TABLE}"
-    )
-    return by_colour(rows, f"the label files in {root}", void, guessed)
-
-
-def _found_indices(files: Sequence[Path], root: Path) -> Meaning:
-    as_stored = IndexMasks({value: value for value in range(VOID + 1)}, "indices")
-    indices: set[int] = set()
+    values: set[int] = set()  # indices, or colours as one number
+    as_indices = None
     for path in files:
-        indices.update(np.unique(as_stored.decode(open_image(path), path)).tolist())
-        _check_number(len(indices), path)
-    rows = [(f"class {index}", index) for index in sorted(indices)]
-    guessed = (
-        f"{root}: no file names the classes, so each of the {len(rows)} indices in the label files "
-        f"is a class, {_list([name for name, _ in rows])}; {BY_TABLE}"
+        mask = open_image(path)
+        if as_indices is None:
+            as_indices = mask.mode not in ("P", "RGB", "RGBA")
+        if as_indices:
+            values.update(np.unique(_AS_STORED.decode(mask, path)).tolist())
+        else:
+            pixels = np.asarray(mask.convert("RGB")).astype(np.int32)
+            values.update(np.unique(pixels @ (1 << 16, 1 << 8, 1)).tolist())
+        if len(values) > MOST:
+            raise ValueError(
+                f"{path}: expected at most {MOST} indices or colours in all label files, where no "
+                f"file names the classes. Received: {len(values)} or more; {BY_TABLE}"
+            )
+    source = f"the label files in {root}"
+    if as_indices:
+        rows = [(f"class {value}", value) for value in sorted(values)]
+        return by_index(rows, source, _guessed(root, "indices", [name for name, _ in rows]))
+    colours = [(value >> 16, value >> 8 & 255, value & 255) for value in sorted(values)]
+    named = [(f"colour {r} {g} {b}", (r, g, b)) for r, g, b in colours if (r, g, b) not in void]
+    guessed = _guessed(root, "colours", [name for name, _ in named])
+    return by_colour(named, source, void, guessed)
+
+
+_AS_STORED = IndexMasks({value: value for value in range(VOID + 1)}, "indices")
+
+
+def _guessed(root: Path, what: str, names: Sequence[str]) -> str:
+    return (
+        f"{root}: no file names the classes, so each of the {len(names)} {what} in the label files "
+        f"is a class, {_list(names)}; {BY_TABLE}"
     )
-    return by_index(rows, f"the label files in {root}", guessed)
 
 
 def _list(names: Sequence[str]) -> str:
     """The names, of many the first."""
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
-
-def _check_number(number: int, path: Path) -> None:
-    if number > MOST:
-        raise ValueError(
-            f"{path}: expected at most {MOST} indices or colours in all label files, where no file "
-            f"names the classes. Received: {number} or more; {BY_TABLE}"
-        )
