@@ -254,6 +254,19 @@ def test_rare_classes_are_looked_for_in_some_frames(tmp_path, head, bands, frame
     assert tally.frames == frames
 
 
+def test_void_beside_a_frame_is_no_void_of_its_label(tmp_path, caplog):
+    """Frames of another aspect ratio get void at their sides."""
+    root = draw(tmp_path / "own", THREE, both(0, 1))
+    size = (SIZE[0], 2 * SIZE[1])
+    datasets = [open_dataset("folder", root, split) for split in ("train", "val")]
+    tallies = [tally_of(source_of(dataset, size), size) for dataset in datasets]
+    assert not any(tally.counts[255] for tally in tallies)
+    check_learned(*tallies)
+    assert "holds 255" not in caplog.text
+    assert "no pixel in train of: car (index 2)" in caplog.text
+    write_pack(datasets, size, tmp_path / "own.h5")
+
+
 def test_camvid_is_as_it_was(tmp_path, caplog):
     root = scenes.draw(tmp_path / "camvid")
     sources = [source_of(open_dataset("camvid", root, split), SIZE) for split in ("train", "val")]

@@ -132,9 +132,7 @@ def assumed_void(tallies: Sequence[Tally]) -> Problem | None:
         f"{_names(dataset, absent)}; with {VOID} as void, miou would mean nothing. In "
         f"classes.toml, {meant}; if it is void, write void_indices = [{VOID}]"
     )
-    return Problem(
-        "assumed", doubtful[0].dataset.samples[0].label if file is None else file, message
-    )
+    return Problem("assumed", file, message)
 
 
 def check_learned(train: Tally, val: Tally) -> None:
