@@ -1,6 +1,7 @@
 """Image files: which ones are read, and the one way in which they are opened."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import logging
@@ -277,7 +278,9 @@ def images_in(folder: Path) -> tuple[list[Path], Counter[str]]:
 def _check_file(path: Path) -> None:
     try:
         status = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
         raise FileNotFoundError(f"{path}: {EXPECTED}. Received: no such file") from error
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(f"{path}: {EXPECTED}. Received: a folder")

@@ -12,6 +12,7 @@ from scmnet_zoo.image_files import (
     FORMATS,
     LARGEST,
     MASK_SUFFIXES,
+    MAXIMUM_PIXELS,
     SUFFIXES,
     ImageError,
     in_words,
@@ -23,6 +24,7 @@ from scmnet_zoo.image_files import (
 __all__ = [
     "FORMATS",
     "MASK_SUFFIXES",
+    "MAXIMUM_PIXELS",
     "SUFFIXES",
     "as_rgb",
     "example_photo",
