@@ -242,7 +242,9 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
         classes=tuple(names),
     )
     by_colour = ColourMasks(
-        _places(path, "colour", colours or [], void_colours), f"colours of {path}"
+        _places(path, "colour", colours or [], void_colours),
+        f"colours of {path}",
+        ADVICE.format("its colour", "void_colours"),
     )
     if len(rows) < 2:
         raise ValueError(

@@ -65,10 +65,12 @@ class ColourMasks:
     Attributes:
         ids: from a colour (RGB 0..255) to a training id, 255 for void; other colours are errors.
         title: what the colours are, for errors.
+        advice: what an error adds.
     """
 
     ids: Mapping[tuple[int, int, int], int]
     title: str
+    advice: str = ""
 
     def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
         """Training ids, uint8 (height, width).
@@ -92,7 +94,8 @@ class ColourMasks:
         if wrong.any():
             unknown = np.unique(codes[wrong]).tolist()
             colours = [(code >> 16, code >> 8 & 255, code & 255) for code in unknown]
-            raise ValueError(f"{path}: expected {self.title}. Received: {_some(colours)}")
+            advice = f"; {self.advice}" if self.advice else ""
+            raise ValueError(f"{path}: expected {self.title}. Received: {_some(colours)}{advice}")
         return np.array([number for _, number in table], np.uint8)[places]
 
 
