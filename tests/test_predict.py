@@ -281,6 +281,32 @@ def test_what_is_no_photograph(photo, received):
         segmenter()(photo)
 
 
+MENDS = {
+    "0..1": (np.linspace(0, 1, 4800), "float32", r"0 to 1; of 0\.\.1 make \(photo \* 255\)\.round"),
+    "half": (np.linspace(0, 0.5, 4800), "float64", r"0 to 0\.5; of 0\.\.1 make \(photo \* 255\)"),
+    "16 bits": (np.linspace(0, 1, 4800), "float16", r"of 0\.\.1 make \(photo \* 255\)"),
+    "0..255": (np.linspace(0, 255, 4800), "float32", r"0 to 255; of 0\.\.255 make photo\.round"),
+    "normalised": (np.linspace(-2, 2, 4800), "float32", "-2 to 2; give it as it was before"),
+    "nan": (np.full(4800, np.nan), "float32", "nan to nan; give it as it was before"),
+    "integers": (np.linspace(0, 255, 4800), "int32", r"int32 of shape \(40, 40, 3\)$"),
+}
+
+
+@pytest.mark.parametrize("case", MENDS)
+def test_floats_are_refused_with_the_mend(case):
+    values, kind, message = MENDS[case]
+    with pytest.raises(ValueError, match=message):
+        segmenter()(values.reshape(40, 40, 3).astype(kind))
+
+
+@pytest.mark.parametrize(("highest", "warned"), [(0, False), (1, True), (2, False)])
+def test_bytes_of_zero_and_one_are_warned_of(caplog, highest, warned):
+    photo = np.zeros((40, 40, 3), "uint8")
+    photo[:20] = highest
+    segmenter()(photo)
+    assert ("0 and 1 alone, where 255 is white" in caplog.text) == warned
+
+
 def test_an_unknown_network():
     with pytest.raises(ValueError, match=r"Expected network to be one of 'scmnet', .*'segnet'"):
         Segmenter("segnet")

@@ -1,5 +1,6 @@
 """A photograph in, its classes out."""
 
+import logging
 import math
 import os
 import time
@@ -16,7 +17,9 @@ from scmnet_zoo.files import MASK, OVERLAY, whole_file
 from scmnet_zoo.images import as_rgb, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 from scmnet_zoo.models import factory_of
-from scmnet_zoo.weights.registry import find_checkpoint
+from scmnet_zoo.weights.registry import find_checkpoint, network_of
+
+logger = logging.getLogger(__name__)
 
 # What a network sees at most whose weights do not say what they were trained on: 1024x2048.
 UNKNOWN_TRAINING_PIXELS = 2_097_152
@@ -102,9 +105,10 @@ class Segmenter:
     is brought back to the photograph's size.
 
     Args:
-        network: key of the network (`scmnet-zoo models` lists them).
-        weights: a name (`scmnet-zoo weights` lists them) or the path of a `.safetensors` file
-            written by the zoo, which says what its classes are.
+        network: key of the network (`scmnet-zoo models` lists them). By default the one that the
+            file of weights says, with the name of weights `"scmnet"`.
+        weights: a name (`scmnet-zoo weights` lists them), the path of a `.safetensors` file
+            written by the zoo, which says what its classes are, or the folder of a training run.
         size: (height, width) the network is to see, each of 32 to 65,536 pixels. By default as
             many pixels as in training, in the photograph's aspect ratio.
 
@@ -121,10 +125,11 @@ class Segmenter:
 
     def __init__(
         self,
-        network: str = "scmnet",
+        network: str | None = None,
         weights: str | os.PathLike = "camvid",
         size: tuple[int, int] | None = None,
     ):
+        network = network_of(weights, network)
         factory = factory_of(network)
         self.size = None if size is None else checked_size(size)
         checkpoint = find_checkpoint(network, weights)
@@ -186,7 +191,7 @@ class Segmenter:
 
 def segment(
     photo: str | os.PathLike | Image.Image | np.ndarray,
-    network: str = "scmnet",
+    network: str | None = None,
     weights: str | os.PathLike = "camvid",
 ) -> Result:
     """Segment one photograph; for several make a `Segmenter`, which loads the network once.
@@ -283,9 +288,24 @@ def _load(photo) -> tuple[np.ndarray, str]:
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
         raise ValueError(
             "Expected a photo to be a uint8 array (height, width, 3). "
-            f"Received: {photo.dtype} of shape {photo.shape}"
+            f"Received: {photo.dtype} of shape {photo.shape}{_mend(photo)}"
         )
+    if photo.max() == 1:
+        logger.warning("a photo of 0 and 1 alone, where 255 is white: it is seen as black")
     return photo.copy(), "image"  # the caller may use a camera's buffer again
+
+
+def _mend(photo: np.ndarray) -> str:
+    """What makes bytes of floats, as far as their values tell."""
+    if photo.dtype.kind != "f" or not photo.size:
+        return ""
+    low, high = float(photo.min()), float(photo.max())
+    values = f", from {low:.3g} to {high:.3g}"
+    if low >= 0 and high <= 1:
+        return f"{values}; of 0..1 make (photo * 255).round().astype('uint8')"
+    if low >= 0 and high <= 255:
+        return f"{values}; of 0..255 make photo.round().astype('uint8')"
+    return f"{values}; give it as it was before it was normalised"
 
 
 def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -93,6 +93,29 @@ def test_an_onnx_file(weights, tmp_path):
     assert exported.metadata["weights_hash"].startswith("sha256:")
 
 
+def test_the_network_of_the_weights(weights, tmp_path, monkeypatch):
+    """Of a run's folder too; another that is named is refused."""
+    run = tmp_path / "run"
+    run.mkdir()
+    metadata = Metadata(
+        "contextnet", {}, CAMVID.classes, Normalisation((128.0,) * 3, (64.0,) * 3), (48, 64)
+    )
+    write_checkpoint(run / "best.safetensors", _network(), metadata)
+
+    def make(weights=None, num_classes=11, **arguments):
+        return _network(weights, num_classes, network="contextnet", **arguments)
+
+    monkeypatch.setitem(models.NETWORKS, "contextnet", make)
+    path = tmp_path / "a.onnx"
+    result = _export(run, "--weights", run, "--output", path)
+    assert result.exit_code == 0, result.output
+    assert load(path).metadata["network"] == "contextnet"
+    assert load(path).metadata["weights"] == "best.safetensors"
+    line = _fails(run, "--weights", run, "--network", "scmnet", "--output", tmp_path / "b.onnx")
+    assert "Expected weights of the network 'scmnet'. Received: " in line
+    assert "holds weights of 'contextnet'; take that network, or leave --network out" in line
+
+
 def test_a_mask_of_images_of_any_size(weights, tmp_path):
     path = tmp_path / "a.onnx"
     options = ["--output-kind", "mask", "--original-size", "dynamic", "--size", "64x96"]

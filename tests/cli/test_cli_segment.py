@@ -77,6 +77,13 @@ def test_options_reach_the_network(tmp_path, network):
     assert network == [("fastscnn", "w.safetensors", (64, 96))]
 
 
+def test_the_network_need_not_be_named(tmp_path, network):
+    """`Segmenter` reads it from the file of weights."""
+    photo = _draw(tmp_path / "street.png")
+    assert _segment(photo, "--weights", "w.safetensors", "--output", tmp_path).exit_code == 0
+    assert network == [(None, "w.safetensors", None)]
+
+
 def test_the_example(tmp_path, network):
     result = _segment("--example", "--output", tmp_path)
     assert result.exit_code == 0

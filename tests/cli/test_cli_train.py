@@ -9,12 +9,14 @@ import tomli_w
 from testing_tools import toy
 from typer.testing import CliRunner
 
-from scmnet_zoo import cli, plots, training
+from scmnet_zoo import cli, models, plots, training
 from scmnet_zoo.data.augment import Augmentation
 from scmnet_zoo.training import Recipe, pictures, read_recipe, shipped_recipe, start, trainer
 from scmnet_zoo.training.recipe import tables_of
+from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
 
 runner = CliRunner()
+KEYS = ", ".join(map(repr, models.NETWORKS))
 SMALL = Recipe((36, 48), 2, 1, Augmentation(crop=(32, 32)))
 
 
@@ -58,6 +60,60 @@ def test_defaults(handed):
     assert recipe == shipped_recipe("scmnet", "camvid")
     assert (weights, seed, keep, workers) == (None, 0, None, None)
     progress(1, 2)
+
+
+def test_the_dataset_and_the_network_need_not_be_named(handed, tmp_path):
+    """A table of classes makes it a folder, and weights say what they are of."""
+    (tmp_path / "classes.toml").write_text("")
+    run = tmp_path / "run"
+    run.mkdir()
+    normalisation = Normalisation((128.0,) * 3, (64.0,) * 3)
+    metadata = Metadata("fastscnn", {}, ("a", "b"), normalisation, (48, 64))
+    write_checkpoint(run / "best.safetensors", toy(num_classes=2), metadata)
+    for more, network in (
+        ([], "scmnet"),
+        (["--weights", run], "fastscnn"),
+        (["--weights", run / "best.safetensors"], "fastscnn"),
+        (["--weights", "camvid"], "scmnet"),
+        (["--weights", run, "--network", "contextnet"], "contextnet"),  # refused when it is read
+    ):
+        result = _train("--data", tmp_path, *more)
+        assert result.exit_code == 0, result.stderr
+        assert handed[-1][:2] == (network, "folder")
+        assert handed[-1][3] == Path(f"runs/{network}_folder")
+        assert handed[-1][4] == shipped_recipe(network, "folder")
+    assert _train("--data", tmp_path, "--dataset", "camvid").exit_code == 0
+    assert handed[-1][1] == "camvid"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--dataset", "coco"],
+            "Expected dataset to be one of camvid, cityscapes, bdd100k, folder. Received: 'coco'",
+        ),
+        (
+            ["--network", "unet"],
+            f"Expected network to be one of {KEYS}. Received: 'unet'",
+        ),
+        (
+            ["--network", "unet", "--dataset", "coco"],
+            f"Expected network to be one of {KEYS}. Received: 'unet'",
+        ),
+    ],
+)
+def test_an_unknown_name_lists_those_there_are(handed, options, message):
+    result = _train("--data", "somewhere", *options)
+    assert _error(result) == message
+    assert result.stderr.splitlines() == [f"scmnet-zoo: error: {message}"]
+    assert not handed
+
+
+def test_no_bar_stays_where_there_is_no_terminal(tmp_path, recipe):
+    result = _train("--data", tmp_path / "nowhere", "--recipe", recipe, "--output", tmp_path / "o")
+    assert len(result.stderr.splitlines()) == 1
+    assert "steps" not in result.stderr
 
 
 def test_options(handed, recipe):

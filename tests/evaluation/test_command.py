@@ -69,6 +69,25 @@ def test_command(data, weights):
     assert "[/bold]" in "".join(result.stdout.split())  # the title may be broken anywhere
 
 
+def test_the_dataset_and_the_network_need_not_be_named(tmp_path, weights):
+    own = scenes.draw_folder(tmp_path / "own", counts={"test": 1}, size=(64, 96))
+    names = loading.open_dataset("folder", own, "test").space.classes
+    run = tmp_path / "run"
+    run.mkdir()
+    _write(run / "best.safetensors", names)
+    result = _run("--weights", run, "--data", own, "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    stored = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert {"scmnet", "folder"} <= set(map(str, _leaves(stored)))
+    result = _run("--weights", run, "--data", own, "--dataset", "camvid")
+    assert result.exit_code == 1
+
+
+def _leaves(stored):
+    for value in stored.values():
+        yield from _leaves(value) if isinstance(value, dict) else [value]
+
+
 def test_exported_at_the_size_of_the_image(data, weights, tmp_path):
     """Protocol A compares at 480x360; the second image is no larger."""
     result = _run("--weights", weights, "--data", data, "--export-predictions", tmp_path)

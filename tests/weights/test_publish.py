@@ -250,7 +250,7 @@ def test_wrong_arguments_are_a_line_and_write_nothing(untrained, data, tmp_path)
 
 def test_the_licence_of_unknown_data_must_be_given(copied, data, tmp_path):
     (copied / "run.json").write_text(json.dumps({**RUN_JSON, "dataset": "folder"}))
-    with pytest.raises(ValueError, match="Expected the licence of the data of 'folder'"):
+    with pytest.raises(ValueError, match=r"data of 'folder' \(--data-licence TEXT, in Python"):
         prepare(copied, REPOSITORY, data, "test", tmp_path / "new")
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scmnet_zoo.cli._errors import fail, one_line, say
+from scmnet_zoo.cli._options import DATASET, DATASET_HELP
 from scmnet_zoo.cli._sizes import parse_size
 
 PLOT = "class_shares.png"
@@ -22,7 +23,10 @@ PLOT = "class_shares.png"
 app = typer.Typer(no_args_is_help=True, help="Check a dataset, or pack it into one file.")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")]
-Name = Annotated[str, typer.Option(help="Name of the dataset: its layout and its classes.")]
+Name = Annotated[
+    str | None,
+    typer.Option(help=DATASET_HELP, show_default=DATASET),
+]
 Splits = Annotated[
     list[str] | None,
     typer.Option("--split", "--splits", help="One of its splits; may be repeated. Default: all."),
@@ -32,7 +36,7 @@ Splits = Annotated[
 @app.command("check")
 def check(
     data: Folder,
-    dataset: Name = "camvid",
+    dataset: Name = None,
     split: Splits = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help=f"Folder for {PLOT}, a plot of the shares.")
@@ -54,9 +58,11 @@ def check(
     notes may be as they should be.
     """
     sides = None if size is None else parse_size(size)
+    from scmnet_zoo.data import dataset_of
     from scmnet_zoo.data.check import check as look_through
     from scmnet_zoo.data.report import plot_shares
 
+    dataset = dataset_of(data, dataset)
     with _quiet(), _bar("Reading") as progress:
         sides = sides or _recipe_size(dataset)
         report = look_through(dataset, data, split or None, progress, size=sides)
@@ -97,7 +103,7 @@ def pack(
     data: Folder,
     size: Annotated[str, typer.Option(metavar="HxW", help="Size of the frames, e.g. 720x960.")],
     output: Annotated[Path, typer.Option(metavar="FILE", help="The .h5 file to write.")],
-    dataset: Name = "camvid",
+    dataset: Name = None,
     split: Splits = None,
 ) -> None:
     """Write the frames of a dataset at one size to one HDF5 file.
@@ -105,9 +111,10 @@ def pack(
     The file can be given wherever the folder can be.
     """
     sides = parse_size(size)
-    from scmnet_zoo.data import open_dataset, reader_of, write_pack
+    from scmnet_zoo.data import dataset_of, open_dataset, reader_of, write_pack
     from scmnet_zoo.data.pairs import SPLITS, is_there, splits_of
 
+    dataset = dataset_of(data, dataset)
     reader_of(dataset)
     splits = split or [each for each in splits_of(dataset, data) if is_there(dataset, data, each)]
     opened = [open_dataset(dataset, data, each) for each in splits or SPLITS[:1]]
@@ -131,8 +138,8 @@ def _recipe_size(dataset: str) -> tuple[int, int] | None:
 @contextlib.contextmanager
 def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal; gives what takes the frames done and those there are."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        progress.disable = not progress.console.is_terminal
+    shown = Console(stderr=True)
+    with Progress(console=shown, transient=True, disable=not shown.is_terminal) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

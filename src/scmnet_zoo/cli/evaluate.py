@@ -13,6 +13,14 @@ from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail, one_line
+from scmnet_zoo.cli._options import (
+    DATASET,
+    DATASET_HELP,
+    NETWORK,
+    NETWORK_HELP,
+    WEIGHTS,
+    WEIGHTS_HELP,
+)
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 from scmnet_zoo.cli._stated import compare_stated
@@ -20,24 +28,17 @@ from scmnet_zoo.cli._stated import compare_stated
 if TYPE_CHECKING:
     from scmnet_zoo.evaluation import Inference, Scores, Task
 
-NETWORK, WEIGHTS = "scmnet", "camvid"  # by default
 SIZES = 4  # of those that the network saw, that are told
 
 
 def command(
     data: Annotated[Path, typer.Option(help="Folder of the dataset.")],
-    network: Annotated[
-        str | None,
-        typer.Option(help="Network (`scmnet-zoo models` lists them).", show_default=NETWORK),
-    ] = None,
+    network: Annotated[str | None, typer.Option(help=NETWORK_HELP, show_default=NETWORK)] = None,
     weights: Annotated[
         str | None,
-        typer.Option(
-            help="Name (`scmnet-zoo weights` lists them) or file of the weights.",
-            show_default=WEIGHTS,
-        ),
+        typer.Option(help=WEIGHTS_HELP, show_default=WEIGHTS),
     ] = None,
-    dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "camvid",
+    dataset: Annotated[str | None, typer.Option(help=DATASET_HELP, show_default=DATASET)] = None,
     split: Annotated[str, typer.Option(help="Which part of the dataset.")] = "test",
     protocol: Annotated[
         str | None,
@@ -77,19 +78,25 @@ def command(
     ] = False,
 ) -> None:
     """Print the IoU of each class and category, nIoU where there are instances, and the means."""
+    from scmnet_zoo.data import dataset_of
+
+    dataset = dataset_of(data, dataset)
     if stated:
         of_one = {"--protocol": protocol, "--size": size, "--flip": flip, "--scales": scales}
         folders = {"--output": output, "--export-predictions": export_predictions}
         _check_unused({**of_one, "--window": window, **folders})
         compare_stated(data, dataset, _keys(network, weights, dataset))
         return
-    network, weights = network or NETWORK, weights or WEIGHTS
+    weights = weights or WEIGHTS
     numbers = _parse_scales(scales)
     windows = None if window is None else parse_size(window, "--window")
     input_size = None if size is None else parse_size(size)
     start_keras()
     from scmnet_zoo.evaluation import Inference, load, write_report
     from scmnet_zoo.predict import checked_size, make_directory
+    from scmnet_zoo.weights.registry import network_of
+
+    network = network_of(weights, network)
 
     inference = Inference(numbers, flip, windows)
     task = load(network, weights, dataset, data, split, protocol)

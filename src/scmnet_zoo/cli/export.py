@@ -10,6 +10,14 @@ from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import one_line
+from scmnet_zoo.cli._options import (
+    DATASET,
+    DATASET_HELP,
+    NETWORK,
+    NETWORK_HELP,
+    WEIGHTS,
+    WEIGHTS_HELP,
+)
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
 
 ANY = "dynamic"
 MOST_IMAGES = 200  # of a calibration
-DATASET, SPLIT = "camvid", "test"  # where only --data is given
+SPLIT = "test"  # where only --data is given
 
 
 def command(
@@ -28,12 +36,8 @@ def command(
     format: Annotated[
         str, typer.Option(help="onnx, openvino, litert, tensorrt, saved_model or jax.")
     ],
-    network: Annotated[
-        str, typer.Option(help="Network (`scmnet-zoo models` lists them).")
-    ] = "scmnet",
-    weights: Annotated[
-        str, typer.Option(help="Name (`scmnet-zoo weights` lists them) or file of the weights.")
-    ] = "camvid",
+    network: Annotated[str | None, typer.Option(help=NETWORK_HELP, show_default=NETWORK)] = None,
+    weights: Annotated[str, typer.Option(help=WEIGHTS_HELP)] = WEIGHTS,
     size: Annotated[
         str | None,
         typer.Option(
@@ -57,9 +61,7 @@ def command(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Dataset to compare mIoU on.")
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Name of that dataset, by default camvid.")
-    ] = None,
+    dataset: Annotated[str | None, typer.Option(help=DATASET_HELP, show_default=DATASET)] = None,
     split: Annotated[str | None, typer.Option(help="Which part of it, by default test.")] = None,
     frames: Annotated[
         int | None, typer.Option(min=1, help="How many of its frames at most, by default all.")
@@ -79,15 +81,17 @@ def command(
     from scmnet_zoo.deploy.formats import check_format
     from scmnet_zoo.deploy.inputs import Photographs
     from scmnet_zoo.models import factory_of
+    from scmnet_zoo.weights.registry import network_of
 
     varies = (original_size or size) == ANY
     check_format(format, output, precision, varies, calibrate is not None)
     images = [] if calibrate is None else _images(calibrate)
+    network = network_of(weights, network)
     factory = factory_of(network)
     description = describe(network, weights)
     labelled = None
     if data is not None:
-        labelled = _labelled(network, weights, dataset or DATASET, data, split or SPLIT, frames)
+        labelled = _labelled(network, weights, dataset, data, split or SPLIT, frames)
     if size is None:
         seen = description.training_size
     with ending_at_sigterm():  # nothing half-written stays then either
@@ -136,12 +140,13 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _labelled(
-    network: str, weights: str, dataset: str, data: Path, split: str, frames: int | None
+    network: str, weights: str, dataset: str | None, data: Path, split: str, frames: int | None
 ) -> "Labelled":
+    from scmnet_zoo.data import dataset_of
     from scmnet_zoo.deploy import Labelled
     from scmnet_zoo.evaluation import load
 
-    task = load(network, weights, dataset, data, split)
+    task = load(network, weights, dataset_of(data, dataset), data, split)
     return Labelled(task.dataset, task.protocol, task.places, frames)
 
 

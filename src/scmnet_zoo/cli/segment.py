@@ -17,6 +17,7 @@ from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail, one_line, say
+from scmnet_zoo.cli._options import NETWORK, NETWORK_HELP, WEIGHTS, WEIGHTS_HELP
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 from scmnet_zoo.files import MASK, OVERLAY, WriteError
@@ -45,12 +46,8 @@ def command(
         list[Path] | None,
         typer.Argument(metavar="PHOTO_OR_FOLDER", help="Images, or folders of images."),
     ] = None,
-    network: Annotated[
-        str, typer.Option(help="Network (`scmnet-zoo models` lists them).")
-    ] = "scmnet",
-    weights: Annotated[
-        str, typer.Option(help="Name (`scmnet-zoo weights` lists them) or .safetensors file.")
-    ] = "camvid",
+    network: Annotated[str | None, typer.Option(help=NETWORK_HELP, show_default=NETWORK)] = None,
+    weights: Annotated[str, typer.Option(help=WEIGHTS_HELP)] = WEIGHTS,
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.")] = Path(
         "segmented"
     ),
@@ -178,7 +175,9 @@ def _place(path: Path) -> str:
     return os.path.realpath(path).casefold()
 
 
-def _load(network: str, weights: str, size: tuple[int, int] | None, output: Path) -> "Segmenter":
+def _load(
+    network: str | None, weights: str, size: tuple[int, int] | None, output: Path
+) -> "Segmenter":
     """The network; the output is looked at first, as that takes no seconds."""
     start_keras()
     from scmnet_zoo.predict import Segmenter, make_directory

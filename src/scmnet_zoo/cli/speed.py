@@ -11,17 +11,18 @@ from rich.text import Text
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import say
+from scmnet_zoo.cli._options import NETWORK, NETWORK_HELP, WEIGHTS
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 
-NETWORK, WEIGHTS, ENGINE, PRECISION = "scmnet", "camvid", "keras", "f32"  # by default
+ENGINE, PRECISION = "keras", "f32"  # by default
 RANDOM = "random"
 
 
 def command(
     network: Annotated[
         str | None,
-        typer.Option(help="Network (`scmnet-zoo models` lists them).", show_default=NETWORK),
+        typer.Option(help=NETWORK_HELP, show_default=NETWORK),
     ] = None,
     weights: Annotated[
         str | None,
@@ -76,14 +77,16 @@ def command(
                 )
     start_keras()
     from scmnet_zoo.speed import time_file, time_network
+    from scmnet_zoo.weights.registry import network_of
 
     with ending_at_sigterm():  # the temporary file is removed then too
         if file is not None:
             found = time_file(file, size=seen, threads=threads, runs=runs, seconds=seconds)
         else:
+            start = None if weights == RANDOM else weights or WEIGHTS
             found = time_network(
-                network or NETWORK,
-                None if weights == RANDOM else weights or WEIGHTS,
+                network_of(start, network),
+                start,
                 engine=engine or ENGINE,
                 size=seen,
                 precision=precision or PRECISION,

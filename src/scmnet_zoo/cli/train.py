@@ -17,13 +17,20 @@ from rich.progress import (
 )
 
 from scmnet_zoo.cli._backend import start_keras
+from scmnet_zoo.cli._options import (
+    DATASET,
+    DATASET_HELP,
+    NETWORK,
+    NETWORK_HELP,
+    WEIGHTS_HELP,
+)
 from scmnet_zoo.cli._sizes import parse_size
 
 
 def command(
     data: Annotated[Path, typer.Option(help="Folder of the dataset, or a packed file.")],
-    network: Annotated[str, typer.Option(help="Key of the network.")] = "scmnet",
-    dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "camvid",
+    network: Annotated[str | None, typer.Option(help=NETWORK_HELP, show_default=NETWORK)] = None,
+    dataset: Annotated[str | None, typer.Option(help=DATASET_HELP, show_default=DATASET)] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -35,9 +42,7 @@ def command(
         str | None,
         typer.Option(help="A TOML file or a shipped recipe, by default NETWORK_DATASET."),
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Name or path of the weights to start from.")
-    ] = None,
+    weights: Annotated[str | None, typer.Option(help=f"What to start from. {WEIGHTS_HELP}")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     size: Annotated[
         str | None,
@@ -78,8 +83,14 @@ def command(
 ) -> None:
     """Train a network on the dataset's train split, validating on its val split."""
     start_keras()
+    from scmnet_zoo.data import dataset_of, reader_of
+    from scmnet_zoo.models import factory_of
     from scmnet_zoo.training import find_recipe, shipped_recipe, train, with_overrides, with_size
+    from scmnet_zoo.weights.registry import network_of
 
+    network, dataset = network_of(weights, network), dataset_of(data, dataset)
+    factory_of(network)
+    reader_of(dataset)  # else the error would be of a recipe that there is not
     chosen = shipped_recipe(network, dataset) if recipe is None else find_recipe(recipe)
     if size is not None:
         chosen = with_size(chosen, parse_size(size))
@@ -127,4 +138,5 @@ def _progress(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )

@@ -7,7 +7,7 @@ from scmnet_zoo.data.bdd100k import bdd100k
 from scmnet_zoo.data.camvid import camvid
 from scmnet_zoo.data.cityscapes import cityscapes
 from scmnet_zoo.data.dataset import Dataset, Sample
-from scmnet_zoo.data.folder import folder
+from scmnet_zoo.data.folder import TABLE, folder
 from scmnet_zoo.data.labels import (
     BDD100K,
     CAMVID,
@@ -18,7 +18,7 @@ from scmnet_zoo.data.labels import (
     match_classes,
     palette_for,
 )
-from scmnet_zoo.data.pack import packed, write_pack
+from scmnet_zoo.data.pack import packed, packed_splits, write_pack
 
 # Readers of datasets by name: from a folder and a split to a `Dataset`.
 READERS: dict[str, Callable[[str | os.PathLike, str], Dataset]] = {
@@ -40,6 +40,25 @@ def reader_of(dataset: str) -> Callable[[str | os.PathLike, str], Dataset]:
             f"Expected dataset to be one of {', '.join(READERS)}. Received: {dataset!r}"
         )
     return READERS[dataset]
+
+
+def dataset_of(root: str | os.PathLike, dataset: str | None = None) -> str:
+    """The name of a dataset: the one given, else what is found, else `"camvid"`.
+
+    A file of `write_pack` says its dataset; a folder with a `classes.toml` is `"folder"`.
+
+    Args:
+        root: the folder that holds it, or a file of `write_pack`.
+        dataset: what the caller says, None for nothing.
+
+    Raises:
+        ValueError: a file that is no pack.
+    """
+    if dataset is not None:
+        return dataset
+    if os.path.isfile(root):
+        return packed(root, next(iter(packed_splits(root)), "")).name
+    return "folder" if os.path.isfile(os.path.join(root, TABLE)) else "camvid"
 
 
 def open_dataset(dataset: str, root: str | os.PathLike, split: str) -> Dataset:
@@ -75,6 +94,7 @@ __all__ = [
     "bdd100k",
     "camvid",
     "cityscapes",
+    "dataset_of",
     "folder",
     "match_classes",
     "open_dataset",

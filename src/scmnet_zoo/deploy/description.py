@@ -14,7 +14,7 @@ from scmnet_zoo.data.labels import Colour, palette_for
 from scmnet_zoo.layers import ImageInput
 from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.checkpoint import Checkpoint
-from scmnet_zoo.weights.registry import find_checkpoint
+from scmnet_zoo.weights.registry import find_checkpoint, weights_file
 
 KEY = "scmnet_zoo"  # of the metadata in files that hold others too
 
@@ -55,10 +55,11 @@ def describe(network: str, weights: str | os.PathLike | None) -> Description:
     if checkpoint is None or weights is None:
         return Description(network)
     metadata = checkpoint.metadata
+    weights = weights_file(weights)
     return Description(
         network,
-        Path(os.fspath(weights)).name,
-        _hash(network, os.fspath(weights), checkpoint),
+        Path(weights).name,
+        _hash(network, weights, checkpoint),
         () if metadata is None else tuple(metadata.classes),
         None if metadata is None else metadata.training_size,
         () if metadata is None else metadata.colours,

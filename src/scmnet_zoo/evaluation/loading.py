@@ -11,7 +11,7 @@ from scmnet_zoo.data.labels import match_each_once
 from scmnet_zoo.data.pack import PackReader
 from scmnet_zoo.evaluation.protocol import Protocol, protocol_of
 from scmnet_zoo.models import factory_of
-from scmnet_zoo.weights.registry import find_checkpoint
+from scmnet_zoo.weights.registry import find_checkpoint, network_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Task(NamedTuple):
 
 
 def load(
-    network: str,
+    network: str | None,
     weights: str | os.PathLike,
     dataset: str,
     data: str | os.PathLike,
@@ -51,8 +51,8 @@ def load(
     the dataset that the weights do not know.
 
     Args:
-        network: key of the network.
-        weights: name or path of the weights.
+        network: key of the network; None for the one that a file of weights says.
+        weights: name or path of the weights, or the folder of a run.
         dataset: name of the dataset.
         data: its folder.
         split: which part of it.
@@ -62,6 +62,7 @@ def load(
         ValueError: a name is unknown, a file is missing, or the weights' classes are not the
             dataset's.
     """
+    network = network_of(weights, network)
     factory, frames = factory_of(network), open_dataset(dataset, data, split)
     chosen = protocol_of(dataset, protocol)
     if chosen.full_size_only and isinstance(frames.read, PackReader):

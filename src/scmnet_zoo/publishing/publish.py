@@ -112,7 +112,10 @@ def _data_licence(run: Run) -> str:
     """The licences of the data that a run learned from, itself or through others, where known."""
     known = DATA_LICENCES.get(run.dataset)
     if known is None:
-        raise ValueError(f"Expected the licence of the data of {run.dataset!r}. Received: none")
+        raise ValueError(
+            f"Expected the licence of the data of {run.dataset!r} "
+            "(--data-licence TEXT, in Python data_licence). Received: none"
+        )
     helped = run.recipe.loss.hints or START_ONLY in run.recipe.arguments
     before = {f"{run.network}/{run.weights}", *run.teachers}  # of files nothing is known
     through = [

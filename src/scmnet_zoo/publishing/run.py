@@ -9,8 +9,9 @@ from pathlib import Path
 from scmnet_zoo.training.recipe import Recipe, find_recipe, read_recipe, recipe_names
 from scmnet_zoo.weights.checkpoint import read_checkpoint
 from scmnet_zoo.weights.metadata import Metadata
+from scmnet_zoo.weights.places import BEST
 
-BEST, LAST, RECIPE = "best.safetensors", "last.safetensors", "recipe.toml"
+LAST, RECIPE = "last.safetensors", "recipe.toml"
 NEEDED = (BEST, LAST, RECIPE, "run.json", "metrics.csv", "curves.png")
 
 

@@ -14,7 +14,7 @@ from scmnet_zoo.training.recipe import Recipe
 from scmnet_zoo.training.start import dtype_policy
 from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.checkpoint import read_metadata
-from scmnet_zoo.weights.registry import metadata_of
+from scmnet_zoo.weights.registry import metadata_of, weights_file
 
 
 def teacher_network(
@@ -23,8 +23,8 @@ def teacher_network(
     """The network that weights are of, for teaching.
 
     Args:
-        weights: a `.safetensors` file written by the zoo, or a key that `scmnet-zoo weights list`
-            shows, e.g. `"scmnet/camvid"`.
+        weights: a `.safetensors` file written by the zoo, the folder of a run, or a key that
+            `scmnet-zoo weights list` shows, e.g. `"scmnet/camvid"`.
         classes: names of the classes in the student's order; the teacher's must be these.
         precision: a Keras dtype policy.
 
@@ -32,7 +32,7 @@ def teacher_network(
         ValueError: weights that cannot be read, do not say what they are, or are of other classes.
         OSError: they cannot be downloaded.
     """
-    text = os.fspath(weights)
+    text = weights_file(weights)
     if text.endswith(".safetensors"):
         metadata, name = read_metadata(text), text
     else:

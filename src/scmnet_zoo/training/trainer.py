@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from scmnet_zoo.data import open_dataset
+from scmnet_zoo.data import open_dataset, reader_of
 from scmnet_zoo.data.dataset import Dataset, joined
 from scmnet_zoo.data.frames import frame_sizes
 from scmnet_zoo.data.loader import source_of, tally_of
@@ -30,6 +30,7 @@ from scmnet_zoo.training.start import (
 )
 from scmnet_zoo.training.teachers import check_teachers, teacher_network
 from scmnet_zoo.weights.checkpoint import load_checkpoint, read_checkpoint
+from scmnet_zoo.weights.registry import weights_file
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,9 @@ def train(
         KeyboardInterrupt: after Ctrl-C, with the state saved.
     """
     factory_of(network)
+    reader_of(dataset)
+    weights = None if weights is None else weights_file(weights)
+    teachers = [weights_file(one) for one in teachers]
     recipe = shipped_recipe(network, dataset) if recipe is None else recipe
     recipe = with_arguments_of(recipe, network, weights)
     check_arguments(network, recipe)

@@ -106,7 +106,8 @@ def read_safetensors(content: bytes, source: str, network: str) -> Checkpoint:
     if metadata is not None and metadata.network != network:
         raise ValueError(
             f"Expected weights of the network {network!r}. "
-            f"Received: {source}, which holds weights of {metadata.network!r}"
+            f"Received: {source}, which holds weights of {metadata.network!r}; take that "
+            "network, or leave --network out"
         )
     if metadata is not None:
         metadata.check_classes(tensors, source)
@@ -121,6 +122,18 @@ def read_metadata(path: str | os.PathLike) -> Metadata:
     Raises:
         ValueError: no such file, a damaged one, or one that says nothing.
     """
+    found = stored_metadata(path)
+    if found is None:
+        raise ValueError(f"Expected a .safetensors file written by the zoo. Received: {path}")
+    return found
+
+
+def stored_metadata(path: str | os.PathLike) -> Metadata | None:
+    """As `read_metadata`; None of a file that says nothing.
+
+    Raises:
+        ValueError: no such file, or a damaged one.
+    """
     if not Path(path).is_file():
         raise ValueError(f"Expected an existing weight file. Received: {path}")
     try:
@@ -128,9 +141,7 @@ def read_metadata(path: str | os.PathLike) -> Metadata:
             text = (file.metadata() or {}).get(METADATA_KEY)
     except (safetensors.SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
-    if text is None:
-        raise ValueError(f"Expected a .safetensors file written by the zoo. Received: {path}")
-    return Metadata.from_json(text, str(path))
+    return None if text is None else Metadata.from_json(text, str(path))
 
 
 def _read_keras(path: Path) -> Checkpoint:

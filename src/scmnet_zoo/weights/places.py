@@ -6,6 +6,7 @@ from pathlib import Path
 import platformdirs
 
 HOME = "SCMNET_ZOO_HOME"
+BEST = "best.safetensors"  # in the folder of a run: the weights of its best epoch
 OWN = "own"  # the folder of weights that users put under a name themselves
 
 

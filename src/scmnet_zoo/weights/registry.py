@@ -5,12 +5,59 @@ import io
 import os
 
 from scmnet_zoo.weights import manifest
-from scmnet_zoo.weights.checkpoint import SUFFIXES, Checkpoint, read_checkpoint, read_safetensors
+from scmnet_zoo.weights.checkpoint import (
+    SUFFIXES,
+    Checkpoint,
+    read_checkpoint,
+    read_safetensors,
+    stored_metadata,
+)
 from scmnet_zoo.weights.download import fetch
 from scmnet_zoo.weights.importers import read_foreign
 from scmnet_zoo.weights.manifest import Entry, published_file
 from scmnet_zoo.weights.metadata import Metadata, Normalisation
-from scmnet_zoo.weights.places import own_path
+from scmnet_zoo.weights.places import BEST, own_path
+
+DEFAULT_NETWORK = "scmnet"  # where neither the caller nor a file of weights names one
+
+
+def network_of(weights: str | os.PathLike | None, network: str | None = None) -> str:
+    """The key of a network: the one given, else what a file of weights says, else `"scmnet"`.
+
+    Args:
+        weights: None, a name, the path of a file, or the folder of a run.
+        network: what the caller says, None for nothing. Whether weights are of it is seen when
+            they are read.
+
+    Raises:
+        ValueError: a damaged file, or a folder that is not that of a run.
+    """
+    if network is not None or not isinstance(weights, str | os.PathLike):
+        return network or DEFAULT_NETWORK
+    path = weights_file(weights)
+    metadata = None
+    if path.endswith(".safetensors") and os.path.isfile(path):
+        metadata = stored_metadata(path)
+    return DEFAULT_NETWORK if metadata is None else metadata.network
+
+
+def weights_file(weights: str | os.PathLike) -> str:
+    """Weights as given; of the folder of a run the path of `best.safetensors` in it.
+
+    Raises:
+        ValueError: a folder without that file.
+    """
+    text = os.fspath(weights)
+    # A name wins over, say, a folder `camvid` in the working directory.
+    if not os.path.isdir(text) or text in {entry.name for entry in manifest.entries()}:
+        return text
+    path = os.path.join(text, BEST)
+    if not os.path.isfile(path):
+        raise ValueError(
+            f"Expected weights to be a name, a file, or the folder of a run with {BEST} in it. "
+            f"Received: {text}, a folder without"
+        )
+    return path
 
 
 def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoint | None:
@@ -27,10 +74,9 @@ def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoi
         raise ValueError(
             f"Expected weights to be None, a name or a path. Received: weights={weights!r}"
         )
-    text = os.fspath(weights)
+    text = weights_file(weights)
     if text.endswith(SUFFIXES) or os.sep in text:
         return read_checkpoint(text, network)
-    # A name wins over, say, a folder `camvid` in the working directory.
     if os.path.exists(text) and text not in manifest.names(network, published_only=False):
         return read_checkpoint(text, network)
     return named_checkpoint(manifest.find(network, text))
