@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import cases
+import h5py  # noqa: F401  that it is there: on its import it asks `uname`, whatever the case
 
 MEMORY = 4 * 2**30  # bytes that a case may take; an image of 200 megapixels takes 0.6 GB
 STARTS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.system")
@@ -28,7 +29,9 @@ def work(first: int, last: int, until: float) -> None:
     """
     faulthandler.enable()
     started: list[str] = []
-    sys.addaudithook(lambda event, _: started.append(event) if event in STARTS else None)
+    sys.addaudithook(
+        lambda event, words: started.append(f"{event} {words}") if event in STARTS else None
+    )
     _limit_memory()
     os.environ["PATH"] = os.devnull  # nothing is started even by a fault
     for seed in range(first, last):
