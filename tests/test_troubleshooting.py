@@ -42,7 +42,7 @@ def texts():
 TEXTS = texts()
 
 
-@pytest.mark.parametrize("message", quoted())
+@pytest.mark.parametrize("message", list(quoted()))
 def test_a_quoted_message_is_one_of_the_source(message):
     words = [re.escape(part) for part in message.split("...")]
     pattern = re.compile(".*?".join(words), re.IGNORECASE)

@@ -23,11 +23,11 @@ LAYOUTS = {
         ("{split}", "{split}annot", ".png", ".png", False),
         ("701_StillsRaw_full", "LabeledApproved_full", ".png", "_L.png", True),
         ("{split}", "{split}_labels", ".png", "_L.png", False),
-        ("images", "labels", ".png", "_P.png", True),
+        ("images", "labels", ".png", "_P.png", False),
     ),
     "folder": (
+        ("JPEGImages", "SegmentationClass", ".jpg", ".png", False),
         ("{split}", "{split}", ".jpg", "_mask.png", False),
-        ("JPEGImages", "SegmentationClass", ".jpg", ".png", True),
     ),
     "cityscapes": (
         (
@@ -43,6 +43,17 @@ LAYOUTS = {
         ("seg/images/{split}", "seg/labels/{split}", ".jpg", "_train_id.png", False),
     ),
 }
+# Files of text that some of them have, and lines of these, good and bad.
+TEXTS = (
+    *("class_dict.csv", "codes.txt", "valid.txt", "labelmap.txt", "train/_classes.csv"),
+    *("ImageSets/Segmentation/train.txt", "_classes.csv"),
+)
+LINES = (
+    *("name,r,g,b", "Road,128,64,128", "Sky,128,128,128", "Road,1,2", "Road", "Wall", "Animal"),
+    *("0, road", "1, sky", "2, road", "x, y", "300, z", "0,", "²,1", "road:128,64,128::"),
+    *("sky:0,0,0::", "void:224,224,192::", "road:999,0,0::", "# label:color_rgb", "::", '"a,b"'),
+    *("0", "1", "a b", "\0", ",,,", "1" * 5000),
+)
 SUFFIXES = (".jpg", ".JPG", ".jpeg", ".png", ".PNG", ".webp", ".bmp", ".tif", ".tiff")
 MASK_SUFFIXES = (".png", ".png", ".png", ".bmp", ".tif")
 NAMES = (
@@ -62,7 +73,7 @@ def draw(rng: random.Random, root: Path) -> tuple[str, Table | None]:
     root.mkdir()
     name = rng.choice(("folder",) * 6 + tuple(LAYOUTS))
     table = None
-    if name == "folder" and rng.random() < 0.85:
+    if name == "folder" and rng.random() < 0.75:
         table = whole(rng)
         _folder(rng, root, table)
         if rng.random() < 0.1:
@@ -72,6 +83,11 @@ def draw(rng: random.Random, root: Path) -> tuple[str, Table | None]:
         _layout(rng, root, rng.choice(LAYOUTS[name]), name)
         if rng.random() < 0.1:  # two layouts in one folder
             _layout(rng, root, rng.choice(LAYOUTS[rng.choice(tuple(LAYOUTS))]), name)
+        for _ in range(rng.randrange(3)):
+            file = root / rng.choice(TEXTS)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lines = rng.choices(LINES, k=rng.randrange(6))
+            file.write_text(rng.choice(("\n", "\r\n")).join(lines), encoding="utf-8")
     for _ in range(rng.choice((0, 0, 1, 1, 2, 4))):
         files = sorted(path for path in root.rglob("*") if path.is_file())
         if files:
