@@ -1,5 +1,6 @@
 """Opening image files: large texts, missing end markers, depths, suffixes, errors."""
 
+import contextlib
 import io
 import itertools
 import logging
@@ -20,6 +21,7 @@ from raw_images import GREY_ALPHA, chunk, packed, write_png, write_tiff
 from scmnet_zoo import image_files
 from scmnet_zoo.image_files import (
     SUFFIXES,
+    ImageError,
     images_in,
     lacks_end_marker,
     left_out_in_words,
@@ -454,6 +456,20 @@ def test_a_png_with_a_short_head(tmp_path):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes(4)))
     with pytest.raises(ValueError, match=r"a\.png: expected an image.*Truncated IHDR"):
         open_image(path)
+
+
+@pytest.mark.parametrize("kind", [b"IDAT", b"tEXt", b"iCCP", b"abCd"])
+def test_a_png_that_claims_a_huge_chunk_takes_no_memory(tmp_path, kind):
+    path = write_png(tmp_path / "a.png", PHOTO, 8, 2, before=TEXTS["compressed"])
+    content = path.read_bytes()
+    end = content.rindex(b"IDAT") - 4
+    path.write_bytes(content[:end] + struct.pack(">I", 2**32 - 1) + kind + content[end + 8 :])
+    tracemalloc.start()
+    with contextlib.suppress(ImageError):  # all pixels are there where it is the last chunk
+        assert open_image(path).size == (60, 40)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 50 * MEGABYTE
 
 
 def test_a_jpeg_2000_of_impossible_size(tmp_path):

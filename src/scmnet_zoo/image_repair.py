@@ -31,13 +31,19 @@ def png_without_text(path: Path) -> bytes | None:
     """A PNG file without its texts and colour profile, but for a text that says how it is turned.
 
     Returns:
-        The file's other bytes as they are; None where it has no such chunks.
+        The file's other bytes as they are, up to a chunk that is cut off; None where it has no such
+        chunks.
     """
     parts, dropped, keys = [PNG_SIGNATURE], 0, set()
+    rest = path.stat().st_size - len(PNG_SIGNATURE)
     with open(path, "rb") as file:
         file.seek(len(PNG_SIGNATURE))
         while len(head := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
+            rest -= 12 + length
+            if rest < 0:  # no memory is taken for what the file only claims to hold
+                parts += [head, file.read()]
+                break
             if kind == b"iCCP" or (kind in TEXTS and length > LARGEST_TEXT):
                 dropped += 1
                 file.seek(length + 4, 1)

@@ -1,16 +1,18 @@
 """Layouts in which sites and tools hand out datasets: read as what they are, or with what to do."""
 
 import csv
+import weakref
 
 import numpy as np
 import pytest
 import scenes
 from PIL import Image
 
-from scmnet_zoo.data import CAMVID, VOID, open_dataset
+from scmnet_zoo.data import CAMVID, VOID, meanings, open_dataset
 from scmnet_zoo.data.camvid_classes import ORIGINAL_CLASSES
 from scmnet_zoo.data.check import check
 from scmnet_zoo.data.pairs import splits_of
+from scmnet_zoo.image_files import open_image
 
 NAMES = scenes.CAMVID_NAMES
 CODES = [name for name, *_ in ORIGINAL_CLASSES]
@@ -95,6 +97,7 @@ def test_kaggle_without_a_label(tmp_path):
     ("text", "message"),
     [
         ("name,r,g,b\nLorry,1,2,3\n", r"csv: expected CamVid's 32 classes\. Received: 'Lorry'"),
+        ("name,r,g,b\n", r"csv: expected CamVid's 32 classes\. Received: none"),
         ("name,r,g,b\nRoad,1,2\n", r"csv: expected a name and red, green, blue .*Received: Road"),
         ("name,r,g,b\nRoad,a,2,3\n", r"csv: expected a name and red, green, blue .*Received: Road"),
     ],
@@ -166,6 +169,7 @@ def test_the_codes_go_by_their_names(tmp_path):
     ("codes", "message"),
     [
         ([*CODES[:-1], "Lorry"], r"codes\.txt: expected CamVid's 32 classes\. Received: 'Lorry'"),
+        ([""], r"codes\.txt: expected CamVid's 32 classes\. Received: none"),
         (CODES[:20], r"_P\.png: expected indices of .*codes\.txt, 0\.\.19\. Received: "),
     ],
 )
@@ -242,6 +246,7 @@ def test_a_table_of_ones_own_goes_before(tmp_path, caplog):
         ("Pixel Value, Class\n0, a\n0, b\n", r"expected each value once\. Received: 0 twice"),
         ("Pixel Value, Class\n0, a\nx, b\n", r"expected an index and a name a line\. Received: x"),
         ("Pixel Value, Class\n0, a\n300, b\n", r"an index and a name a line\. Received: 300, b"),
+        ("Pixel Value, Class\n" + "1" * 5000, r"expected a class a line\. Received: 5000 char"),
         ("Pixel Value, Class\n0\n", r"an index and a name a line\. Received: 0"),
         (
             "Pixel Value, Class\n0, a\n1, b\n",
@@ -320,6 +325,25 @@ def test_voc_without_classes_is_guessed(tmp_path, caplog):
     _, label = dataset.read(dataset.samples[0])
     assert (label[0] == VOID).all()
     assert [problem.kind for problem in check("folder", root).warnings] == ["guessed"]
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_classes_are_found_with_one_mask_in_memory(tmp_path, monkeypatch, grey):
+    root = draw_voc(tmp_path / "cvat", table=False, lists=False)
+    for number in range(4 if grey else 0):
+        save(root / f"SegmentationClass/{number}.png", bands(number)[1])
+    held, most = [], []
+
+    def watched(path):
+        mask = open_image(path)
+        held.append(weakref.ref(mask))
+        most.append(sum(one() is not None for one in held))
+        return mask
+
+    monkeypatch.setattr(meanings, "open_image", watched)
+    open_dataset("folder", root, "train")
+    assert len(most) > 4
+    assert max(most) <= 2  # the one before, and the next
 
 
 def test_voc_with_masks_of_indices(tmp_path):

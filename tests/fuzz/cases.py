@@ -20,6 +20,7 @@ from scmnet_zoo.data import VOID, Dataset, Sample, open_dataset, write_pack
 from scmnet_zoo.data.check import check
 from scmnet_zoo.data.dataset import FileReader
 from scmnet_zoo.data.folder import class_table
+from scmnet_zoo.data.occurrence import Tally, check_learned, check_measured, counts_of
 from scmnet_zoo.data.report import Report
 from scmnet_zoo.images import read_image
 
@@ -220,28 +221,43 @@ def _check_score(
 ) -> None:
     """That a split on which a network that sees nothing has mIoU 1 is not passed in silence.
 
-    The score is that of a network which takes every pixel for one class.
+    The score is that of a network which takes every pixel for one class. `check`, training and
+    evaluation all have to refuse such a split or to warn of it, each by its own function.
 
     Raises:
-        FaultError: it is, or a value in its masks is void though the table does not say so.
+        FaultError: they do not, or a value in its masks is void though the table does not say so.
     """
     matrix = confusion.ConfusionMatrix(len(dataset.space.labels))
+    tally = Tally(dataset)
     classes = np.unique(np.concatenate([label.ravel() for label in labels]))
-    for label in labels:
+    for sample, label in zip(dataset.samples, labels, strict=True):
         matrix.update(label, np.full_like(label, classes[0]))
-    told = [problem.message for problem in report.problems] + warned
-    if (matrix.mean_iou() == 1.0 or not (classes != VOID).any()) and not told:
-        raise FaultError("a silent mIoU of 1", dataset.split, classes.tolist())
+        tally.add(sample, counts_of(label))
+    told = [problem.message for problem in report.problems if problem.level != "note"]
+    with _Warnings() as while_training:
+        try:
+            check_learned(tally, tally)
+        except ValueError as error:
+            while_training.lines.append(str(error))
+    try:
+        while_evaluating = check_measured(tally)
+    except ValueError as error:
+        while_evaluating = (str(error),)
+    if matrix.mean_iou() == 1.0:
+        for who, lines in (
+            ("check", told),
+            ("training", while_training.lines),
+            ("evaluation", while_evaluating),
+        ):
+            if not lines:
+                raise FaultError(f"a silent mIoU of 1 in {who}", dataset.split, classes.tolist())
     if not known.by_index or not isinstance(dataset.read, FileReader):
         return
+    told = [problem.message for problem in report.problems] + warned
     for sample in dataset.samples:
-        values = _indices(sample.label)
-        strange = values - {*known.indices, *known.void, VOID}
+        strange = _indices(sample.label) - {*known.indices, *known.void, VOID}
         if strange and not any(str(value) in text for value in strange for text in told):
             raise FaultError("values outside the table, in silence", sample.label.name, strange)
-        used = values & {*known.indices}
-        if VOID in values - {*known.indices, *known.void} and len(used) < 2 and not told:
-            raise FaultError("255 is void, in silence", sample.label.name, values)
 
 
 def _indices(path: Path) -> set[int]:

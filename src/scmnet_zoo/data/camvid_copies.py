@@ -16,6 +16,7 @@ fast.ai's:
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
 from scmnet_zoo.data.camvid_classes import ORIGINAL_CLASSES, ORIGINAL_MASKS, TRAINING_IDS
 from scmnet_zoo.data.camvid_split import SEGNET_SPLIT, segnet_split
@@ -28,6 +29,7 @@ from scmnet_zoo.data.meanings import text_lines
 
 COLOURS, CODES, VALID = "class_dict.csv", "codes.txt", "valid.txt"
 SUFFIXES = (".png", ".jpg")
+Value = TypeVar("Value", int, Colour)
 
 
 def _id(name: str, path: Path) -> int:
@@ -39,6 +41,17 @@ def _id(name: str, path: Path) -> int:
     if name.strip().lower() not in TRAINING_IDS:
         raise ValueError(f"{path}: expected CamVid's 32 classes. Received: {name!r}")
     return TRAINING_IDS[name.strip().lower()]
+
+
+def _some(ids: dict[Value, int], path: Path) -> dict[Value, int]:
+    """The training ids that a list of classes gives, of which there have to be some.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not ids:
+        raise ValueError(f"{path}: expected CamVid's 32 classes. Received: none")
+    return ids
 
 
 # Kaggle
@@ -74,7 +87,7 @@ def _kaggle_meaning(root: Path) -> Meaning:
             )
         red, green, blue = map(int, values)
         ids[red, green, blue] = _id(name, path)
-    return Meaning(CAMVID, ColourMasks(ids, f"colours of {path}"))
+    return Meaning(CAMVID, ColourMasks(_some(ids, path), f"colours of {path}"))
 
 
 # fast.ai
@@ -115,7 +128,7 @@ def _fastai_meaning(root: Path) -> Meaning:
     path = root / CODES
     if os.path.isfile(path):
         ids = {index: _id(name, path) for index, name in enumerate(text_lines(path))}
-        return Meaning(CAMVID, IndexMasks(ids, f"indices of {path}"))
+        return Meaning(CAMVID, IndexMasks(_some(ids, path), f"indices of {path}"))
     ids = {index: _id(name, path) for index, (name, *_) in enumerate(ORIGINAL_CLASSES)}
     guessed = (
         f"{path}: not there, so indices are taken for the places of CamVid's 32 classes in the "

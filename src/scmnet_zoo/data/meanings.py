@@ -8,6 +8,7 @@ import numpy as np
 from scmnet_zoo.data.dataset import reason
 from scmnet_zoo.data.labels import VOID, Colour, Label, LabelSpace, palette_for
 from scmnet_zoo.data.listing import Meaning
+from scmnet_zoo.data.lists import LONGEST
 from scmnet_zoo.data.masks import ColourMasks, IndexMasks
 from scmnet_zoo.files import read_small
 from scmnet_zoo.image_files import open_image
@@ -75,7 +76,7 @@ def text_lines(path: Path) -> list[str]:
     """The lines of a text file in UTF-8 that are not empty.
 
     Raises:
-        ValueError: the file cannot be read.
+        ValueError: the file cannot be read, or a line is longer than any path.
     """
     try:
         lines = read_small(path).decode("utf-8-sig").splitlines()
@@ -83,6 +84,9 @@ def text_lines(path: Path) -> list[str]:
         raise ValueError(f"{path}: {reason(error)}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected text in UTF-8. Received: {error}") from error
+    longest = max(map(len, lines), default=0)
+    if longest > LONGEST:
+        raise ValueError(f"{path}: expected a class a line. Received: {longest} characters in one")
     return [line for line in lines if line.strip()]
 
 
