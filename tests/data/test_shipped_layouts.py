@@ -342,7 +342,7 @@ def test_classes_are_found_with_one_mask_in_memory(tmp_path, monkeypatch, grey):
 
     monkeypatch.setattr(meanings, "open_image", watched)
     open_dataset("folder", root, "train")
-    assert len(most) > 4
+    assert len(most) >= 4
     assert max(most) <= 2  # the one before, and the next
 
 

@@ -261,10 +261,11 @@ def _check_score(
 
 
 def _indices(path: Path) -> set[int]:
-    """The values of a grey or palette mask of 8 bits; none of other files."""
+    """The values of a grey or palette PNG of 8 bits; none of other files."""
     try:
-        with Image.open(path, formats=("PNG", "BMP", "TIFF")) as mask:
-            if mask.mode in ("L", "P") and mask.getexif().get(274, 1) == 1:
+        with Image.open(path, formats=("PNG",)) as mask:
+            depth = path.read_bytes()[24]  # Pillow scales 2 and 4 bits up to 8
+            if mask.mode in ("L", "P") and depth == 8 and mask.getexif().get(274, 1) == 1:
                 return set(np.unique(np.asarray(mask)).tolist())
     except Exception:  # of Pillow, on a file that the product mends or reads otherwise
         return set()
