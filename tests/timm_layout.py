@@ -1,10 +1,13 @@
 """timm's EfficientViT backbones, and the transfer of their weights to ours."""
 
+import contextlib
+import importlib.util
 import sys
 from unittest import mock
 
 import numpy as np
 
+from scmnet_zoo.layers.linear_attention import EPSILON
 from scmnet_zoo.weights.importers import efficientvit, osmr
 
 # timm imports torchvision for other networks; where it is missing these do without.
@@ -15,31 +18,48 @@ def reference(variant: str):
     """The package's backbone in PyTorch with random weights and batch norm statistics."""
     import torch
 
-    stubs = {}
-    try:
-        import torchvision  # noqa: F401
-    except ImportError:
-        names = ("torchvision", *(f"torchvision.{name}" for name in TORCHVISION))
-        stubs = {name: mock.MagicMock(__spec__=None, __path__=[]) for name in names}
-    with mock.patch.dict(sys.modules, stubs):
+    with _without_torchvision():
         from timm.models import efficientvit_mit
 
     torch.manual_seed(0)
     model = getattr(efficientvit_mit, f"efficientvit_{variant}")(num_classes=0).eval()
     for name, tensor in model.state_dict().items():
-        if name.endswith(("norm.weight", "running_var")):
-            tensor.uniform_(0.5, 1.5)
+        if tensor.ndim == 4:
+            torch.nn.init.kaiming_normal_(tensor)
         elif name.endswith(("bias", "running_mean")):
             tensor.normal_(0.0, 0.1)
-        elif name.endswith("weight"):
-            torch.nn.init.kaiming_normal_(tensor)
+        elif tensor.ndim == 1:
+            # What each of thirty blocks adds stays small, so that nothing overflows.
+            tensor.uniform_(*((0.5, 1.5) if name.endswith("running_var") else (0.2, 0.6)))
+    for module in model.modules():
+        if isinstance(module, efficientvit_mit.LiteMLA):
+            module.eps = EPSILON  # as in the authors' code; timm's own is 1e-5
     return model
+
+
+@contextlib.contextmanager
+def _without_torchvision():
+    """Something in torchvision's place for as long as timm is imported, where it is missing."""
+    names = ["torchvision", *(f"torchvision.{name}" for name in TORCHVISION)]
+    if importlib.util.find_spec("torchvision") is not None:
+        names = []
+    for name in names:
+        sys.modules[name] = mock.MagicMock(__spec__=None, __path__=[])
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
 
 
 def transfer(variant: str, model, source_model) -> None:
     """Give our model's backbone the weights of the reference: all of them, and none left over."""
     source = {k: v.numpy() for k, v in source_model.state_dict().items()}
-    source = {k: v for k, v in source.items() if not k.endswith("num_batches_tracked")}
+    source = {  # timm's own head classifies images
+        name: array
+        for name, array in source.items()
+        if not name.endswith("num_batches_tracked") and not name.startswith("head.")
+    }
     names = efficientvit.source_names(variant)
     for variable in model.weights:
         if not variable.path.startswith("head_"):

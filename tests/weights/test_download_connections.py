@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import dataclasses
+import hashlib
 import os
 import socket
 import ssl
@@ -13,7 +14,7 @@ import time
 import pytest
 import requests
 import trustme
-from download_tools import BODY, QUICK, file, held, put, refusal, unhashed
+from download_tools import BODY, OTHER, QUICK, file, held, put, refusal, unhashed
 from huggingface_hub import constants
 from tls_server import Proxy, Server, pour, redirect, send, unused_port
 
@@ -394,6 +395,42 @@ def test_the_token_goes_to_the_hub_and_nowhere_else(hub):
         ("localhost", "/within"): f"Bearer {SECRET}",
         ("127.0.0.1", "/cdn"): None,
     }
+
+
+SHA256 = hashlib.sha256(BODY).hexdigest()
+
+
+@pytest.mark.parametrize("stated", [SHA256, f'"{SHA256}"'])
+def test_a_hash_of_which_the_start_is_known_is_stated_by_the_hub(hub, stated):
+    hub.give("/cdn", send(BODY))
+    hub.give(HUB_PATH, redirect(hub.url("/cdn", "127.0.0.1"), **{"X-Linked-Etag": stated}))
+    wanted = file(HUB, hash=None, sha256_start=SHA256[:16])
+    assert fetch(wanted, QUICK) == BODY
+    assert fetch(wanted, QUICK) == BODY  # from the cache
+    assert len(hub.requests) == 2
+    assert held() == [f"w-{SHA256[:8]}.safetensors", f"w-{SHA256[:8]}.safetensors.sha256"]
+
+
+@pytest.mark.parametrize(
+    ("body", "first", "second"),
+    [(BODY, None, None), (BODY, None, SHA256), (BODY, "0" * 64, None), (OTHER, SHA256, None)],
+    ids=["none", "another host", "another", "another file"],
+)
+def test_a_hash_that_the_hub_does_not_state_is_refused(hub, body, first, second):
+    def headers(stated):
+        return {} if stated is None else {"X-Linked-Etag": stated}
+
+    hub.give("/cdn", send(body, headers=headers(second)))
+    hub.give(HUB_PATH, redirect(hub.url("/cdn", "127.0.0.1"), **headers(first)))
+    message = refusal(file(HUB, hash=None, sha256_start=SHA256[:16]))
+    assert f"expected sha256 {SHA256[:16]}... as the Hub states it" in message
+    assert held() == []
+
+
+def test_another_hash_than_its_start_is_refused(hub):
+    other = hashlib.sha256(OTHER).hexdigest()
+    hub.give(HUB_PATH, send(OTHER, headers={"X-Linked-Etag": other}))
+    assert "as the Hub states it" in refusal(file(HUB, hash=None, sha256_start=SHA256[:16]))
 
 
 def test_another_port_of_the_hubs_host_gets_no_token(hub, certificate):

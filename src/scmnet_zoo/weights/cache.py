@@ -35,7 +35,8 @@ class DamagedError(ValueError):
 def cached_path(file: File) -> Path:
     """Where a file lies once it is downloaded; with another hash it has another name."""
     name = Path(file.name)
-    mark = "" if file.hash is None else f"-{file.hash.value[:8]}"
+    known = file.sha256_start if file.hash is None else file.hash.value
+    mark = f"-{known[:8]}" if known else ""
     return home() / f"{name.stem}{mark}{name.suffix}"
 
 
@@ -52,6 +53,8 @@ def read_checked(path: Path, file: File) -> bytes:
     if file.size is not None and len(content) != file.size:
         raise DamagedError(f"expected {file.size} bytes. Received: {len(content)}")
     digest = hashlib.new(expected.algorithm, content).hexdigest()
+    if not digest.startswith(file.sha256_start):
+        raise DamagedError(f"expected sha256 {file.sha256_start}... Received: {digest}")
     if digest != expected.value:
         raise DamagedError(f"expected {expected.algorithm} {expected.value}. Received: {digest}")
     return content
@@ -109,6 +112,7 @@ class Part:
         size: bytes so far.
         digest: of them.
         version: what their source calls the content, to ask it for the rest.
+        stated: the SHA-256 that the Hub states of the file, if it does.
 
     Raises:
         WriteError: it cannot be written; one line that names it.
@@ -121,6 +125,7 @@ class Part:
         self.size = 0
         self.digest = hashlib.new(algorithm)
         self.version: str | None = None
+        self.stated: str | None = None
         self._descriptor = -1
 
     def __enter__(self) -> "Part":

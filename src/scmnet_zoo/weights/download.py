@@ -211,6 +211,7 @@ class _Download:
                     if piece.start == 0:
                         part.restart()
                     part.version = piece.version
+                    part.stated = piece.sha256 or part.stated
                     total = _agreed(piece, total, most)
                 elif part.size + len(piece) > most:
                     raise RefusedError(f"sent more than {most} bytes")
@@ -256,6 +257,13 @@ class _Download:
         if expected is not None and received != expected.value:
             raise RefusedError(
                 f"expected {expected.algorithm} {expected.value}. Received: {received}"
+            )
+        start = self.file.sha256_start
+        if start and not (received.startswith(start) and received == part.stated):
+            stated = part.stated or "no hash"
+            raise RefusedError(
+                f"expected sha256 {start}... as the Hub states it. Received: {received}, of which "
+                f"it states {stated}"
             )
         content = part.content()
         part.keep(noted=expected is None)

@@ -14,6 +14,7 @@ from scmnet_zoo.weights.places import own_path
 
 FILE_NAME = "weights_manifest.json"
 VERSION = 2
+SHA256_START = "sha256_start"
 USERS = "SCMNET_ZOO_MANIFEST"
 USERS_LIMIT = 4_000_000  # bytes of a manifest from a URL
 
@@ -61,6 +62,8 @@ class File:
         maximum_size: the most bytes it may have.
         hash: None where its publisher states none.
         sources: where it is, in the order in which they are asked.
+        sha256_start: the first digits of its SHA-256, where only these are known; the Hub has to
+            state the rest with the file.
     """
 
     name: str
@@ -69,6 +72,7 @@ class File:
     maximum_size: int
     hash: Hash | None
     sources: tuple[Source, ...]
+    sha256_start: str = ""
 
 
 @dataclass(frozen=True)
@@ -272,9 +276,12 @@ def _entry(raw: dict[str, Any]) -> Entry:
 
 def _file(raw: dict[str, Any]) -> File:
     found = None if raw["hash"] is None else Hash(*next(iter(raw["hash"].items())))
+    start = ""
+    if found is not None and found.algorithm == SHA256_START:
+        found, start = None, found.value
     sources = tuple(map(_source, raw["sources"]))
     limit = raw.get("maximum_size", raw["size"])
-    return File(raw["name"], raw["format"], raw["size"], limit, found, sources)
+    return File(raw["name"], raw["format"], raw["size"], limit, found, sources, start)
 
 
 def _source(raw: dict[str, Any]) -> Source:
@@ -304,6 +311,8 @@ def _file_as_json(file: File) -> dict[str, Any]:
     if file.size is None:
         raw["maximum_size"] = file.maximum_size
     raw["hash"] = None if file.hash is None else {file.hash.algorithm: file.hash.value}
+    if file.sha256_start:
+        raw["hash"] = {SHA256_START: file.sha256_start}
     raw["sources"] = []
     for source in file.sources:
         fields = {key: value for key, value in vars(source).items() if value is not False}

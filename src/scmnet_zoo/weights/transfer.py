@@ -1,10 +1,12 @@
 """The bytes behind one https URL, within limits that no server can stretch."""
 
 import contextlib
+import dataclasses
 import datetime
 import email.utils
 import errno
 import queue
+import re
 import socket
 import threading
 import time
@@ -18,6 +20,7 @@ import urllib3
 from scmnet_zoo._version import __version__
 
 CHUNK = 1 << 16
+HUBS_HASH = "X-Linked-Etag"  # the SHA-256 of a large file, in the Hub's answer before it redirects
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
 TRY_AGAIN = (408, 429, 500, 502, 503, 504)
@@ -80,11 +83,13 @@ class Head:
         start: which byte of the file the body starts with.
         length: bytes of the body, if the server says so.
         version: what to give to have the rest of the same content later, if the server says so.
+        sha256: of the whole file, if the first host says so as the Hugging Face Hub does.
     """
 
     start: int
     length: int | None
     version: str | None
+    sha256: str | None = None
 
 
 def stream(
@@ -119,8 +124,9 @@ def stream(
 
     def work() -> None:
         try:
-            with contextlib.closing(_open(url, token, start, version, limits)) as response:
-                put(_head(response, start, version))
+            response, sha256 = _open(url, token, start, version, limits)
+            with contextlib.closing(response):
+                put(dataclasses.replace(_head(response, start, version), sha256=sha256))
                 while chunk := response.raw.read1(CHUNK, decode_content=False):
                     put(chunk)
             put(None)
@@ -156,8 +162,12 @@ def stream(
         left.set()
 
 
-def _open(url, token, start, version, limits) -> requests.Response:
-    """The answer to a request, after redirects; its body is not read, nor is that of a redirect."""
+def _open(url, token, start, version, limits) -> tuple[requests.Response, str | None]:
+    """The answer to a request, after redirects, and the SHA-256 that the first host states.
+
+    The body of the answer is not read, nor is that of a redirect.
+    """
+    sha256 = None
     session = requests.Session()
     headers = {"Accept-Encoding": "identity", "User-Agent": f"scmnet-zoo/{__version__}"}
     if start:
@@ -176,8 +186,11 @@ def _open(url, token, start, version, limits) -> requests.Response:
         timeout = (limits.connect, limits.read)
         adapter = session.get_adapter(url)
         response = adapter.send(prepared, timeout=timeout, **settings)
+        stated = re.fullmatch('"?([0-9a-f]{64})"?', response.headers.get(HUBS_HASH, ""))
+        if stated and urlsplit(url).netloc == first_host:
+            sha256 = stated[1]
         if response.status_code not in REDIRECTS or "Location" not in response.headers:
-            return response
+            return response, sha256
         response.close()
         url = urljoin(url, response.headers["Location"])
     raise RefusedError(f"redirects more than {MOST_REDIRECTS} times")

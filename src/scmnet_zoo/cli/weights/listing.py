@@ -73,6 +73,8 @@ def _file_facts(file: File) -> dict[str, str]:
         else:
             places.append(source.url if isinstance(source, Https) else "the package")
     stated = f"{file.hash.algorithm} {file.hash.value}" if file.hash else "none published"
+    if file.sha256_start:
+        stated = f"sha256 {file.sha256_start}..., the rest as the Hub states it"
     return {
         "file": f"{file.name}, {_size(file)}",
         "hash": stated,
