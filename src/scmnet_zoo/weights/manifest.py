@@ -275,10 +275,9 @@ def _entry(raw: dict[str, Any]) -> Entry:
 
 
 def _file(raw: dict[str, Any]) -> File:
-    found = None if raw["hash"] is None else Hash(*next(iter(raw["hash"].items())))
-    start = ""
-    if found is not None and found.algorithm == SHA256_START:
-        found, start = None, found.value
+    stated = dict(raw["hash"] or {})
+    start = stated.pop(SHA256_START, "")
+    found = Hash(*next(iter(stated.items()))) if stated else None
     sources = tuple(map(_source, raw["sources"]))
     limit = raw.get("maximum_size", raw["size"])
     return File(raw["name"], raw["format"], raw["size"], limit, found, sources, start)
