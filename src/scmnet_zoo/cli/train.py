@@ -26,6 +26,8 @@ from scmnet_zoo.cli._options import (
 )
 from scmnet_zoo.cli._sizes import parse_size
 
+FRAMES = "frames"  # the dataset that is a folder of images without labels
+
 
 def command(
     data: Annotated[Path, typer.Option(help="Folder of the dataset, or a packed file.")],
@@ -77,20 +79,52 @@ def command(
         list[str] | None,
         typer.Option(
             help="Weights of a network for the same classes to learn from too: a .safetensors "
-            "file or a key such as scmnet/camvid; can be given again. Wants --set loss.teachers=1."
+            "file or a key such as scmnet/camvid; can be given again. Wants --set loss.teachers=1, "
+            "or --dataset frames, where a file that `weights import` reads will do too."
         ),
     ] = None,
+    teacher_weight: Annotated[
+        list[float] | None,
+        typer.Option(help="With --dataset frames: what each teacher counts, by default alike."),
+    ] = None,
+    labelled_dataset: Annotated[
+        str | None,
+        typer.Option(help="With --dataset frames: name of a dataset with labels to mix in."),
+    ] = None,
+    labelled_data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of that dataset.")
+    ] = None,
+    labelled_split: Annotated[
+        list[str] | None,
+        typer.Option(help="Split of it, by default train; can be given again."),
+    ] = None,
 ) -> None:
-    """Train a network on the dataset's train split, validating on its val split."""
+    """Train a network on the dataset's train split, validating on its val split.
+
+    With `--dataset frames` it learns from a folder of images without labels, by what teachers see.
+    """
+    if dataset != FRAMES:
+        _check_unused(
+            {
+                "--teacher-weight": teacher_weight,
+                "--labelled-dataset": labelled_dataset,
+                "--labelled-data": labelled_data,
+                "--labelled-split": labelled_split,
+            }
+        )
+    if (labelled_dataset is None) != (labelled_data is None):
+        raise typer.BadParameter("expected --labelled-dataset and --labelled-data together")
     start_keras()
     from scmnet_zoo.data import dataset_of, reader_of
     from scmnet_zoo.models import factory_of
     from scmnet_zoo.training import find_recipe, shipped_recipe, train, with_overrides, with_size
+    from scmnet_zoo.training.distil import Labelled, distil
     from scmnet_zoo.weights.registry import network_of
 
     network, dataset = network_of(weights, network), dataset_of(data, dataset)
     factory_of(network)
-    reader_of(dataset)  # else the error would be of a recipe that there is not
+    if dataset != FRAMES:
+        reader_of(dataset)  # else the error would be of a recipe that there is not
     chosen = shipped_recipe(network, dataset) if recipe is None else find_recipe(recipe)
     if size is not None:
         chosen = with_size(chosen, parse_size(size))
@@ -110,22 +144,56 @@ def command(
     try:
         with _progress(console) as progress:
             task = progress.add_task("steps", total=None)
+
+            def count(done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total)
+
+            folder = output or Path("runs") / f"{network}_{dataset}"
+            if dataset == FRAMES:
+                labelled = None
+                if labelled_dataset is not None and labelled_data is not None:
+                    splits = tuple(labelled_split or ("train",))
+                    labelled = Labelled(labelled_dataset, labelled_data, splits)
+                distil(
+                    network,
+                    data,
+                    folder,
+                    teacher or (),
+                    chosen,
+                    weights,
+                    seed,
+                    keep or "memory",
+                    workers,
+                    count,
+                    teacher_weight or (),
+                    labelled,
+                )
+                return
             train(
                 network,
                 dataset,
                 data,
-                output or Path("runs") / f"{network}_{dataset}",
+                folder,
                 chosen,
                 weights,
                 seed,
                 keep,
                 workers,
-                lambda done, total: progress.update(task, completed=done, total=total),
+                count,
                 train_split or ("train",),
                 teacher or (),
             )
     finally:
         logger.removeHandler(handler)
+
+
+def _check_unused(options: dict[str, object]) -> None:
+    """That no option is given that says something of frames without labels."""
+    for name, value in options.items():
+        if value:
+            raise typer.BadParameter(
+                f"expected --dataset {FRAMES} with it. Received: another dataset", param_hint=name
+            )
 
 
 def _progress(console: Console) -> Progress:

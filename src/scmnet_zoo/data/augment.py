@@ -54,10 +54,14 @@ class Augmentation:
 class Augment(keras.layers.Layer):
     """Applies an `Augmentation` to a batch; a window that leaves the frame is void there.
 
-    Input: uint8 images (batch, height, width, 3) and labels (batch, height, width).
+    Input: uint8 images (batch, height, width, 3) and labels (batch, height, width); where a teacher
+    has seen the frames, its probabilities too, uint8 (batch, rows, columns, classes) on the scale
+    0..255, at any fraction of the images' sides.
 
     Output: float32 images on the scale 0..255 (batch, *crop, 3) and int32 labels (batch, *crop).
-    Images are sampled bilinearly with half-pixel centres, labels by nearest neighbour.
+    Images are sampled bilinearly with half-pixel centres, labels by nearest neighbour. Where there
+    are probabilities, they follow as float32 on the scale 0..1, for every second row and column of
+    the window from the first, sampled bilinearly, and 0 outside the frame.
 
     Args:
         settings: what is drawn.
@@ -82,19 +86,19 @@ class Augment(keras.layers.Layer):
         self.seeds = keras.random.SeedGenerator(seed)
         self.built = True
 
-    def call(self, images, labels):
-        images, labels = self._window(ops.cast(images, "float32"), ops.cast(labels, "int32"))
+    def call(self, images, labels, probabilities=None):
+        parts = self._window(ops.cast(images, "float32"), ops.cast(labels, "int32"), probabilities)
         if self.settings.cut:
-            images, labels = self._cut(images, labels)
+            parts = _pasted(parts, self._rectangle(parts[1]))
         if self.settings.mix:
-            images, labels = self._mix(images, labels)
-        return self._photometric(images), labels
+            parts = _pasted(parts, self._mixed(parts[1]))
+        return self._photometric(parts[0]), *parts[1:]
 
     def _uniform(self, batch, low, high, shape=(1, 1, 1)):
         return keras.random.uniform((batch, *shape), low, high, seed=self.seeds)
 
-    def _window(self, images, labels):
-        """Blur, scale, crop and flip."""
+    def _window(self, images, labels, probabilities):
+        """Blur, scale, crop and flip: images, labels and, where given, probabilities."""
         settings = self.settings
         batch, height, width = ops.shape(images)[:3]
         if settings.blur:
@@ -113,7 +117,14 @@ class Augment(keras.layers.Layer):
         images = _sample(_sample(images, rows, 1), columns, 2)
         labels = ops.take_along_axis(labels, _nearest(rows, height)[:, :, None], axis=1)
         labels = ops.take_along_axis(labels, _nearest(columns, width)[:, None, :], axis=2)
-        return images, ops.where(inside, labels, VOID)
+        labels = ops.where(inside, labels, VOID)
+        if probabilities is None:
+            return images, labels
+        share = probabilities.shape[1] / height, probabilities.shape[2] / width
+        probabilities = _sample(probabilities, (rows[:, ::2] + 0.5) * share[0] - 0.5, 1)
+        probabilities = _sample(probabilities, (columns[:, ::2] + 0.5) * share[1] - 0.5, 2)
+        probabilities = ops.where(inside[:, ::2, ::2, None], probabilities / 255, 0.0)
+        return images, labels, probabilities
 
     def _positions(self, batch, side, crop, scale):
         """Where each row or column of the window lies in the frame, in pixels of the frame."""
@@ -122,8 +133,8 @@ class Augment(keras.layers.Layer):
         steps = ops.arange(crop, dtype="float32") + 0.5
         return start[:, None] + steps[None, :] / scale[:, None] - 0.5
 
-    def _cut(self, images, labels):
-        """Paste a rectangle of the window before, of the last one into the first."""
+    def _rectangle(self, labels):
+        """Where a rectangle of another window is pasted, (batch, height, width)."""
         batch, (height, width) = ops.shape(labels)[0], self.settings.crop
         pasted = self._uniform(batch, 0, 1, (1, 1)) < self.settings.cut
         side = ops.sqrt(self._uniform(batch, 0, 1, (1, 1)))  # as a share of the window's
@@ -132,17 +143,14 @@ class Augment(keras.layers.Layer):
             start = (1 - side) * self._uniform(batch, 0, 1, (1, 1))
             within = ops.logical_and(places >= start, places < start + side)
             pasted = ops.logical_and(pasted, within)
-        images = ops.where(pasted[..., None], ops.roll(images, 1, axis=0), images)
-        return images, ops.where(pasted, ops.roll(labels, 1, axis=0), labels)
+        return pasted
 
-    def _mix(self, images, labels):
-        """Paste the mixed classes of the window before, the last one's over the first."""
+    def _mixed(self, labels):
+        """Where another window has a class that is pasted, (batch, height, width)."""
         others = ops.roll(labels, 1, axis=0)
         pasted = self._uniform(ops.shape(labels)[0], 0, 1, (1, 1)) < self.settings.mix
         found = [ops.equal(others, number) for number in self.mixed]
-        pasted = ops.logical_and(pasted, functools.reduce(ops.logical_or, found))
-        images = ops.where(pasted[..., None], ops.roll(images, 1, axis=0), images)
-        return images, ops.where(pasted, others, labels)
+        return ops.logical_and(pasted, functools.reduce(ops.logical_or, found))
 
     def _photometric(self, x):
         """Colour, light and noise; x on the scale 0..255."""
@@ -165,6 +173,21 @@ class Augment(keras.layers.Layer):
         return ops.clip(x, 0, 255)
 
 
+def _pasted(parts, where):
+    """The window before pasted into each, the last one into the first, where a mask says so.
+
+    Args:
+        parts: images (batch, height, width, 3), labels (batch, height, width) and, where there are
+            some, probabilities of every second row and column.
+        where: bool (batch, height, width).
+    """
+    masks = (where[..., None], where, where[:, ::2, ::2, None])
+    return tuple(
+        ops.where(mask, ops.roll(part, 1, axis=0), part)
+        for part, mask in zip(parts, masks, strict=False)
+    )
+
+
 def _inside(positions, side):
     return ops.logical_and(positions > -0.5, positions < side - 0.5)
 
@@ -174,7 +197,7 @@ def _nearest(positions, side):
 
 
 def _sample(x, positions, axis):
-    """Linear interpolation of (batch, height, width, 3) along an axis at (batch, n) positions."""
+    """Interpolate (batch, height, width, channels) along an axis at (batch, n) positions."""
     side = ops.shape(x)[axis]
     positions = ops.clip(positions, 0.0, side - 1.0)
     low = ops.cast(ops.floor(positions), "int32")
@@ -182,4 +205,5 @@ def _sample(x, positions, axis):
     share = ops.reshape(positions - ops.cast(low, "float32"), shape)
     below = ops.take_along_axis(x, ops.reshape(low, shape), axis=axis)
     above = ops.take_along_axis(x, ops.reshape(ops.minimum(low + 1, side - 1), shape), axis=axis)
+    below, above = ops.cast(below, "float32"), ops.cast(above, "float32")
     return below + (above - below) * share

@@ -30,10 +30,17 @@ class Frames:
         images: uint8 (frames, height, width, 3).
         labels: uint8 (frames, height, width), training ids and 255.
         boxes: where each frame lies, without its padding.
+        probabilities: of a teacher, uint8 (frames, rows, columns, classes) on the scale 0..255 at
+            a fraction of the images' sides; None where no teacher has seen the frames.
+        mixture: how many frames are of a first group, and the share of the others in a batch; None
+            where all are alike.
 
     Raises:
         ValueError: a file cannot be read or holds unknown ids.
     """
+
+    probabilities: np.ndarray | None = None
+    mixture: tuple[int, float] | None = None
 
     def __init__(self, dataset: Dataset, size: tuple[int, int], workers: int | None = None):
         self.dataset = dataset

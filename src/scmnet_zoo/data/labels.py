@@ -123,6 +123,18 @@ SYNONYMS = (
     ("rider", "bicyclist"),
 )
 
+# Which of Cityscapes' classes CamVid's 11 comprise, besides those of the same name or synonyms.
+PARTS_OF_CAMVID = {
+    "wall": "building",
+    "terrain": "tree",
+    "traffic light": "sign",
+    "truck": "car",
+    "bus": "car",
+    "train": "car",
+    "motorcycle": "bicyclist",
+    "bicycle": "bicyclist",
+}
+
 LABEL_SPACES = {space.name: space for space in (CAMVID, CITYSCAPES, BDD100K)}
 
 
@@ -160,6 +172,23 @@ def match_each_once(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[in
         found.append(place if free else None)
         taken.add(place)
     return tuple(found)
+
+
+def places_of(given: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...]:
+    """For each given class the place of the wanted class that it is, or is a part of; 255 for none.
+
+    Each wanted class goes to one given class, as `match_each_once` has it. Of CamVid's 11 classes
+    those of Cityscapes that they comprise are parts: traffic lights and traffic signs are signs.
+    """
+    places = [VOID] * len(given)
+    for number, place in enumerate(match_each_once(wanted, given)):
+        if place is not None:
+            places[place] = number
+    if wanted == CAMVID.classes:
+        for place, name in enumerate(given):
+            if places[place] == VOID and name in PARTS_OF_CAMVID:
+                places[place] = wanted.index(PARTS_OF_CAMVID[name])
+    return tuple(places)
 
 
 def composed(name: str) -> str:

@@ -61,17 +61,61 @@ class Order:
         return self._pass[1][place * self.batch_size : (place + 1) * self.batch_size]
 
 
+class MixedOrder:
+    """Which frames a step sees of two groups, each of which has a share of every batch.
+
+    A pass takes each frame of the first group once.
+
+    Args:
+        counts: number of frames of each group; those of the second follow those of the first.
+        share: of a batch that is of the second group, above 0 and below 1.
+        batch_size: of a step, 2 or more.
+        seed: of the order.
+
+    Attributes:
+        steps: in a pass.
+    """
+
+    def __init__(self, counts: tuple[int, int], share: float, batch_size: int, seed: int):
+        second = min(batch_size - 1, max(1, round(share * batch_size)))
+        self.count, self.batch_size, self.seed = sum(counts), batch_size, seed
+        self._first = Order(counts[0], batch_size - second, seed)
+        self._second = Order(counts[1], second, seed + 1)
+        self._offset = counts[0]
+        self.steps = self._first.steps
+
+    def batch(self, step: int) -> np.ndarray:
+        """The frame numbers of a step, counted from the first step of the run; int32."""
+        second = self._second.batch(step) + np.int32(self._offset)
+        return np.concatenate([self._first.batch(step), second])
+
+
+def order_of(source: "Source", batch_size: int, seed: int) -> "Order | MixedOrder":
+    """The order in which a run sees frames: a mixture where they are one."""
+    count = len(source.dataset.samples)
+    if source.mixture is None:
+        return Order(count, batch_size, seed)
+    first, share = source.mixture
+    return MixedOrder((first, count - first), share, batch_size, seed)
+
+
 class Source(Protocol):
     """Frames by number.
 
     Attributes:
         dataset: whose frames they are.
-        layer: from what `get` gives, batched, to uint8 images (batch, height, width, 3) and
-            labels (batch, height, width).
+        layer: from what `get` gives, batched, to uint8 images (batch, height, width, 3), labels
+            (batch, height, width) and, where a teacher has seen the frames, its probabilities
+            (batch, rows, columns, classes).
+        mixture: how many frames are of a first group, and the share of the others in a batch; None
+            where all are alike.
+        taught: whether there are a teacher's probabilities.
     """
 
     dataset: Dataset
     layer: keras.layers.Layer
+    mixture: tuple[int, float] | None
+    taught: bool
 
     def get(self, numbers: np.ndarray) -> Any:
         """What the layer takes for these frames; a number below 0 is a frame of void."""
@@ -86,13 +130,17 @@ class DeviceFrames(keras.layers.Layer):
 
     Input: int32 frame numbers (batch,); one below 0 stands for a frame whose pixels are all void.
 
-    Output: uint8 images (batch, height, width, 3) and labels (batch, height, width).
+    Output: uint8 images (batch, height, width, 3) and labels (batch, height, width); where a
+    teacher has seen the frames, its probabilities too, (batch, rows, columns, classes).
     """
 
     def __init__(self, frames: Frames, **kwargs):
         super().__init__(**kwargs)
-        for name in ("images", "labels"):
+        self.probabilities = None
+        for name in ("images", "labels", "probabilities"):
             array = getattr(frames, name)
+            if array is None:
+                continue
             variable = self.add_weight(
                 shape=array.shape,
                 dtype="uint8",
@@ -110,14 +158,18 @@ class DeviceFrames(keras.layers.Layer):
         numbers = ops.maximum(numbers, 0)
         labels = ops.take(self.labels, numbers, axis=0)
         labels = ops.where(void, ops.cast(VOID, "uint8"), labels)
-        return ops.take(self.images, numbers, axis=0), labels
+        images = ops.take(self.images, numbers, axis=0)
+        if self.probabilities is None:
+            return images, labels
+        return images, labels, ops.take(self.probabilities, numbers, axis=0)
 
 
 class OnDevice:
     """Frames in the accelerator's memory."""
 
     def __init__(self, frames: Frames):
-        self.dataset, self.boxes = frames.dataset, frames.boxes
+        self.dataset, self.boxes, self.mixture = frames.dataset, frames.boxes, frames.mixture
+        self.taught = frames.probabilities is not None
         self.layer = DeviceFrames(frames)
 
     def get(self, numbers: np.ndarray) -> np.ndarray:
@@ -125,28 +177,30 @@ class OnDevice:
 
 
 class HostFrames(keras.layers.Layer):
-    """Passes on images (batch, height, width, 3) and labels (batch, height, width)."""
+    """Passes on images, labels and, where there are some, a teacher's probabilities."""
 
     def __init__(self):
         super().__init__(dtype="uint8", autocast=False)
         self.built = True
 
     def call(self, inputs):
-        images, labels = inputs
-        return images, labels
+        return tuple(inputs)
 
 
 class InMemory:
     """Frames in the host's memory."""
 
     def __init__(self, frames: Frames):
-        self.frames, self.dataset = frames, frames.dataset
+        self.frames, self.dataset, self.mixture = frames, frames.dataset, frames.mixture
+        self.taught = frames.probabilities is not None
         self.layer = HostFrames()
 
-    def get(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def get(self, numbers: np.ndarray) -> tuple[np.ndarray, ...]:
         labels = self.frames.labels[numbers]
         labels[numbers < 0] = VOID
-        return self.frames.images[numbers], labels
+        if self.frames.probabilities is None:
+            return self.frames.images[numbers], labels
+        return self.frames.images[numbers], labels, self.frames.probabilities[numbers]
 
 
 class FromFiles:
@@ -157,6 +211,9 @@ class FromFiles:
         size: (height, width) they are brought to.
         workers: number of threads, by default one a core.
     """
+
+    mixture: tuple[int, float] | None = None
+    taught = False
 
     def __init__(self, dataset: Dataset, size: tuple[int, int], workers: int | None = None):
         self.dataset, self.size = dataset, size
@@ -197,7 +254,11 @@ def source_of(
         keep = _fitting(_bytes(dataset, size), others, size)
     if keep == "files":
         return FromFiles(dataset, size, workers)
-    frames = Frames(dataset, size, workers)
+    return kept(Frames(dataset, size, workers), keep)
+
+
+def kept(frames: Frames, keep: str) -> OnDevice | InMemory:
+    """Frames in the accelerator's memory, `"device"`, or in the host's, `"memory"`."""
     return OnDevice(frames) if keep == "device" else InMemory(frames)
 
 
@@ -218,7 +279,7 @@ def _bytes(dataset: Dataset, size: tuple[int, int]) -> int:
     return 4 * size[0] * size[1] * len(dataset.samples)
 
 
-def endless(source: Source, order: Order, first: int) -> Iterator[tuple[Any]]:
+def endless(source: Source, order: Order | MixedOrder, first: int) -> Iterator[tuple[Any]]:
     """Batches for `fit` from a step on, prepared ahead of their use.
 
     Args:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import keras
 
-from scmnet_zoo.data import VOID, Dataset, open_dataset
-from scmnet_zoo.data.labels import match_each_once
+from scmnet_zoo.data import Dataset, open_dataset
+from scmnet_zoo.data.labels import places_of
 from scmnet_zoo.data.pack import PackReader
 from scmnet_zoo.evaluation.protocol import Protocol, protocol_of
 from scmnet_zoo.models import factory_of
@@ -93,8 +93,8 @@ def _places(classes, given, dataset, weights) -> tuple[int, ...]:
     Raises:
         ValueError: not one is among the dataset's.
     """
-    matched = match_each_once(classes, given)
-    unknown = [name for name, place in zip(classes, matched, strict=True) if place is None]
+    places = places_of(given, classes)
+    unknown = [name for number, name in enumerate(classes) if number not in places]
     if len(unknown) == len(classes):
         raise ValueError(
             f"Expected weights for {dataset}: {', '.join(classes)}. "
@@ -107,8 +107,4 @@ def _places(classes, given, dataset, weights) -> tuple[int, ...]:
             dataset,
             ", ".join(unknown),
         )
-    places = [VOID] * len(given)
-    for number, place in enumerate(matched):
-        if place is not None:
-            places[place] = number
-    return tuple(places)
+    return places

@@ -15,8 +15,9 @@ import numpy as np
 
 from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.data.dataset import Dataset
-from scmnet_zoo.data.loader import Order, Source, class_shares, endless, is_kept, reading
+from scmnet_zoo.data.loader import Source, class_shares, endless, is_kept, order_of, reading
 from scmnet_zoo.losses.with_auxiliary import MAIN
+from scmnet_zoo.training.distillation import Distillation
 from scmnet_zoo.training.hints import hints_of
 from scmnet_zoo.training.loss import class_weights, loss_of
 from scmnet_zoo.training.model import TrainingModel
@@ -107,7 +108,7 @@ def fit(
             the frames do not have, or wants teachers where there are none or the other way round.
         KeyboardInterrupt: after Ctrl-C, with the state saved.
     """
-    check_teachers(recipe, len(teachers))
+    check_teachers(recipe, len(teachers) or int(train.taught))
     run = _Run(network, train, recipe, seed, validation, records or InMemory(), progress, teachers)
     try:
         with _stopping_at_interrupt(run):
@@ -127,7 +128,7 @@ class _Run:
     def __init__(self, network, train, recipe, seed, validation, records, progress, teachers):
         self.network, self.train, self.recipe = network, train, recipe
         self.records, self.progress = records, progress
-        self.order = Order(len(train.dataset.samples), recipe.batch_size, seed)
+        self.order = order_of(train, recipe.batch_size, seed)
         self.augment = Augment(recipe.augmentation, seed, train.dataset.space.classes)
         self.learning = [layer.trainable for layer in network.layers]
         weights = None
@@ -139,6 +140,9 @@ class _Run:
         self.loss = loss_of(recipe.loss, weights, [name for name in outputs if name != MAIN])
         self.teachers = Teachers(teachers, recipe.loss.teachers, weights) if teachers else None
         self.hints = hints_of(network, recipe)
+        self.distillation = None
+        if train.taught:
+            self.distillation = Distillation(recipe.loss.teachers, recipe.loss.auxiliary, weights)
         self.validation = None
         if validation is not None:
             if is_kept(validation):
@@ -166,6 +170,7 @@ class _Run:
             first * self.order.steps,
             self.teachers,
             self.hints,
+            self.distillation,
         )
         optimiser = optimiser_of(settings, self.model, steps, self.recipe.precision)
         self.model.compile(optimizer=optimiser, jit_compile=keras.backend.backend() == "jax")

@@ -10,6 +10,7 @@ from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.metrics import SegmentationScores
 from scmnet_zoo.training.averages import Averages
+from scmnet_zoo.training.distillation import Distillation
 from scmnet_zoo.training.hints import Hints
 from scmnet_zoo.training.teachers import Teachers
 
@@ -18,8 +19,9 @@ class TrainingModel(keras.Model):
     """Frames, augmentation, network and loss.
 
     Args:
-        source: from what a batch holds to uint8 images (batch, height, width, 3) and labels
-            (batch, height, width), e.g. `DeviceFrames`.
+        source: from what a batch holds to uint8 images (batch, height, width, 3), labels
+            (batch, height, width) and, where a teacher has seen the frames, its probabilities,
+            e.g. `DeviceFrames`.
         network: from images 0..255 to logits at the images' size, or a dict of those.
         augment: what is done to the frames.
         loss_function: of labels and logits.
@@ -27,6 +29,8 @@ class TrainingModel(keras.Model):
         first_step: how many steps of the run came before.
         teachers: whom the network learns from besides; None for none.
         hints: what its maps are to tell besides; None for none.
+        distillation: the loss of the logits against the source's probabilities; needed where the
+            source has some.
 
     Attributes:
         averages: of the weights; None for none.
@@ -45,6 +49,7 @@ class TrainingModel(keras.Model):
         first_step: int = 0,
         teachers: Teachers | None = None,
         hints: Hints | None = None,
+        distillation: Distillation | None = None,
     ):
         super().__init__(name="training")
         self.source = source
@@ -54,6 +59,7 @@ class TrainingModel(keras.Model):
         self.averages = Averages(network, momentum) if momentum else None
         self.teachers = teachers
         self.hints = hints
+        self.distillation = distillation
         self.steps_seen = self._counter("steps_seen", first_step)
         self.loss_sum = self._counter("loss_sum", 0, "float32")
         self.first_bad = self._counter("first_bad", 0)
@@ -63,8 +69,10 @@ class TrainingModel(keras.Model):
         return self.add_weight(shape=(), dtype=dtype, initializer=start, trainable=False, name=name)
 
     def call(self, inputs, training=None):
-        images, labels = self.augment(*self.source(inputs))
+        images, labels, *told = self.augment(*self.source(inputs))
         result = {"label": labels}
+        if told:
+            result["told"] = told[0]
         if self.hints is None:
             result["logits"] = self.network(images, training=training)
         else:
@@ -79,6 +87,8 @@ class TrainingModel(keras.Model):
         loss = self.loss_function(y_pred["label"], y_pred["logits"])
         if self.teachers is not None:
             loss = loss + self.teachers.loss(y_pred["label"], y_pred["taught"], y_pred["logits"])
+        if self.distillation is not None:
+            loss = loss + self.distillation(y_pred["told"], y_pred["logits"])
         if self.hints is not None:
             loss = loss + y_pred["hints"]
         step = self.steps_seen.value + 1
@@ -164,7 +174,7 @@ class ValidationModel(keras.Model):
         )
 
     def call(self, inputs, training=None):
-        images, labels = self.source(inputs)
+        images, labels = self.source(inputs)[:2]
         return {"logits": self.network(images, training=False), "label": labels}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

@@ -32,6 +32,8 @@ SHARE: Range = ("from 0 to 1", lambda number: 0 <= number <= 1)
 SIDE: Range = (f"at least {LEAST_SIDE}", lambda number: number >= LEAST_SIDE)
 RANGES: dict[str, Range] = {
     **dict.fromkeys(("batch_size", "epochs", "validations", "learning_rate", "scale"), ABOVE_0),
+    **dict.fromkeys(("scales", "temperature"), ABOVE_0),
+    **dict.fromkeys(("confidence", "labelled"), SHARE),
     **dict.fromkeys(("warmup", "momentum", "ema", "flip", "blur", "cut", "mix"), SHARE),
     "ohem_threshold": SHARE,
     "label_smoothing": ("from 0 to below 1", lambda number: 0 <= number < 1),
@@ -45,12 +47,14 @@ OTHERS: Range = ("0 or more", lambda number: number >= 0)
 KINDS: dict[Any, tuple[str, tuple[type, ...], int | None]] = {
     int: ("a whole number", (int,), 1),
     float: ("a number", (int, float), 1),
+    bool: ("true or false", (bool,), 1),
     str: ("a string", (str,), 1),
     tuple[int, int]: ("two whole numbers", (int,), 2),
     tuple[float, float]: ("two numbers", (int, float), 2),
+    tuple[float, ...]: ("a list of numbers", (int, float), None),
     tuple[str, ...]: ("a list of strings", (str,), None),
 }
-TEXTS = (str, tuple[str, ...])  # without a range
+TEXTS = (bool, str, tuple[str, ...])  # without a range
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,25 @@ class LossSettings:
 
 
 @dataclass(frozen=True)
+class TeachingSettings:
+    """How teachers see frames before training; see `scmnet_zoo.training.teaching`.
+
+    Attributes:
+        scales: enlargements of the frames, over which the probabilities are averaged.
+        flip: average over the mirrored frames too.
+        temperature: above 1 makes the probabilities more even, below 1 less.
+        confidence: least probability at which a pixel without a label takes the teachers' class.
+        labelled: share of each batch that is of frames with labels, where there are some.
+    """
+
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = True
+    temperature: float = 1.0
+    confidence: float = 0.5
+    labelled: float = 0.25
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything a run needs besides the network, the data and the seed.
 
@@ -125,7 +148,7 @@ class Recipe:
         batch_size: frames in a step.
         epochs: passes over the training frames; what does not fill a batch is left out of a pass.
         augmentation: see `Augmentation`.
-        optimiser, loss: see there.
+        optimiser, loss, teaching: see there.
         validations: most validations in a run, spread evenly over its epochs, one more at the end
             of `freeze_epochs`; the state of the run is saved with each.
         freeze_epochs: first epochs in which only the classifier learns (and what tells hints) and
@@ -142,6 +165,7 @@ class Recipe:
     augmentation: Augmentation
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     loss: LossSettings = field(default_factory=LossSettings)
+    teaching: TeachingSettings = field(default_factory=TeachingSettings)
     validations: int = 100
     freeze_epochs: int = 0
     precision: str = "float32"
@@ -173,7 +197,12 @@ class Recipe:
         return -(-self.epochs // self.validations)
 
 
-TABLES = {"optimiser": OptimiserSettings, "loss": LossSettings, "augmentation": Augmentation}
+TABLES = {
+    "optimiser": OptimiserSettings,
+    "loss": LossSettings,
+    "teaching": TeachingSettings,
+    "augmentation": Augmentation,
+}
 
 
 def read_recipe(path) -> Recipe:

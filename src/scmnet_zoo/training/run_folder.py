@@ -45,7 +45,8 @@ from scmnet_zoo.training.standing import Standing
 STATE, LAST, LOCK = "state.safetensors", "last.safetensors", ".lock"
 STATE_KEY = "scmnet_zoo_state"
 PARTS = ".*.part*"  # files that `whole_file` has not finished
-BEGUN = (LOCK, "samples", "recipe.toml", "run.json", "not_finite.txt")
+TAUGHT = ("train.h5", "val.h5")  # what teachers see in the frames of a split
+BEGUN = (LOCK, "samples", "recipe.toml", "run.json", "not_finite.txt", *TAUGHT)
 TIMING = ("seconds",)  # columns that differ between runs that are otherwise alike
 
 

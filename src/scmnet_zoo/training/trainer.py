@@ -12,7 +12,7 @@ import keras
 from scmnet_zoo.data import open_dataset, reader_of
 from scmnet_zoo.data.dataset import Dataset, joined
 from scmnet_zoo.data.frames import frame_sizes
-from scmnet_zoo.data.loader import source_of, tally_of
+from scmnet_zoo.data.loader import Source, source_of, tally_of
 from scmnet_zoo.data.occurrence import check_learned
 from scmnet_zoo.data.ratio import has_ratio_of, in_words, other_ratios, padding_in_words
 from scmnet_zoo.models import factory_of
@@ -102,8 +102,8 @@ def train(
     taught = [teacher_network(one, classes, recipe.precision) for one in teachers]
     identity = Identity(
         network=network,
-        weights=_start(weights),
-        teachers=[_named(one) for one in teachers],
+        weights=start_of(weights),
+        teachers=[named(one) for one in teachers],
         dataset=splits["train"].name,
         train_splits=list(train_splits),
         classes=list(classes),
@@ -114,21 +114,51 @@ def train(
         seed=seed,
         recipe=recipe,
     )
+
+    def sources(folder: Path) -> tuple[Source, Source]:
+        source = source_of(splits["train"], recipe.size, keep, workers)
+        return source, source_of(splits["val"], recipe.size, keep, workers, others=[source])
+
+    return trained_in_folder(identity, output, final, sources, progress, weights, taught)
+
+
+def trained_in_folder(
+    identity: Identity,
+    output: str | os.PathLike,
+    final: keras.Model,
+    sources: Callable[[Path], tuple[Source, Source]],
+    progress: Callable[[int, int], None],
+    weights: str | os.PathLike | None,
+    teachers: Sequence[keras.Model] = (),
+) -> keras.Model:
+    """Do what is left of a run, and give the final network its result.
+
+    Args:
+        identity: of the run.
+        output: its folder.
+        final: as `final_network` makes it.
+        sources: gives the frames to learn from and those to measure on, at the recipe's size; it
+            is called with the folder if something is left to do.
+        progress, weights, teachers: as for `train`; the teachers are networks.
+
+    Returns:
+        `final`.
+    """
+    network, recipe, seed = identity.network, identity.recipe, identity.seed
     with contextlib.closing(RunFolder(output, identity)) as folder:
         if folder.standing().epoch < recipe.epochs:
-            source = source_of(splits["train"], recipe.size, keep, workers)
-            val = source_of(splits["val"], recipe.size, keep, workers, others=[source])
+            source, val = sources(folder.path)
             check_learned(tally_of(source, recipe.size), tally_of(val, recipe.size))
             keras.utils.set_random_seed(seed)
-            model = training_network(network, recipe, classes, weights)
-            metadata = metadata_of(network, recipe, splits["train"].space, final)
-            results = Results(folder, model, final, metadata)
-            counts = [len(frames.samples) for frames in splits.values()]
+            space = source.dataset.space
+            model = training_network(network, recipe, space.classes, weights)
+            results = Results(folder, model, final, metadata_of(network, recipe, space, final))
+            counts = [len(frames.dataset.samples) for frames in (source, val)]
             logger.info(
                 "%s on %s: %d frames, %d for validation, %d epochs into %s",
-                *(network, dataset, *counts, recipe.epochs, folder.path),
+                *(network, identity.dataset, *counts, recipe.epochs, folder.path),
             )
-            fit(model, source, recipe, seed, val, results, progress, taught)
+            fit(model, source, recipe, seed, val, results, progress, teachers)
         logger.info("the run in %s is complete", folder.path)
         trained = read_checkpoint(folder.path / LAST, network)
     load_checkpoint(final, trained, lambda classes: final)
@@ -151,12 +181,13 @@ def _warn_of_padding(parts: Sequence[Dataset], size: tuple[int, int]) -> bool:
     return found
 
 
-def _start(weights: str | os.PathLike | None) -> str | None:
+def start_of(weights: str | os.PathLike | None) -> str | None:
     """What tells one start from another: the name of weights, or the SHA-256 of a file."""
-    return None if weights is None else _named(weights)
+    return None if weights is None else named(weights)
 
 
-def _named(weights: str | os.PathLike) -> str:
+def named(weights: str | os.PathLike) -> str:
+    """The name of weights, or the SHA-256 of their file."""
     if not Path(weights).is_file():
         return os.fspath(weights)
     return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
