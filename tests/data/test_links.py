@@ -42,6 +42,13 @@ def test_links_that_lead_to_each_other(tmp_path):
     assert not check("folder", root).errors
 
 
+def test_a_link_to_itself_beside_what_is_no_dataset(tmp_path):
+    os.symlink("itself.png", tmp_path / "itself.png")
+    (tmp_path / "data").mkdir()
+    with pytest.raises(ValueError, match=r"Received: data, itself\.png$"):
+        check("camvid", tmp_path)
+
+
 def test_it_is_said(tmp_path, caplog):
     root = scenes.draw_folder(tmp_path / "own")
     os.symlink(root.absolute(), root / "images/train/loop")

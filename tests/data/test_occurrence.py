@@ -279,3 +279,11 @@ def test_a_split_without_a_whole_frame_beside_a_good_one(tmp_path):
     for path in (root / "masks/val").iterdir():
         path.unlink()
     assert {problem.kind for problem in check("folder", root).errors} == {"pair"}
+
+
+def test_of_many_classes_without_a_pixel_some_are_named(tmp_path):
+    classes = [f"class {number}" for number in range(60)]
+    root = draw(tmp_path / "own", classes, both(0, 1))
+    found = [p.message for p in check("folder", root).notes if p.kind == "absent"]
+    assert len(found) == 2
+    assert found[0].endswith("class 21 (index 21) and 38 more")

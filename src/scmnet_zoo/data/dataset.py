@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from scmnet_zoo.data.labels import LabelSpace, composed
-from scmnet_zoo.data.masks import Masks
+from scmnet_zoo.data.masks import Masks, some
 from scmnet_zoo.image_files import kind_of, open_image, orientation
 from scmnet_zoo.images import read_image
 
@@ -142,10 +142,9 @@ def find_layout(root: Path, layouts: Sequence[tuple[str, ...]]) -> tuple[str, ..
             return layout
     wanted = ", or ".join(" and ".join(layout) for layout in layouts)
     names = [entry.name for entry in entries(root)]
-    received = ", ".join(names[:NAMED]) or "an empty folder"
-    if len(names) > NAMED:
-        received += f" and {len(names) - NAMED} more"
-    near = [*root.absolute().parents[:3], *(Path(e.path) for e in entries(root) if e.is_dir())]
+    received = some(names, NAMED) or "an empty folder"
+    inside = [Path(entry.path) for entry in entries(root) if os.path.isdir(entry.path)]
+    near = [*root.absolute().parents[:3], *inside]
     for other in near:
         if any(_holds(other, layout) for layout in layouts):
             received += f"; perhaps {other} is meant"

@@ -1,6 +1,6 @@
 """How the values in a dataset's label files become training ids."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from scmnet_zoo.data.labels import VOID, LabelSpace
 from scmnet_zoo.data.predictions import predicted_ids
 from scmnet_zoo.image_files import DEEP_GREY, in_words, largest_value, white_is_zero
 
-NAMED = 8  # how many unknown values an error names
+NAMED = 8  # how many of many values a message names
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class IndexMasks:
             advice = f"; {self.advice}" if self.others.issuperset(present) else ""
             raise ValueError(
                 f"{path}: expected {self.title}, {_ranges(self.ids)}. "
-                f"Received: {_some(unknown)}{advice}"
+                f"Received: {some(unknown)}{advice}"
             )
         table = np.full(256, VOID, np.uint8)
         table[list(self.ids)] = list(self.ids.values())
@@ -95,7 +95,7 @@ class ColourMasks:
             unknown = np.unique(codes[wrong]).tolist()
             colours = [(code >> 16, code >> 8 & 255, code & 255) for code in unknown]
             advice = f"; {self.advice}" if self.advice else ""
-            raise ValueError(f"{path}: expected {self.title}. Received: {_some(colours)}{advice}")
+            raise ValueError(f"{path}: expected {self.title}. Received: {some(colours)}{advice}")
         return np.array([number for _, number in table], np.uint8)[places]
 
 
@@ -192,7 +192,7 @@ def _ranges(ids: Mapping[int, int]) -> str:
     return ", ".join(str(low) if low == high else f"{low}..{high}" for low, high in parts)
 
 
-def _some(values: list) -> str:
-    """The first of many values."""
-    text = ", ".join(str(value) for value in values[:NAMED])
-    return f"{text} and {len(values) - NAMED} more" if len(values) > NAMED else text
+def some(values: Sequence, most: int = NAMED) -> str:
+    """The first of many values, and how many more there are."""
+    text = ", ".join(str(value) for value in values[:most])
+    return f"{text} and {len(values) - most} more" if len(values) > most else text

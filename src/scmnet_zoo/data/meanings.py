@@ -9,7 +9,7 @@ from scmnet_zoo.data.dataset import reason
 from scmnet_zoo.data.labels import VOID, Colour, Label, LabelSpace, palette_for
 from scmnet_zoo.data.listing import Meaning
 from scmnet_zoo.data.lists import LONGEST
-from scmnet_zoo.data.masks import ColourMasks, IndexMasks
+from scmnet_zoo.data.masks import ColourMasks, IndexMasks, some
 from scmnet_zoo.files import read_small
 from scmnet_zoo.image_files import open_image
 
@@ -130,10 +130,5 @@ _AS_STORED = IndexMasks({value: value for value in range(VOID + 1)}, "indices")
 def _guessed(root: Path, what: str, names: Sequence[str]) -> str:
     return (
         f"{root}: no file names the classes, so each of the {len(names)} {what} in the label files "
-        f"is a class, {_list(names)}; {BY_TABLE}"
+        f"is a class, {some(names)}; {BY_TABLE}"
     )
-
-
-def _list(names: Sequence[str]) -> str:
-    """The names, of many the first."""
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

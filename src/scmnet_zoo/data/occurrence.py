@@ -11,11 +11,12 @@ import numpy as np
 
 from scmnet_zoo.data.dataset import Dataset, FileReader, JoinedReader, Sample
 from scmnet_zoo.data.labels import VOID
-from scmnet_zoo.data.masks import ColourMasks, IndexMasks, Masks, MixedMasks
+from scmnet_zoo.data.masks import ColourMasks, IndexMasks, Masks, MixedMasks, some
 from scmnet_zoo.data.report import Problem
 
 _log = logging.getLogger(__name__)
 
+MOST_NAMED = 20  # classes in a message
 ENOUGH = 500  # frames after which rare classes are looked for no longer
 
 
@@ -204,10 +205,11 @@ def _names(dataset: Dataset, places: Sequence[int]) -> str:
     if isinstance(masks, IndexMasks | MixedMasks):
         indices = masks if isinstance(masks, IndexMasks) else masks.indices
         stand |= {place: f"index {index}" for index, place in indices.ids.items()}
-    return ", ".join(
+    texts = [
         dataset.space.classes[place] + (f" ({stand[place]})" if place in stand else "")
         for place in places
-    )
+    ]
+    return some(texts, MOST_NAMED)
 
 
 def _assumed(dataset: Dataset) -> bool:
