@@ -163,6 +163,17 @@ def test_a_size_given_is_the_size_seen(monkeypatch):
     assert set(seen) == {(1, 64, 96, 3)}
 
 
+def test_photographs_that_a_size_squashes_are_warned_of_once(caplog):
+    own = Segmenter("scmnet", weights=checkpoint_file(), size=(64, 96))
+    own.model = segmenter().model  # whose graph is there already
+    own(pixels(64, 96))
+    own(pixels(128, 191))
+    assert "squashed" not in caplog.text
+    own(pixels(96, 64))
+    own(pixels(96, 64))
+    assert caplog.text.count("another aspect ratio than 64x96, such as one of 96x64") == 1
+
+
 def test_the_photograph_is_shrunk_with_antialiasing():
     """Single black and white pixels become grey, not a pattern."""
     board = np.indices((960, 1280)).sum(0) % 2 * 255

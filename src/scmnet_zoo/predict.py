@@ -12,7 +12,7 @@ from PIL import Image
 
 from scmnet_zoo import viz
 from scmnet_zoo.data.predictions import description_of
-from scmnet_zoo.data.ratio import has_ratio_of
+from scmnet_zoo.data.ratio import has_ratio_of, in_words
 from scmnet_zoo.files import MASK, OVERLAY, whole_file
 from scmnet_zoo.images import as_rgb, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
@@ -91,9 +91,9 @@ class Result:
         paths = (Path(directory, f"{stem}{OVERLAY}"), Path(directory, f"{stem}{MASK}"))
         make_directory(directory)
         with whole_file(paths[0]) as overlay, whole_file(paths[1]) as mask:
-            # The fastest compression: of 100 megapixels, the others take minutes.
-            self.overlay().save(overlay, "PNG", compress_level=1)
             text = description_of(self.classes, self.palette)
+            # The fastest compression: of 100 megapixels, the others take minutes.
+            self.overlay().save(overlay, "PNG", compress_level=1, pnginfo=text)
             self.index_mask().save(mask, "PNG", compress_level=6, pnginfo=text)
         return paths
 
@@ -110,7 +110,8 @@ class Segmenter:
         weights: a name (`scmnet-zoo weights` lists them), the path of a `.safetensors` file
             written by the zoo, which says what its classes are, or the folder of a training run.
         size: (height, width) the network is to see, each of 32 to 65,536 pixels. By default as
-            many pixels as in training, in the photograph's aspect ratio.
+            many pixels as in training, in the photograph's aspect ratio. Photographs of another
+            aspect ratio than `size` are squashed to it; a warning says so once.
 
     Raises:
         ValueError: an unknown network, weights that do not exist, do not fit or do not name
@@ -148,6 +149,7 @@ class Segmenter:
             )
         self.model = factory(weights=weights)
         self._sizes_seen: set[tuple[int, int]] = set()
+        self._told_of_squashing = False
 
     def __call__(self, photo: str | os.PathLike | Image.Image | np.ndarray) -> Result:
         """Segment a photograph.
@@ -168,6 +170,8 @@ class Segmenter:
         """
         pixels, name = _load(photo)
         height, width = pixels.shape[:2]
+        if self.size is not None:
+            self._warn_of_squashing((height, width), self.size)
         seen = self.size or network_size(height, width, self.training_size)
         batch = _resized(pixels, seen)[None].astype("float32")
         if seen not in self._sizes_seen:
@@ -186,6 +190,17 @@ class Segmenter:
             shares={self.classes[i]: float(counts[i] / mask.size) for i in order},
             seconds=seconds,
             name=name,
+        )
+
+    def _warn_of_squashing(self, photo: tuple[int, int], size: tuple[int, int]) -> None:
+        """Warn, once, where a photograph has not the aspect ratio of the size to be seen."""
+        if self._told_of_squashing or has_ratio_of(photo, size):
+            return
+        self._told_of_squashing = True
+        logger.warning(
+            "photographs of another aspect ratio than %s, such as one of %s, are brought to that "
+            "size and are squashed to it; without a size they keep their ratio",
+            *(in_words(size), in_words(photo)),
         )
 
 

@@ -266,6 +266,17 @@ def test_a_result_may_be_given_alone(tmp_path):
     assert without_results(elsewhere) == (elsewhere, [])
 
 
+@pytest.mark.parametrize("left", ["mask", "overlay"])
+def test_a_result_without_the_other_is_no_photograph(tmp_path, network, left):
+    """The file says what it is, unless another program has saved it since."""
+    photo, out = _draw(tmp_path / "a.png"), tmp_path / "out"
+    assert _segment(photo, "--output", out).exit_code == 0
+    result = out / f"a_{left}.png"
+    assert without_results([photo, result]) == ([photo], [result])
+    Image.open(result).save(result)
+    assert without_results([photo, result]) == ([photo, result], [])
+
+
 def test_a_folder_of_results_alone(tmp_path):
     _draw(tmp_path / "a_mask.png")
     _draw(tmp_path / "a_overlay.png")

@@ -114,6 +114,14 @@ def test_the_package_has_no_other_names():
         _ = cli.nothing
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_ctrl_c_before_there_is_a_handler(tmp_path, program):
+    source = SIGNALLED.format(number=int(signal.SIGINT), then="raise")
+    (tmp_path / "signal.py").write_text(source)
+    done = _run(program, "--version", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == ENDS[signal.SIGINT]
+
+
 # The backend in an error is the one in force, by the first of what may name it.
 
 
@@ -150,6 +158,25 @@ def test_a_missing_module_that_is_not_the_backend_names_none(monkeypatch):
         "; the backend is 'torch', by the variable KERAS_BACKEND: pip install torch, "
         "or set KERAS_BACKEND to another (tensorflow, jax)"
     )
+
+
+@pytest.mark.parametrize("name", ["foo", "pytorch"])
+def test_a_backend_that_keras_does_not_know(tmp_path, monkeypatch, name):
+    """Keras need not be imported to know, so the line comes at once."""
+    monkeypatch.setenv("KERAS_BACKEND", name)
+    with pytest.raises(ValueError, match=name) as raised:
+        _backend.check_backend()
+    assert str(raised.value) == (
+        f"Expected Keras's backend to be one of tensorflow, jax, torch. Received: {name!r}, by the "
+        "variable KERAS_BACKEND"
+    )
+
+
+@pytest.mark.parametrize("name", [*_backend.MODULES, ""])
+def test_backends_that_there_are(monkeypatch, tmp_path, name):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", name)
+    _backend.check_backend()
 
 
 def test_a_backend_that_the_settings_of_keras_name(tmp_path):

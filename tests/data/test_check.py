@@ -602,8 +602,8 @@ def test_frames_are_read_in_threads(folder, monkeypatch):
 
     import scmnet_zoo.data.check as module
 
-    kept = module._look
-    monkeypatch.setattr(module, "_look", look)
+    kept = module.look_at
+    monkeypatch.setattr(module, "look_at", look)
     assert check("camvid", folder, workers=2).frames["train"] == 6
     assert threading.get_ident() not in seen
 

@@ -351,7 +351,7 @@ A, B = 'name = "a"', 'name = "b"'
         ),
         (
             "void = [3]\n" + _classes(A),
-            r"among class, void_indices, void_colours\. Received: void$",
+            r"among class, void_indices, void_colours, mask_suffix\. Received: void$",
         ),
         (_classes(A + "\nshade = [1, 2, 3]"), r"among name, index, .*Received: shade$"),
         (_classes("index = 1"), r"a text as each class's name\. Received: None"),

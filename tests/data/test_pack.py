@@ -21,8 +21,8 @@ from scmnet_zoo.data import (
     camvid,
     cityscapes,
     folder,
+    hdf5_sink,
     open_dataset,
-    pack,
     packed,
     write_pack,
 )
@@ -232,7 +232,7 @@ def test_the_room_on_the_disk_is_looked_at_first(tmp_path, datasets, monkeypatch
 
 def test_an_interruption_while_writing(tmp_path, datasets, monkeypatch):
     """In the midst of HDF5 it would end the process in a crash."""
-    made, writes = pack._Sink.write, []
+    made, writes = hdf5_sink.Sink.write, []
 
     def write(self, data):
         writes.append(len(data))
@@ -240,7 +240,7 @@ def test_an_interruption_while_writing(tmp_path, datasets, monkeypatch):
             signal.raise_signal(signal.SIGINT)
         return made(self, data)
 
-    monkeypatch.setattr(pack._Sink, "write", write)
+    monkeypatch.setattr(hdf5_sink.Sink, "write", write)
     with pytest.raises(KeyboardInterrupt):
         write_pack(datasets, SIZE, tmp_path / "pack.h5")
     assert len(writes) >= 5

@@ -1,6 +1,7 @@
 """Layouts in which sites and tools hand out datasets: read as what they are, or with what to do."""
 
 import csv
+import re
 import weakref
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import scenes
 from PIL import Image
 
-from scmnet_zoo.data import CAMVID, VOID, meanings, open_dataset
+from scmnet_zoo.data import CAMVID, VOID, meanings, open_dataset, write_pack
 from scmnet_zoo.data.camvid_classes import ORIGINAL_CLASSES
 from scmnet_zoo.data.check import check
 from scmnet_zoo.data.pairs import splits_of
@@ -327,6 +328,17 @@ def test_voc_without_classes_is_guessed(tmp_path, caplog):
     assert [problem.kind for problem in check("folder", root).warnings] == ["guessed"]
 
 
+def test_a_pack_knows_that_its_classes_were_guessed(tmp_path, caplog):
+    root = draw_voc(tmp_path / "cvat", table=False, lists=False)
+    dataset = open_dataset("folder", root, "train")
+    write_pack([dataset], (32, 48), tmp_path / "own.h5")
+    caplog.clear()
+    assert open_dataset("folder", tmp_path / "own.h5", "train").guessed == dataset.guessed
+    assert "a classes.toml in that folder names them" in caplog.text
+    found = check("folder", tmp_path / "own.h5").warnings
+    assert [problem.kind for problem in found] == ["guessed"]
+
+
 @pytest.mark.parametrize("grey", [False, True])
 def test_classes_are_found_with_one_mask_in_memory(tmp_path, monkeypatch, grey):
     root = draw_voc(tmp_path / "cvat", table=False, lists=False)
@@ -436,7 +448,45 @@ def test_two_masks_of_an_image(tmp_path):
     for path in list((root / "masks/val").iterdir()):
         Image.open(path).save(path.with_name(path.name.replace("_mask", "_instances")))
     message = r"one mask of each image .*masks/val\. Received: val_000_.* move the others elsewhere"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as raised:
+        open_dataset("folder", root, "val")
+    (advice,) = re.findall(r'mask_suffix = "_mask"|mask_suffix = "_instances"', str(raised.value))
+    table = root / "classes.toml"
+    table.write_text(f"{advice}\n{table.read_text()}")
+    assert check("folder", root, ["val"]).errors == ()
+
+
+@pytest.mark.parametrize("lists", [False, True])
+@pytest.mark.parametrize("suffix", ["_labelIds", "_labelIds.png", "IDS"])
+def test_a_suffix_of_masks_that_the_table_names(tmp_path, suffix, lists):
+    """Others lie beside them, some by the very names of the images."""
+    root = scenes.draw_folder(tmp_path / "own", lists=lists)
+    for path in list((root / "masks").rglob("*.png")):
+        path.rename(path.with_name(f"{path.stem}{suffix.removesuffix('.png')}.png"))
+        Image.fromarray(np.full((9, 9), 77, np.uint8)).save(path)
+    table = root / "classes.toml"
+    table.write_text(f'mask_suffix = "{suffix}"\n{table.read_text()}')
+    report = check("folder", root)
+    assert report.errors == ()
+    assert report.frames == scenes.COUNTS
+    np.testing.assert_array_equal(read("folder", root, "train")[2][2], scenes.own_scene(2)[1])
+
+
+def test_a_suffix_that_no_mask_has(tmp_path):
+    root = scenes.draw_folder(tmp_path / "own")
+    table = root / "classes.toml"
+    table.write_text(f'mask_suffix = "_mask"\n{table.read_text()}')
+    with pytest.raises(ValueError, match=r"the label .*masks/val/val_000_mask\.png of .*val_000\."):
+        open_dataset("folder", root, "val")
+    assert {problem.kind for problem in check("folder", root).errors} == {"pair", "split"}
+
+
+@pytest.mark.parametrize("suffix", ["7", "[]", '""', '"a/b"'])
+def test_a_faulty_suffix(tmp_path, suffix):
+    root = scenes.draw_folder(tmp_path / "own")
+    table = root / "classes.toml"
+    table.write_text(f"mask_suffix = {suffix}\n{table.read_text()}")
+    with pytest.raises(ValueError, match=r"classes\.toml: expected .* ?mask_suffix"):
         open_dataset("folder", root, "val")
 
 

@@ -175,11 +175,14 @@ def test_images_are_resized_inside_and_the_result_back(format, original, tmp_pat
 @every_format
 def test_metadata(format, tmp_path):
     palette = tuple((place, 7, 255) for place in range(5))
-    about = Description("scmnet", "camvid", "sha256:0123", CLASSES, (33, 40), palette)
+    about = Description(
+        "scmnet", "camvid", "sha256:0123", CLASSES, (33, 40), palette, tuple("aabbb")
+    )
     _, path, report = _written(tmp_path, format, description=about)
     found = load(path).metadata
     assert json.loads(found["classes"]) == list(CLASSES)
     assert json.loads(found["palette"]) == [[place, 7, 255] for place in range(5)]
+    assert json.loads(found["categories"]) == list("aabbb")
     assert json.loads(found["normalisation"]) == {"mean": [128.0] * 3, "std": [64.0] * 3}
     assert json.loads(found["input"]) == {
         "layout": "NHWC",

@@ -6,7 +6,11 @@ Its imports take half a second, so they wait until Ctrl-C is looked after.
 import os
 import sys
 
-from scmnet_zoo.cli._start import ending_at_once
+try:
+    from scmnet_zoo.cli._start import ending_at_once
+except KeyboardInterrupt:  # before there is a handler of Ctrl-C
+    sys.stderr.write("scmnet-zoo: error: interrupted\n")
+    raise SystemExit(130) from None
 
 TYPE_CHECKING = False  # that of `typing`, without its import
 if TYPE_CHECKING:

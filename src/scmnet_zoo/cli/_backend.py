@@ -20,13 +20,25 @@ def start_keras() -> None:
     TensorFlow's C++ part writes to the file descriptor of stderr before any setting silences it.
 
     Raises:
+        ValueError: Keras has no such backend, or the zoo does not run on it.
         ModuleNotFoundError: the backend that `KERAS_BACKEND` names is not installed.
     """
     if "keras" not in sys.modules:
+        check_backend()
         with heeding_signals(), _silent_stderr():
             import keras
         if keras.backend.backend() == "jax":
             _keep_programs()
+
+
+def check_backend() -> None:
+    """Raise a ValueError unless the backend in force is one on which the networks run."""
+    backend, source = backend_in_force()
+    if backend not in MODULES:
+        raise ValueError(
+            f"Expected Keras's backend to be one of {', '.join(MODULES)}. "
+            f"Received: {backend!r}, by {source}"
+        )
 
 
 def backend_in_force() -> tuple[str, str]:

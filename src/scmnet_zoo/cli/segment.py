@@ -144,12 +144,19 @@ def find_photos(arguments: Iterable[Path]) -> list[Path]:
 
 
 def without_results(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Photographs, and results of earlier runs: a NAME_mask.png with its NAME_overlay.png."""
+    """Photographs, and results of earlier runs.
+
+    Results are a NAME_mask.png with its NAME_overlay.png, and either where the file itself says so.
+    """
+    from scmnet_zoo.data.predictions import is_result
+
     given, results = set(paths), set()
     for path in paths:
         overlay = path.with_name(f"{path.name.removesuffix(MASK)}{OVERLAY}")
         if path.name.endswith(MASK) and overlay in given:
             results |= {path, overlay}
+        elif path.name.endswith((MASK, OVERLAY)) and is_result(path):
+            results.add(path)
     return [p for p in paths if p not in results], [p for p in paths if p in results]
 
 

@@ -1,5 +1,6 @@
 """Datasets: what their labels mean, and how they are read and augmented."""
 
+import logging
 import os
 from collections.abc import Callable
 
@@ -19,6 +20,8 @@ from scmnet_zoo.data.labels import (
     palette_for,
 )
 from scmnet_zoo.data.pack import packed, packed_splits, write_pack
+
+_log = logging.getLogger(__name__)
 
 # Readers of datasets by name: from a folder and a split to a `Dataset`.
 READERS: dict[str, Callable[[str | os.PathLike, str], Dataset]] = {
@@ -77,6 +80,8 @@ def open_dataset(dataset: str, root: str | os.PathLike, split: str) -> Dataset:
         found = packed(root, split)
         if found.name != dataset:
             raise ValueError(f"{root}: expected the dataset {dataset}. Received: {found.name}")
+        for line in found.guessed:
+            _log.warning("%s", line)
         return found
     return reader_of(dataset)(root, split)
 

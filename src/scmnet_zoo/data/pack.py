@@ -10,23 +10,22 @@ takes twenty times as long to read (see `lab/pack.py`). The file's attributes ar
 
 import contextlib
 import dataclasses
-import errno
 import hashlib
 import json
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from scmnet_zoo.data._threads import in_threads
-from scmnet_zoo.data.dataset import Dataset, Pair, Sample
+from scmnet_zoo.data.dataset import Dataset, Pair, Sample, joined
 from scmnet_zoo.data.frames import read_placed
+from scmnet_zoo.data.hdf5_sink import check_room, new_hdf5
 from scmnet_zoo.data.labels import VOID, Label, LabelSpace, composed
 from scmnet_zoo.data.occurrence import Tally, check_packed, counts_of
 from scmnet_zoo.data.ratio import Box, Size
@@ -70,7 +69,7 @@ def write_pack(
     # In a thread, as an interruption comes to the main thread: in the midst of HDF5 it is a crash.
     stop = threading.Event()
     with whole_file(path) as part, ThreadPoolExecutor(1) as pool:
-        _check_room(path, least)
+        check_room(path, least)
         written = pool.submit(_write, datasets, size, part, progress, workers, stop)
         try:
             written.result()
@@ -88,13 +87,14 @@ def _write(
 ) -> None:
     total = sum(len(dataset.samples) for dataset in datasets)
     tallies = [Tally(dataset) for dataset in datasets]
-    with _new_hdf5(part) as (file, sink):
+    with new_hdf5(part) as (file, sink):
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
         file.attrs["dataset"] = datasets[0].name
         file.attrs["space"] = json.dumps(dataclasses.asdict(datasets[0].space))
         file.attrs["size"] = size
         file.attrs["resized"] = RESIZED
+        file.attrs["guessed"] = json.dumps(joined(datasets).guessed)
         done = 0
         for dataset, tally in zip(datasets, tallies, strict=True):
             count = len(dataset.samples)
@@ -153,6 +153,7 @@ def packed(path: str | os.PathLike, split: str) -> Dataset:
     path = Path(path)
     with _opened(path) as file:
         name, space, size = _described(path, file)
+        guessed = tuple(map(str, json.loads(file.attrs.get("guessed", "[]"))))
         if split not in list(file):
             raise ValueError(
                 f"{path}: expected split to be one of {', '.join(file)}. Received: {split!r}"
@@ -173,7 +174,8 @@ def packed(path: str | os.PathLike, split: str) -> Dataset:
         for name in names
     )
     places = {name: place for place, name in enumerate(names)}
-    return Dataset(name, split, space, samples, PackReader(path, split, len(space.labels), places))
+    reader = PackReader(path, split, len(space.labels), places)
+    return Dataset(name, split, space, samples, reader, guessed)
 
 
 @dataclass(frozen=True)
@@ -262,73 +264,6 @@ def _check_splits(datasets: Sequence[Dataset]) -> None:
                     f"Received: {sample.name!r} twice"
                 )
             names.add(sample.name)
-
-
-class _Sink:
-    """The file that HDF5 writes to. It hides errors from HDF5, which crashes over them.
-
-    After the first error, e.g. as the disk is full, all else is dropped; `check` raises it.
-    """
-
-    def __init__(self, file: BinaryIO):
-        self._file = file
-        self._error: BaseException | None = None
-
-    def check(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _attempt(self, call: Callable[..., int | None], *arguments: Any) -> int:
-        if self._error is None:
-            try:
-                return call(*arguments) or 0
-            except BaseException as error:
-                self._error = error
-        return 0
-
-    def read(self, size: int = -1) -> bytes:  # by which h5py knows a file
-        raise NotImplementedError
-
-    def readinto(self, buffer: Any) -> int:
-        return self._attempt(self._file.readinto, buffer)  # type: ignore[attr-defined]
-
-    def write(self, data: Any) -> int:
-        self._attempt(self._file.write, data)
-        return len(data)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._attempt(self._file.seek, offset, whence)
-
-    def tell(self) -> int:
-        return self._attempt(self._file.tell)
-
-    def truncate(self, size: int) -> int:
-        return self._attempt(self._file.truncate, size)
-
-    def flush(self) -> None:
-        self._attempt(self._file.flush)
-
-
-def _check_room(path: Path, least: int) -> None:
-    """Raise an OSError where so many bytes cannot be written as a file."""
-    if path.is_dir():
-        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-    free = shutil.disk_usage(path.parent).free
-    if free < least:
-        wanted = f"{least / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free"
-        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {wanted}")
-
-
-@contextlib.contextmanager
-def _new_hdf5(path: Path) -> Iterator[tuple[Any, _Sink]]:
-    """An HDF5 file to fill. Raises an OSError where it cannot be written."""
-    import h5py
-
-    with open(path, "wb+") as raw:
-        sink = _Sink(raw)
-        with h5py.File(sink, "w", track_order=True) as file:
-            yield file, sink
-        sink.check()
 
 
 @contextlib.contextmanager

@@ -3,12 +3,14 @@
 A reader raises at the first frame that is not whole; here they are all listed.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
 from scmnet_zoo.data.bdd100k import SPLITS as BDD100K_SPLITS
 from scmnet_zoo.data.camvid_copies import COPIES
 from scmnet_zoo.data.camvid_split import segnet_split
+from scmnet_zoo.data.class_table import TABLE, mask_suffix
 from scmnet_zoo.data.dataset import entries, find_layout, named_files, subfolders
 from scmnet_zoo.data.folder import named_masks, shipped_layout
 from scmnet_zoo.data.listing import Layout, Listing, either, fitting, of
@@ -107,12 +109,15 @@ def listing(dataset: str, root: str | os.PathLike, split: str) -> Listing:
         labels = named_files(labels_folder, ("_train_id.png", ".png"))
         return either(named_files(images_folder, (".jpg",)), labels)
     if dataset == "folder":
+        suffix = None
+        with contextlib.suppress(ValueError):  # the reader says what is wrong with the table
+            suffix = mask_suffix(root / TABLE)
         if (root / "images" / split).is_dir():
             images = named_files(root / "images" / split, SUFFIXES)
-            return either(images, named_masks(images, root / "masks" / split)[0])
+            return either(images, named_masks(images, root / "masks" / split, suffix)[0])
         images = named_files(root / "images", SUFFIXES)
         names = listed_names(root / f"{split}.txt", images)
-        return of(names, images, named_masks(images, root / "masks")[0])
+        return of(names, images, named_masks(images, root / "masks", suffix)[0])
     raise ValueError(f"Expected a dataset whose layout is known. Received: {dataset!r}")
 
 

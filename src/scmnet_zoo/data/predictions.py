@@ -1,6 +1,8 @@
 """Masks that `segment` wrote, read again as labels."""
 
+import contextlib
 import json
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,10 +12,11 @@ from PIL.PngImagePlugin import PngInfo
 from scmnet_zoo.data.labels import VOID, Colour, composed
 
 KEY = "scmnet_zoo"  # of the text in a PNG
+HEAD = 4096  # bytes; the text begins within them
 
 
 def description_of(classes: Sequence[str], palette: Sequence[Colour]) -> PngInfo:
-    """The text in a predicted mask: what its values stand for, as JSON.
+    """The text in an overlay and in a predicted mask: what its values stand for, as JSON.
 
     Args:
         classes: the names; a value is the place of a name.
@@ -22,6 +25,13 @@ def description_of(classes: Sequence[str], palette: Sequence[Colour]) -> PngInfo
     text = PngInfo()
     text.add_text(KEY, json.dumps({"classes": list(classes), "palette": [*map(list, palette)]}))
     return text
+
+
+def is_result(path: str | os.PathLike) -> bool:
+    """Whether a file is an overlay or a mask that says so itself, as `segment` writes them."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return b"tEXt" + KEY.encode() + b"\0" in file.read(HEAD)
+    return False
 
 
 def predicted_ids(mask: Image.Image, classes: Sequence[str]) -> np.ndarray | None:

@@ -30,6 +30,7 @@ class Description:
         classes: names of the classes.
         training_size: (height, width) the network was trained to see.
         palette: a colour for each class, RGB 0..255; empty if the weights do not state it.
+        categories: a category for each class; empty if the weights do not state them.
     """
 
     network: str = ""
@@ -38,6 +39,7 @@ class Description:
     classes: tuple[str, ...] = ()
     training_size: tuple[int, int] | None = None
     palette: tuple[Colour, ...] = ()
+    categories: tuple[str, ...] = ()
 
 
 def describe(network: str, weights: str | os.PathLike | None) -> Description:
@@ -63,6 +65,7 @@ def describe(network: str, weights: str | os.PathLike | None) -> Description:
         () if metadata is None else tuple(metadata.classes),
         None if metadata is None else metadata.training_size,
         () if metadata is None else metadata.colours,
+        (metadata.categories or ()) if metadata is not None else (),
     )
 
 
@@ -109,6 +112,11 @@ def metadata_of(
     palette = description.palette or palette_for(classes)
     if len(palette) != count:
         raise ValueError(f"Expected a colour for each of {count} classes. Received: {len(palette)}")
+    categories = description.categories or classes
+    if len(categories) != count:
+        raise ValueError(
+            f"Expected a category for each of {count} classes. Received: {len(categories)}"
+        )
     inputs: dict[str, Any] = {
         "layout": "NHWC",
         "type": "uint8" if takes_bytes(model) else "float32",
@@ -124,6 +132,7 @@ def metadata_of(
         "weights_hash": description.weights_hash,
         "classes": json.dumps(classes, ensure_ascii=False),
         "palette": json.dumps(palette),
+        "categories": json.dumps(categories, ensure_ascii=False),
         "normalisation": json.dumps(normalisation_of(model)),
         "input": json.dumps(inputs),
         "output": json.dumps({"kind": output, "layout": layout}),
