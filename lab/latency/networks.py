@@ -15,13 +15,8 @@ POLICIES = {"f32": "float32", "bf16": "bfloat16"}
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
 # The zoo's by what they are called here: key of the factory, and its arguments.
-OURS: dict[str, tuple[str, dict[str, Any]]] = {
-    "scmnet": ("scmnet", {}),
-    "fastscnn": ("fastscnn", {}),
-    "contextnet": ("contextnet", {}),
-    "deeplabv3plus": ("deeplabv3plus", {}),
-    "deeplabv3plus_mobilenet_v2": ("deeplabv3plus", {"backbone": "mobilenet_v2"}),
-}
+OURS: dict[str, tuple[str, dict[str, Any]]] = {key: (key, {}) for key in NETWORKS}
+OURS["deeplabv3plus_mobilenet_v2"] = ("deeplabv3plus", {"backbone": "mobilenet_v2"})
 
 # Keras's own layers, for form "stock", in place of the zoo's.
 STOCK: dict[type, type] = {

@@ -49,9 +49,13 @@ _HOMES = {"Result": "predict", "Segmenter": "predict", "segment": "predict", "tr
 def __getattr__(name):
     if name in _SUBMODULES:
         return importlib.import_module(f"scmnet_zoo.{name}")
-    if name not in __all__:
-        raise AttributeError(f"module 'scmnet_zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"scmnet_zoo.{_HOMES.get(name, 'models')}"), name)
+    if name in __all__:
+        return getattr(importlib.import_module(f"scmnet_zoo.{_HOMES.get(name, 'models')}"), name)
+    cards = importlib.import_module("scmnet_zoo.catalogue.networks").NETWORK_CARDS
+    for card in cards.values():
+        if card.name == name:
+            return card.load()
+    raise AttributeError(f"module 'scmnet_zoo' has no attribute {name!r}")
 
 
 def __dir__():

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import signal
 import weakref
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -14,7 +15,8 @@ from PIL import Image
 from testing_tools import toy
 from typer.testing import CliRunner
 
-from scmnet_zoo import cli, deploy, models
+from scmnet_zoo import cli, deploy
+from scmnet_zoo.catalogue import NETWORK_CARDS
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
 
@@ -30,9 +32,10 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(autouse=True)
-def small_network(monkeypatch):
+def small_network():
     """A network of one layer takes SCMNet's place."""
-    monkeypatch.setitem(models.NETWORKS, "scmnet", _network)
+    with NETWORK_CARDS.temporarily(replace(NETWORK_CARDS["scmnet"], factory=_network)):
+        yield
 
 
 def _network(weights=None, num_classes=11, **arguments):
@@ -93,7 +96,7 @@ def test_an_onnx_file(weights, tmp_path):
     assert exported.metadata["weights_hash"].startswith("sha256:")
 
 
-def test_the_network_of_the_weights(weights, tmp_path, monkeypatch):
+def test_the_network_of_the_weights(weights, tmp_path):
     """Of a run's folder too; another that is named is refused."""
     run = tmp_path / "run"
     run.mkdir()
@@ -105,9 +108,10 @@ def test_the_network_of_the_weights(weights, tmp_path, monkeypatch):
     def make(weights=None, num_classes=11, **arguments):
         return _network(weights, num_classes, network="contextnet", **arguments)
 
-    monkeypatch.setitem(models.NETWORKS, "contextnet", make)
+    card = replace(NETWORK_CARDS["contextnet"], factory=make)
     path = tmp_path / "a.onnx"
-    result = _export(run, "--weights", run, "--output", path)
+    with NETWORK_CARDS.temporarily(card):
+        result = _export(run, "--weights", run, "--output", path)
     assert result.exit_code == 0, result.output
     assert load(path).metadata["network"] == "contextnet"
     assert load(path).metadata["weights"] == "best.safetensors"

@@ -16,7 +16,7 @@ from scmnet_zoo.training.recipe import tables_of
 from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
 
 runner = CliRunner()
-KEYS = ", ".join(map(repr, models.NETWORKS))
+KEYS = ", ".join(models.NETWORKS)
 SMALL = Recipe((36, 48), 2, 1, Augmentation(crop=(32, 32)))
 
 

@@ -2,12 +2,12 @@
 
 from testing_tools import randomise
 
+from scmnet_zoo.catalogue import NETWORK_CARDS
 from scmnet_zoo.deploy import Description, describe
-from scmnet_zoo.models import NETWORKS, factory_of
+from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights import manifest
 
-ARGUMENTS = {"deeplabv3plus": {"backbone": "mobilenet_v2"}}
-KEYS = tuple(NETWORKS)
+KEYS = tuple(NETWORK_CARDS)
 
 
 def shipped(key):
@@ -25,5 +25,5 @@ def network(key):
     name = shipped(key)
     if name is not None:
         return factory_of(key)(weights=name), describe(key, name)
-    model = randomise(factory_of(key)(num_classes=5, **ARGUMENTS.get(key, {})))
+    model = randomise(factory_of(key)(num_classes=5, **NETWORK_CARDS[key].small))
     return model, Description(key)

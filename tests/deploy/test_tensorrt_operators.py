@@ -1,24 +1,26 @@
 """Exported graphs hold only what TensorRT's list of ONNX operators has."""
 
+import functools
+
 import pytest
 
 onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper  # noqa: E402
 
-from scmnet_zoo import ContextNet, DeepLabV3Plus, EfficientViT, FastSCNN, SCMNet  # noqa: E402
+from scmnet_zoo import DeepLabV3Plus  # noqa: E402
+from scmnet_zoo.catalogue import NETWORK_CARDS  # noqa: E402
 from scmnet_zoo.deploy.onnx_writer import to_onnx  # noqa: E402
 from scmnet_zoo.deploy.pipeline import pipeline  # noqa: E402
 from scmnet_zoo.deploy.tensorrt_operators import refusals  # noqa: E402
 
 NETWORKS = {
-    "scmnet": lambda: SCMNet(num_classes=5),
-    "fastscnn": lambda: FastSCNN(num_classes=5),
-    "contextnet": lambda: ContextNet(num_classes=5),
-    "efficientvit": lambda: EfficientViT(num_classes=5),
-    "mobilenet_v2": lambda: DeepLabV3Plus(num_classes=5, backbone="mobilenet_v2"),
-    "xception_8": lambda: DeepLabV3Plus(num_classes=5, backbone="xception", output_stride=8),
+    key: functools.partial(card.load(), num_classes=5, **card.small)
+    for key, card in NETWORK_CARDS.items()
 }
+NETWORKS["xception_8"] = functools.partial(
+    DeepLabV3Plus, num_classes=5, backbone="xception", output_stride=8
+)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

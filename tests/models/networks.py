@@ -1,23 +1,34 @@
-"""The networks that the contract and the backend tests cover: one line each."""
+"""The networks that the contract and the backend tests cover: each card's small variant."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
-from scmnet_zoo import NETWORKS
-from scmnet_zoo.models._factory import IMAGENET, PLUS_MINUS_ONE, Normalisation
+from scmnet_zoo.catalogue import NETWORK_CARDS, NetworkCard
+from scmnet_zoo.training.start import normalisation_of
 from scmnet_zoo.weights import Metadata, write_checkpoint
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network by its key, with its own arguments and the normalisation it states by default."""
+    """A network by its card, with the arguments of its small variant."""
 
-    key: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    normalisation: Normalisation = IMAGENET
+    card: NetworkCard
+
+    @property
+    def key(self):
+        return self.card.key
+
+    @property
+    def arguments(self):
+        return dict(self.card.small)
+
+    @cached_property
+    def normalisation(self):
+        """What the factory normalises with where no weights say otherwise."""
+        return normalisation_of(self.build())
 
     def build(self, **arguments):
-        return NETWORKS[self.key](**{**self.arguments, **arguments})
+        return self.card.load()(**{**self.arguments, **arguments})
 
     def write(self, model, path, **arguments):
         """Write a model of this case as `.safetensors`."""
@@ -27,10 +38,4 @@ class Case:
 
 
 CLASSES = 5  # of the models that tests build
-CASES = {
-    "scmnet": Case("scmnet"),
-    "fastscnn": Case("fastscnn"),
-    "contextnet": Case("contextnet"),
-    "deeplabv3plus": Case("deeplabv3plus", {"backbone": "mobilenet_v2"}, PLUS_MINUS_ONE),
-    "efficientvit": Case("efficientvit"),
-}
+CASES = {card.key: Case(card) for card in NETWORK_CARDS.values()}

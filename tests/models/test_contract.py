@@ -1,4 +1,4 @@
-"""What every network of the zoo keeps to as a graph. A new one joins with a line in `networks.py`.
+"""What every network of the zoo keeps to as a graph. A new one joins with its card.
 
 It runs on every backend; files of weights are in test_contract_files.py.
 """
@@ -16,7 +16,6 @@ from testing_tools import (
     run,
 )
 
-from scmnet_zoo import NETWORKS
 from scmnet_zoo.layers.image_input import ImageInput
 
 # JAX compiles each model anew for each size, seconds to minutes on a CPU.
@@ -40,10 +39,6 @@ def mixed_policy(request):
     keras.config.set_dtype_policy(request.param)
     yield keras.config.dtype_policy()
     keras.config.set_dtype_policy(before)
-
-
-def test_every_network_is_here():
-    assert {case.key for case in CASES.values()} == set(NETWORKS)
 
 
 # Outputs

@@ -17,6 +17,7 @@ import pytest
 from testing_tools import arrays, images, run
 
 from scmnet_zoo import NETWORKS
+from scmnet_zoo.catalogue import NETWORK_CARDS
 from scmnet_zoo.training import shipped_recipe, with_overrides
 from scmnet_zoo.weights import State, download, manifest, read_checkpoint, state_of
 from scmnet_zoo.weights.download import packaged_path
@@ -30,19 +31,6 @@ SHIPPED = [
     entry for entry in ENTRIES if entry.file is not None and manifest.Wheel() in entry.file.sources
 ]
 MAXIMUM_BYTES = 25_000_000  # of all together, so that the wheel stays small
-# What the factories take where neither recipe nor weights say otherwise.
-DEFAULTS = {
-    "scmnet": {"residual": True},
-    "fastscnn": {},
-    "contextnet": {},
-    "deeplabv3plus": {
-        "backbone": "xception65",
-        "output_stride": 16,
-        "aspp_rates": [6, 12, 18],
-        "decoder": True,
-    },
-    "efficientvit": {"variant": "b0"},
-}
 
 GOOD = {
     "network": "scmnet",
@@ -428,9 +416,10 @@ def test_every_unpublished_command_is_one_that_train_takes():
         recipe = shipped_recipe(options["--network"], options["--dataset"])
         sets = [b for a, b in itertools.pairwise(words) if a == "--set"]
         recipe = with_overrides(recipe, sets)
-        arguments = {**DEFAULTS[entry.network], **recipe.arguments}
+        defaults = NETWORK_CARDS[entry.network].arguments
+        arguments = {**defaults, **recipe.arguments}
         arguments.pop("backbone_weights", None)
-        assert arguments == {**DEFAULTS[entry.network], **entry.arguments}, entry.key
+        assert arguments == {**defaults, **entry.arguments}, entry.key
         assert recipe.size == entry.training_size
         assert (entry.network, entry.dataset) == (options["--network"], options["--dataset"])
 

@@ -1,12 +1,14 @@
 """Which network weights are of, and the folder of a run in the place of a file."""
 
+import dataclasses
 import shutil
 
 import keras
 import pytest
 from testing_tools import toy
 
-from scmnet_zoo import FastSCNN, SCMNet, Segmenter, models
+from scmnet_zoo import FastSCNN, SCMNet, Segmenter
+from scmnet_zoo.catalogue import NETWORK_CARDS
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.deploy import describe
 from scmnet_zoo.training.teachers import teacher_network
@@ -30,11 +32,13 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def small_network(monkeypatch):
+def small_network():
     def make(weights=None, num_classes=None, **arguments):
         return toy(weights, num_classes, network="fastscnn", **arguments)
 
-    monkeypatch.setitem(models.NETWORKS, "fastscnn", make)
+    card = dataclasses.replace(NETWORK_CARDS["fastscnn"], factory=make)
+    with NETWORK_CARDS.temporarily(card):
+        yield
 
 
 def test_the_file_says_its_network(run):
@@ -113,5 +117,6 @@ def test_the_real_network(tmp_path):
     path = tmp_path / "real.safetensors"
     metadata = Metadata("fastscnn", {}, CAMVID.classes, NORMALISATION, (64, 96))
     write_checkpoint(path, FastSCNN(num_classes=11), metadata)
-    models.NETWORKS["fastscnn"] = FastSCNN  # restored by the fixture
-    assert Segmenter(weights=path).model.name == FastSCNN().name
+    card = dataclasses.replace(NETWORK_CARDS["fastscnn"], factory=FastSCNN)
+    with NETWORK_CARDS.temporarily(card):
+        assert Segmenter(weights=path).model.name == FastSCNN().name

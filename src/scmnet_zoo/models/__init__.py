@@ -1,23 +1,18 @@
 """The networks, as factory functions that return a plain `keras.Model`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
 
+from scmnet_zoo.catalogue.networks import NETWORK_CARDS, NetworkCard
 from scmnet_zoo.models.contextnet import ContextNet
 from scmnet_zoo.models.deeplab_v3_plus import DeepLabV3Plus
 from scmnet_zoo.models.efficientvit import EfficientViT
 from scmnet_zoo.models.fast_scnn import FastSCNN
 from scmnet_zoo.models.scmnet import SCMNet
 
-# The networks by the key that the command line, the manifest and weight files use.
-NETWORKS: dict[str, Callable[..., keras.Model]] = {
-    "scmnet": SCMNet,
-    "fastscnn": FastSCNN,
-    "contextnet": ContextNet,
-    "deeplabv3plus": DeepLabV3Plus,
-    "efficientvit": EfficientViT,
-}
+# The factories by the key that the command line, the manifest and weight files use.
+NETWORKS: Mapping[str, Callable[..., keras.Model]] = NETWORK_CARDS.table(NetworkCard.load)
 
 
 def factory_of(network: str) -> Callable[..., keras.Model]:
@@ -26,10 +21,6 @@ def factory_of(network: str) -> Callable[..., keras.Model]:
     Raises:
         ValueError: there is none; the message lists what there is.
     """
-    if network not in NETWORKS:
-        raise ValueError(
-            f"Expected network to be one of {', '.join(map(repr, NETWORKS))}. Received: {network!r}"
-        )
     return NETWORKS[network]
 
 

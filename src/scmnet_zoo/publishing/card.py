@@ -4,25 +4,12 @@ import math
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from scmnet_zoo.catalogue.networks import NETWORK_CARDS
 from scmnet_zoo.data.labels import Colour
 from scmnet_zoo.publishing.run import Run
 from scmnet_zoo.training.start import START_ONLY
 from scmnet_zoo.weights.manifest import Entry, File, Result
 
-FACTORIES = {
-    "scmnet": "SCMNet",
-    "fastscnn": "FastSCNN",
-    "contextnet": "ContextNet",
-    "deeplabv3plus": "DeepLabV3Plus",
-    "efficientvit": "EfficientViT",
-}
-PAPERS = {
-    "scmnet": "Singha, Bergemann, Pham, Krishna, DICTA 2021, doi 10.1109/DICTA52665.2021.9647401",
-    "fastscnn": "Poudel, Liwicki, Cipolla, BMVC 2019, arXiv 1902.04502",
-    "contextnet": "Poudel, Bonde, Liwicki, Zach, BMVC 2018, arXiv 1805.04554",
-    "deeplabv3plus": "Chen, Zhu, Papandreou, Schroff, Adam, ECCV 2018, arXiv 1802.02611",
-    "efficientvit": "Cai, Li, Hu, Gan, Han, ICCV 2023, arXiv 2205.14756",
-}
 HINTED = ", with hints of EfficientNet-Lite2, whose weights are trained on ImageNet"
 HUB_LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0")
 
@@ -69,11 +56,12 @@ def _header(entry: Entry, repository: str) -> str:
 
 
 def _body(entry: Entry, file: File, run: Run, repository: str, picture: str) -> str:
-    factory = FACTORIES[entry.network]
+    card = NETWORK_CARDS[entry.network]
+    factory = card.name
     height, width = entry.training_size
     return f"""# {factory} trained on {entry.dataset}
 
-{factory} ({PAPERS[entry.network]}) for the {len(entry.classes)} classes of {entry.dataset}:
+{factory} ({card.paper.citation}) for the {len(entry.classes)} classes of {entry.dataset}:
 {entry.parameters:,} parameters, trained on frames of {width}x{height} pixels with
 [scmnet-zoo](https://pypi.org/project/scmnet-zoo/), Keras and {run.session["backend"]}.
 

@@ -1,0 +1,81 @@
+"""The cards: that they are true, and what is made of them."""
+
+import dataclasses
+import inspect
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import scmnet_zoo
+from scmnet_zoo import models
+from scmnet_zoo.catalogue import NETWORK_CARDS
+
+ROOT = Path(__file__).resolve().parents[1]
+each_network = pytest.mark.parametrize("card", NETWORK_CARDS.values(), ids=list(NETWORK_CARDS))
+
+
+def test_the_catalogue_starts_without_keras():
+    code = "import sys, scmnet_zoo.catalogue; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# Networks
+
+
+def test_public_names_are_those_of_the_cards():
+    assert list(scmnet_zoo.NETWORKS) == list(NETWORK_CARDS)
+    for key, card in NETWORK_CARDS.items():
+        assert models.factory_of(key) is scmnet_zoo.NETWORKS[key] is card.load()
+        assert getattr(scmnet_zoo, card.name) is card.load()
+        assert card.name in models.__all__  # so that type checkers know its arguments
+
+
+@each_network
+def test_a_card_is_true(card):
+    parameters = inspect.signature(card.load()).parameters
+    assert parameters["name"].default == card.key
+    for given in (card.arguments, card.small, *card.variants.values()):
+        assert set(given) <= set(parameters)
+    assert card.paper.citation.startswith(card.paper.authors)
+    assert (card.load().__doc__ or "").find(card.paper.arxiv or card.paper.doi) > 0
+
+
+@each_network
+def test_numbers_of_parameters(card):
+    model = card.load()()
+    assert model.count_params() == card.parameters
+    assert sum(math.prod(v.shape) for v in model.trainable_weights) == card.trainable
+
+
+@each_network
+def test_the_readme_has_the_card(card):
+    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line[:1] == "|"]
+    (row,) = [row for row in rows if f"`{card.name}`" in row and row.startswith(f"| `{card.key}`")]
+    assert f"| {card.parameters:,} |" in row
+    assert f"[{card.paper.short}]({card.paper.link})" in row
+
+
+# Any cards
+
+
+def test_a_missing_card():
+    with pytest.raises(ValueError, match=r"^Expected network to be one of scmnet, .*'segnet'$"):
+        scmnet_zoo.NETWORKS["segnet"]
+    assert "segnet" not in scmnet_zoo.NETWORKS
+    assert scmnet_zoo.NETWORKS.get("segnet") is None
+
+
+def test_cards_from_outside_the_package():
+    before = list(NETWORK_CARDS)
+    card = dataclasses.replace(NETWORK_CARDS["scmnet"], factory=lambda: None)
+    with pytest.raises(ValueError, match=r"Expected a key other than scmnet, .*'scmnet'"):
+        NETWORK_CARDS.add(card)
+    with NETWORK_CARDS.temporarily(card):
+        assert scmnet_zoo.NETWORKS["scmnet"] is card.factory
+        NETWORK_CARDS.add(dataclasses.replace(card, key="other"))
+        assert list(scmnet_zoo.NETWORKS) == [*before, "other"]
+    assert list(NETWORK_CARDS) == before
+    assert NETWORK_CARDS["scmnet"] is not card
