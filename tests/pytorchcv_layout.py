@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scmnet_zoo.weights.importers import osmr
+from scmnet_zoo.weights.foreign import osmr
 
 
 def tensors(network: str, paths, source, package: str) -> dict[str, np.ndarray]:

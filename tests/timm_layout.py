@@ -8,7 +8,8 @@ from unittest import mock
 import numpy as np
 
 from scmnet_zoo.layers.linear_attention import EPSILON
-from scmnet_zoo.weights.importers import efficientvit, osmr
+from scmnet_zoo.models.efficientvit import VARIANTS
+from scmnet_zoo.weights.foreign import efficientvit, osmr
 
 # timm imports torchvision for other networks; where it is missing these do without.
 TORCHVISION = ("ops", "ops.misc", "transforms", "transforms.functional", "datasets", "models")
@@ -61,6 +62,8 @@ def transfer(variant: str, model, source_model) -> None:
         if not name.endswith("num_batches_tracked") and not name.startswith("head.")
     }
     names = efficientvit.source_names(variant)
+    source = {k: v for k, v in source.items() if not k.endswith("num_batches_tracked")}
+    names = efficientvit.source_names(VARIANTS[variant].depths, VARIANTS[variant].depth)
     for variable in model.weights:
         if not variable.path.startswith("head_"):
             array = source.pop(_timm_name(names[variable.path]))

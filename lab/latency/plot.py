@@ -13,6 +13,7 @@ from lab.latency.preset import Cell
 from lab.latency.rows import Row
 from scmnet_zoo.files import whole_file
 from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.entry import Entry
 
 SHIPPED, PUBLISHED = "manifest", "published"
 MARKERS = {SHIPPED: "o", PUBLISHED: "^"}
@@ -72,7 +73,7 @@ def _scores() -> list[tuple[str, str, float, str]]:
     return [(*key, *value) for key, value in scores.items()]
 
 
-def _name(entry: manifest.Entry) -> str:
+def _name(entry: Entry) -> str:
     """What the benchmark calls the network of an entry."""
     backbone = entry.arguments.get("backbone")
     return f"{entry.network}_{backbone}" if backbone == "mobilenet_v2" else entry.network

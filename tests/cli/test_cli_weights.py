@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 
 from scmnet_zoo import FastSCNN, cli
 from scmnet_zoo.cli.weights.importing import _class_names
-from scmnet_zoo.weights import cache, manifest
-from scmnet_zoo.weights.download import packaged_path
+from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.entry import Wheel, as_json
+from scmnet_zoo.weights.fetch import cache
+from scmnet_zoo.weights.fetch.download import packaged_path
 from scmnet_zoo.weights.places import own_path
 
 SHIPPED = "scmnet/camvid"
@@ -51,7 +53,7 @@ def refused(*arguments):
 @pytest.fixture
 def users(tmp_path, monkeypatch):
     """An entry of the user's for the shipped file, which then has to come from the cache."""
-    raw = manifest.as_json(manifest.find_key(SHIPPED)) | {"name": "mine"}
+    raw = as_json(manifest.find_key(SHIPPED)) | {"name": "mine"}
     raw["file"]["sources"] = [{"kind": "https", "url": "https://example.invalid/x"}]
     path = tmp_path / "mine.json"
     path.write_text(json.dumps({"version": 2, "entries": [raw]}))
@@ -74,7 +76,7 @@ def test_the_list_has_every_entry_with_its_state(arguments):
     for entry in manifest.entries():
         assert entry.key in lines
         state = "unpublished" if entry.file is None else "downloadable"
-        shipped = entry.file is not None and manifest.Wheel() in entry.file.sources
+        shipped = entry.file is not None and Wheel() in entry.file.sources
         assert ("shipped" if shipped else state) in lines[entry.key]
 
 

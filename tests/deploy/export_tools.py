@@ -6,6 +6,7 @@ from scmnet_zoo.catalogue import NETWORK_CARDS
 from scmnet_zoo.deploy import Description, describe
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.entry import Wheel
 
 KEYS = tuple(NETWORK_CARDS)
 
@@ -14,7 +15,7 @@ def shipped(key):
     """The name of CamVid weights of a network that are in the package; None if there are none."""
     for entry in manifest.entries():
         sources = () if entry.file is None else entry.file.sources
-        at_hand = any(isinstance(source, manifest.Wheel) for source in sources)
+        at_hand = any(isinstance(source, Wheel) for source in sources)
         if (entry.network, entry.dataset) == (key, "camvid") and at_hand:
             return entry.name
     return None

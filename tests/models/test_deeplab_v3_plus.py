@@ -10,7 +10,7 @@ from scmnet_zoo import DeepLabV3Plus
 from scmnet_zoo.models import deeplab_v3_plus
 from scmnet_zoo.models._factory import PLUS_MINUS_ONE
 from scmnet_zoo.weights import Metadata, write_checkpoint
-from scmnet_zoo.weights.importers.keras_deeplab import variable_path
+from scmnet_zoo.weights.foreign.keras_deeplab import variable_path
 
 REDUCED = {
     "backbone": "mobilenet_v2",

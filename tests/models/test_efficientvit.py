@@ -8,8 +8,8 @@ import timm_layout
 from testing_tools import relative_error, run, trainable_parameters
 
 from scmnet_zoo import EfficientViT
+from scmnet_zoo.importers import import_checkpoint
 from scmnet_zoo.models import efficientvit
-from scmnet_zoo.weights.importers import import_checkpoint
 
 PARAMETERS = {"b0": 706_691, "b1": 4_803_443, "b2": 15_323_779, "b3": 39_603_155}
 RAW = {"include_preprocessing": False, "classifier_activation": None}

@@ -6,10 +6,10 @@ Child processes import it too; it must stay quick to import.
 import hashlib
 import random
 
-from scmnet_zoo.weights import cache
-from scmnet_zoo.weights.download import DownloadError, fetch
-from scmnet_zoo.weights.manifest import File, Hash, Https
-from scmnet_zoo.weights.transfer import Limits
+from scmnet_zoo.weights.entry import File, Hash, Https
+from scmnet_zoo.weights.fetch import cache
+from scmnet_zoo.weights.fetch.download import DownloadError, fetch
+from scmnet_zoo.weights.fetch.https import Limits
 
 BODY = random.Random(0).randbytes(300_000)
 HALF = 150_000

@@ -3,9 +3,9 @@
 import h5py
 import numpy as np
 
-from scmnet_zoo.weights.importers import convert
-from scmnet_zoo.weights.importers.keras2_file import read_keras2
-from scmnet_zoo.weights.importers.npz_file import read_npz
+from scmnet_zoo import importers
+from scmnet_zoo.weights.foreign.keras2_file import read_keras2
+from scmnet_zoo.weights.foreign.npz_file import read_npz
 
 FILES = {  # of the reference outputs; their networks
     "released_scmnet_keras2_seed0.h5": "scmnet",
@@ -46,11 +46,11 @@ SHAPES = {}
 def build_once(monkeypatch):
     """Each network is built for its shapes once, which takes longer than the rest of a test."""
 
-    def shapes(found, num_classes, build=convert._shapes):
+    def shapes(found, num_classes, build=importers._shapes):
         auxiliary = any(path.startswith("aux_") for path in found.tensors)
         key = (found.network, num_classes, auxiliary)
         if key not in SHAPES:
             SHAPES[key] = build(found, num_classes)
         return SHAPES[key]
 
-    monkeypatch.setattr(convert, "_shapes", shapes)
+    monkeypatch.setattr(importers, "_shapes", shapes)

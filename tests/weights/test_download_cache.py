@@ -24,8 +24,8 @@ from download_tools import (
 )
 from tls_server import send
 
-from scmnet_zoo.weights import cache
-from scmnet_zoo.weights.download import fetch
+from scmnet_zoo.weights.fetch import cache
+from scmnet_zoo.weights.fetch.download import fetch
 
 pytestmark = pytest.mark.network
 

@@ -18,9 +18,9 @@ from download_tools import BODY, OTHER, QUICK, file, held, put, refusal, unhashe
 from huggingface_hub import constants
 from tls_server import Proxy, Server, pour, redirect, send, unused_port
 
-from scmnet_zoo.weights import transfer
-from scmnet_zoo.weights.download import fetch
-from scmnet_zoo.weights.manifest import Hub
+from scmnet_zoo.weights.entry import Hub
+from scmnet_zoo.weights.fetch import https
+from scmnet_zoo.weights.fetch.download import fetch
 
 pytestmark = pytest.mark.network
 
@@ -97,7 +97,7 @@ def test_a_redirect_to_a_url_with_credentials(server, credentials):
 def test_a_redirect_loop_is_left(server):
     wanted = file(server.give("/go", redirect("/go")), server.give("/w", send(BODY)))
     assert fetch(wanted, QUICK) == BODY
-    assert len(server.asked("/go")) == 1 + transfer.MOST_REDIRECTS
+    assert len(server.asked("/go")) == 1 + https.MOST_REDIRECTS
 
 
 def test_the_body_of_a_redirect_is_not_read(server):
@@ -152,7 +152,7 @@ def _names_unknown(monkeypatch, *hosts):
 
 def test_a_machine_without_a_network_does_not_try_again(home, monkeypatch):
     asked = _names_unknown(monkeypatch, "x.invalid", "y.invalid")
-    monkeypatch.setattr(transfer, "_has_network", lambda: False)
+    monkeypatch.setattr(https, "_has_network", lambda: False)
     slow = dataclasses.replace(QUICK, backoff=20, longest_wait=20)
     wanted = file("https://x.invalid/w", "https://y.invalid/w")
     began = time.monotonic()
@@ -168,7 +168,7 @@ def test_a_machine_without_a_network_does_not_try_again(home, monkeypatch):
 
 def test_a_network_that_goes_between_sources_is_told_of_the_rest(server, monkeypatch):
     _names_unknown(monkeypatch, "x.invalid")
-    monkeypatch.setattr(transfer, "_has_network", lambda: False)
+    monkeypatch.setattr(https, "_has_network", lambda: False)
     message = refusal(file(server.give("/no"), "https://x.invalid/w"))
     assert message.count("/no: ") == 1
     assert "x.invalid/w: this machine has no network" in message
@@ -190,8 +190,8 @@ def _network_with(monkeypatch, *errors):
                 raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(transfer.socket, "socket", lambda *_: Probe(Probe()))
-        return transfer._has_network()
+        patched.setattr(https.socket, "socket", lambda *_: Probe(Probe()))
+        return https._has_network()
 
 
 @pytest.mark.parametrize(

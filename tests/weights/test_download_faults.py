@@ -9,8 +9,8 @@ import pytest
 from download_tools import BODY, HALF, OTHER, QUICK, file, held, put, refusal, unhashed
 from tls_server import chunked, drip, pour, ranged, send, stall
 
-from scmnet_zoo.weights import cache, download
-from scmnet_zoo.weights.download import fetch
+from scmnet_zoo.weights.fetch import cache, download
+from scmnet_zoo.weights.fetch.download import fetch
 
 pytestmark = pytest.mark.network
 

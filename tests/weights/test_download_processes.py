@@ -17,8 +17,8 @@ import pytest
 from download_tools import BODY, HALF, QUICK, file, held, parts
 from tls_server import PATIENCE, send, stall
 
-from scmnet_zoo.weights import cache
-from scmnet_zoo.weights.download import fetch
+from scmnet_zoo.weights.fetch import cache
+from scmnet_zoo.weights.fetch.download import fetch
 
 pytestmark = pytest.mark.network
 
@@ -150,7 +150,7 @@ def test_ctrl_c_in_a_wait_between_attempts_leaves_no_part(server, monkeypatch):
 
     wanted = file(server.give("/w", send(status=503)))
     with monkeypatch.context() as patched:
-        patched.setattr("scmnet_zoo.weights.download.time.sleep", interrupt)
+        patched.setattr("scmnet_zoo.weights.fetch.download.time.sleep", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fetch(wanted, QUICK)
     assert parts() == []

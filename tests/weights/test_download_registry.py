@@ -14,8 +14,10 @@ from testing_tools import arrays, randomise, relative_error, run, toy
 from tls_server import Server, send
 
 from scmnet_zoo import DeepLabV3Plus, FastSCNN, SCMNet
-from scmnet_zoo.weights import Normalisation, cache, manifest
+from scmnet_zoo.weights import Normalisation, manifest
 from scmnet_zoo.weights.checkpoint import load_checkpoint
+from scmnet_zoo.weights.entry import VERSION, Hash, Https, as_json
+from scmnet_zoo.weights.fetch import cache
 from scmnet_zoo.weights.metadata import METADATA_KEY
 from scmnet_zoo.weights.registry import metadata_of, named_checkpoint
 
@@ -72,7 +74,7 @@ def _manifest(server, content):
         },
         "results": [],
     }
-    return json.dumps({"version": manifest.VERSION, "entries": [entry]})
+    return json.dumps({"version": VERSION, "entries": [entry]})
 
 
 @pytest.fixture
@@ -297,12 +299,12 @@ def test_fast_scnn_by_name_from_an_archive_of_chainercv2(
     (source,) = published.file.sources
     file = dataclasses.replace(
         published.file,
-        hash=manifest.Hash("sha1", hashlib.sha1(content).hexdigest()),
+        hash=Hash("sha1", hashlib.sha1(content).hexdigest()),
         sources=(dataclasses.replace(source, url=url),),
     )
-    entry = manifest.as_json(dataclasses.replace(published, file=file))
+    entry = as_json(dataclasses.replace(published, file=file))
     path = tmp_path / "manifest.json"
-    path.write_text(json.dumps({"version": manifest.VERSION, "entries": [entry]}))
+    path.write_text(json.dumps({"version": VERSION, "entries": [entry]}))
     monkeypatch.setenv(manifest.USERS, str(path))
 
     for _ in range(2):  # from the server, then from the cache
@@ -321,13 +323,13 @@ def test_the_backbones_files_come_by_their_entries(server, backbone, tmp_path, m
     published = manifest.find(backbone, "imagenet")
     content = b"no HDF5"
     url = server.give("/x.h5", send(content))
-    hash_ = published.file.hash and manifest.Hash("md5", hashlib.md5(content).hexdigest())
+    hash_ = published.file.hash and Hash("md5", hashlib.md5(content).hexdigest())
     size = {"size": len(content), "maximum_size": len(content)}
-    source = manifest.Https(url)
+    source = Https(url)
     file = dataclasses.replace(published.file, hash=hash_, sources=(source,), **size)
-    entry = manifest.as_json(dataclasses.replace(published, file=file))
+    entry = as_json(dataclasses.replace(published, file=file))
     path = tmp_path / "manifest.json"
-    path.write_text(json.dumps({"version": manifest.VERSION, "entries": [entry]}))
+    path.write_text(json.dumps({"version": VERSION, "entries": [entry]}))
     monkeypatch.setenv(manifest.USERS, str(path))
     with pytest.raises(ValueError, match=rf"{published.file.name} is not a whole HDF5 file"):
         DeepLabV3Plus(backbone=backbone, backbone_weights="imagenet")

@@ -9,9 +9,9 @@ import pytest
 from download_tools import BODY, HALF, OTHER, QUICK, file, held, refusal, unhashed
 from tls_server import pour, ranged, send
 
-from scmnet_zoo.weights import cache, download
-from scmnet_zoo.weights.download import fetch
-from scmnet_zoo.weights.manifest import Https
+from scmnet_zoo.weights.entry import Https
+from scmnet_zoo.weights.fetch import cache, download
+from scmnet_zoo.weights.fetch.download import fetch
 
 pytestmark = pytest.mark.network
 

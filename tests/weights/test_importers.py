@@ -11,17 +11,12 @@ from testing_tools import arrays, relative_error, run
 
 from scmnet_zoo import ContextNet, DeepLabV3Plus, FastSCNN, SCMNet
 from scmnet_zoo.data.labels import CITYSCAPES
-from scmnet_zoo.models import _factory
+from scmnet_zoo.importers import import_checkpoint, write_imported
+from scmnet_zoo.models.efficientvit import VARIANTS
 from scmnet_zoo.weights import Normalisation
-from scmnet_zoo.weights.importers import (
-    foreign,
-    import_checkpoint,
-    keras_deeplab,
-    osmr,
-    read_foreign,
-    scmnet,
-    write_imported,
-)
+from scmnet_zoo.weights.foreign import efficientvit, keras_deeplab, osmr, scmnet
+from scmnet_zoo.weights.foreign.read import read_foreign
+from scmnet_zoo.weights.metadata import IMAGENET
 
 RAW = {"include_preprocessing": False, "classifier_activation": None}
 each_file = pytest.mark.parametrize("name", FILES)
@@ -143,7 +138,7 @@ def test_metadata(shared):
     known = import_checkpoint(path).metadata
     assert (known.network, known.arguments) == ("scmnet", {"residual": False})
     assert (known.classes, known.training_size) == (CITYSCAPES.classes, None)
-    assert known.normalisation == _factory.IMAGENET
+    assert known.normalisation == IMAGENET
     statistics = Normalisation((1.0,) * 3, (2.0,) * 3)
     classes = [f"class {i}" for i in range(19)]
     other = import_checkpoint(path, classes, statistics, (512, 1024)).metadata
@@ -151,9 +146,11 @@ def test_metadata(shared):
     assert other.normalisation == statistics
 
 
-def test_normalisations_are_the_factories_own():
-    assert foreign.IMAGENET == _factory.IMAGENET
-    assert foreign.PLUS_MINUS_ONE == _factory.PLUS_MINUS_ONE
+def test_efficientvit_is_recognised_by_the_widths_of_its_variants():
+    assert {one.widths[0]: key for key, one in VARIANTS.items()} == efficientvit.VARIANTS
+    for one in VARIANTS.values():
+        names = efficientvit.source_names(one.depths, one.depth)
+        assert efficientvit.depths_of(names.values()) == (one.depths, one.depth)
 
 
 @pytest.mark.needs_shared

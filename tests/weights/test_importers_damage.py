@@ -6,7 +6,8 @@ import pytest
 from importer_tools import FILES, build_once, read, write
 
 from scmnet_zoo.data.labels import CAMVID
-from scmnet_zoo.weights.importers import import_checkpoint, scmnet
+from scmnet_zoo.importers import import_checkpoint
+from scmnet_zoo.weights.foreign import scmnet
 
 VICTIMS = {
     "released_scmnet_keras2_seed0.h5": "conv2d_105/kernel",

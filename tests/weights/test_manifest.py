@@ -19,17 +19,17 @@ from testing_tools import arrays, images, run
 from scmnet_zoo import NETWORKS
 from scmnet_zoo.catalogue import NETWORK_CARDS
 from scmnet_zoo.training import shipped_recipe, with_overrides
-from scmnet_zoo.weights import State, download, manifest, read_checkpoint, state_of
-from scmnet_zoo.weights.download import packaged_path
+from scmnet_zoo.weights import State, manifest, read_checkpoint, state_of
+from scmnet_zoo.weights.entry import Hash, Https, Hub, Made, Wheel, as_json
+from scmnet_zoo.weights.fetch import download
+from scmnet_zoo.weights.fetch.download import packaged_path
 from scmnet_zoo.weights.inventory import stated_path
 from scmnet_zoo.weights.places import own_path
 from scmnet_zoo.weights.registry import find_checkpoint, metadata_of
 
 TEXT = manifest.manifest_path().read_text(encoding="utf-8")
 ENTRIES = manifest.parse(TEXT)
-SHIPPED = [
-    entry for entry in ENTRIES if entry.file is not None and manifest.Wheel() in entry.file.sources
-]
+SHIPPED = [entry for entry in ENTRIES if entry.file is not None and Wheel() in entry.file.sources]
 MAXIMUM_BYTES = 25_000_000  # of all together, so that the wheel stays small
 
 GOOD = {
@@ -125,24 +125,24 @@ def test_a_good_entry():
         (64, 96),
     )
     assert entry.results[0].miou == 50.0
-    assert entry.file.hash == manifest.Hash("sha256", "0" * 64)
+    assert entry.file.hash == Hash("sha256", "0" * 64)
     assert entry.file.sources == (
-        manifest.Wheel(),
-        manifest.Hub("user/name", "a" * 40),
-        manifest.Https("https://host/tiny.safetensors"),
+        Wheel(),
+        Hub("user/name", "a" * 40),
+        Https("https://host/tiny.safetensors"),
     )
 
 
 def test_an_entry_of_a_file_of_others():
     (entry,) = manifest.parse(_text({**GOOD, "file": FOREIGN}))
     assert (entry.file.size, entry.file.maximum_size) == (None, 200)
-    assert entry.file.sources == (manifest.Https("https://host/tiny.npz.zip", unzip=True),)
+    assert entry.file.sources == (Https("https://host/tiny.npz.zip", unzip=True),)
 
 
 @pytest.mark.parametrize("raw", [GOOD, {**GOOD, "file": FOREIGN}, UNPUBLISHED, MADE])
 def test_as_json_is_the_inverse_of_parse(raw):
     (entry,) = manifest.parse(_text(raw))
-    assert manifest.as_json(entry) == raw
+    assert as_json(entry) == raw
 
 
 def test_an_unpublished_entry_has_no_file():
@@ -156,7 +156,7 @@ def test_an_unpublished_entry_has_no_file():
 
 def test_an_unpublished_entry_of_a_run_that_was_measured():
     (entry,) = manifest.parse(_text(MADE))
-    assert (entry.file, entry.made) == (None, manifest.Made(100, "0" * 64))
+    assert (entry.file, entry.made) == (None, Made(100, "0" * 64))
     assert entry.results[0].miou == 50.0
     assert "field 'file'" in _error({**MADE, "file": GOOD["file"]})
     assert "field 'made'" in _error({**GOOD, "made": MADE["made"]})
@@ -397,7 +397,7 @@ def test_results_are_stated_of_the_very_file_that_was_made(tmp_path, monkeypatch
     own.parent.mkdir()
     shutil.copy(packaged_path(shipped.file), own)
     assert stated_path(entry) is None
-    made = manifest.Made(shipped.file.size, shipped.file.hash.value)
+    made = Made(shipped.file.size, shipped.file.hash.value)
     assert stated_path(dataclasses.replace(entry, made=made)) == own
     other = dataclasses.replace(made, sha256="0" * 64)
     assert stated_path(dataclasses.replace(entry, made=other)) is None
@@ -508,7 +508,7 @@ def test_every_shipped_file_has_its_entry():
     assert {path.name for path in folder.iterdir()} == {entry.file.name for entry in SHIPPED}
     assert sum(path.stat().st_size for path in folder.iterdir()) < MAXIMUM_BYTES
     assert manifest.parse(TEXT) == ENTRIES
-    assert [manifest.as_json(entry) for entry in ENTRIES] == json.loads(TEXT)["entries"]
+    assert [as_json(entry) for entry in ENTRIES] == json.loads(TEXT)["entries"]
 
 
 def test_there_is_an_entry_for_every_network_and_dataset():

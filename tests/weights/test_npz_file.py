@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from scmnet_zoo.weights.importers.npz_file import read_npz
+from scmnet_zoo.weights.foreign.npz_file import read_npz
 
 
 def npy(array=None, header=None):

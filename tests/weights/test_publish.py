@@ -23,7 +23,10 @@ from scmnet_zoo.evaluation.stated import compare
 from scmnet_zoo.publishing import card, prepare, publish, read_run, upload
 from scmnet_zoo.training import shipped_recipe, train, with_overrides
 from scmnet_zoo.training.recipe import tables_of
-from scmnet_zoo.weights import Metadata, Normalisation, cache, manifest, write_checkpoint
+from scmnet_zoo.weights import Metadata, Normalisation, manifest, write_checkpoint
+from scmnet_zoo.weights.entry import Https, as_json
+from scmnet_zoo.weights.entry import Hub as HubSource
+from scmnet_zoo.weights.fetch import cache
 
 REPOSITORY, REVISION = "someone/fast-roads", "c0ffee" * 6 + "abcd"
 RUN_JSON = {
@@ -113,7 +116,7 @@ def test_the_entry_passes_the_strict_parser_and_fits_its_file(prepared):
     (parsed,) = manifest.parse((output / "weights_manifest.json").read_text())
     assert parsed == entry
     assert entry.key == "fastscnn/camvid"
-    assert entry.file.sources == (manifest.Hub(REPOSITORY, "0" * 40),)
+    assert entry.file.sources == (HubSource(REPOSITORY, "0" * 40),)
     content = (output / entry.file.name).read_bytes()
     assert len(content) == entry.file.size
     assert entry.parameters == FastSCNN(num_classes=11).count_params()
@@ -297,7 +300,7 @@ def _from_hub_and_mirror(folder, data, output, hub, server, monkeypatch):
 
     entry = upload(prepare(folder, REPOSITORY, data, "test", output), output)
     assert hub.made == [REPOSITORY]
-    assert entry.file.sources == (manifest.Hub(REPOSITORY, REVISION),)
+    assert entry.file.sources == (HubSource(REPOSITORY, REVISION),)
     expected = _answers(folder / "best.safetensors")
 
     monkeypatch.setenv("SCMNET_ZOO_MANIFEST", str(output / "weights_manifest.json"))
@@ -309,9 +312,9 @@ def _from_hub_and_mirror(folder, data, output, hub, server, monkeypatch):
     ]
 
     url = server.give("/mirror", send((folder / "best.safetensors").read_bytes()))
-    file = dataclasses.replace(entry.file, sources=(manifest.Https(url),))
+    file = dataclasses.replace(entry.file, sources=(Https(url),))
     mirrored = dataclasses.replace(entry, file=file)
-    content = {"version": 2, "entries": [manifest.as_json(mirrored)]}
+    content = {"version": 2, "entries": [as_json(mirrored)]}
     (output / "mirrored.json").write_text(json.dumps(content))
     monkeypatch.setenv("SCMNET_ZOO_MANIFEST", str(output / "mirrored.json"))
     cache.remove(file)
@@ -351,7 +354,7 @@ def measured(prepared, tmp_path, monkeypatch):
     def put(**changes):
         (result,) = entry.results
         changed = dataclasses.replace(entry, results=(dataclasses.replace(result, **changes),))
-        content = {"version": 2, "entries": [manifest.as_json(changed)]}
+        content = {"version": 2, "entries": [as_json(changed)]}
         (tmp_path / "mine.json").write_text(json.dumps(content))
         monkeypatch.setenv("SCMNET_ZOO_MANIFEST", str(tmp_path / "mine.json"))
 

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from scmnet_zoo.weights.importers.torch_file import read_torch
+from scmnet_zoo.weights.foreign.torch_file import read_torch
 
 FORMATS = {"zip": True, "legacy": False}
 each_format = pytest.mark.parametrize("layout", FORMATS)

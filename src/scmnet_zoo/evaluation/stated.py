@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from scmnet_zoo.evaluation import NoFramesError, evaluate, load
-from scmnet_zoo.weights.manifest import Entry, Result
+from scmnet_zoo.weights.entry import Entry, Result
 
 TOLERANCE = 0.1  # percent points of mIoU
 

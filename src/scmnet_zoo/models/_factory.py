@@ -9,13 +9,12 @@ import keras
 from scmnet_zoo.layers import BatchNormalization, Conv2D, ImageInput, ResizeToPartner
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 from scmnet_zoo.weights.checkpoint import Checkpoint, load_checkpoint
+from scmnet_zoo.weights.metadata import IMAGENET as IMAGENET
+from scmnet_zoo.weights.metadata import PLUS_MINUS_ONE as PLUS_MINUS_ONE
 from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.registry import find_checkpoint
 
 DEFAULT_CLASSES = 19
-
-IMAGENET = Normalisation(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
-PLUS_MINUS_ONE = Normalisation(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
 
 ACTIVATIONS = ("softmax", None)
 

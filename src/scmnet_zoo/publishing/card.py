@@ -8,7 +8,7 @@ from scmnet_zoo.catalogue.networks import NETWORK_CARDS
 from scmnet_zoo.data.labels import Colour
 from scmnet_zoo.publishing.run import Run
 from scmnet_zoo.training.start import START_ONLY
-from scmnet_zoo.weights.manifest import Entry, File, Result
+from scmnet_zoo.weights.entry import Entry, File, Result
 
 HINTED = ", with hints of EfficientNet-Lite2, whose weights are trained on ImageNet"
 HUB_LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0")

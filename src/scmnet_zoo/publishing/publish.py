@@ -22,8 +22,8 @@ from scmnet_zoo.publishing.run import Run, read_run
 from scmnet_zoo.training.start import START_ONLY
 from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.checkpoint import read_checkpoint, write_tensors
-from scmnet_zoo.weights.download import fetch
-from scmnet_zoo.weights.manifest import Entry, File, Hash, Hub, Result
+from scmnet_zoo.weights.entry import VERSION, Entry, File, Hash, Hub, Result, as_json
+from scmnet_zoo.weights.fetch.download import fetch
 
 logger = logging.getLogger(__name__)
 
@@ -213,7 +213,7 @@ def _filled(file: File, content: bytes) -> File:
 
 
 def _as_text(entry: Entry) -> str:
-    content = {"version": manifest.VERSION, "entries": [manifest.as_json(entry)]}
+    content = {"version": VERSION, "entries": [as_json(entry)]}
     return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 

@@ -6,13 +6,14 @@ The manifest needs no Keras; what reads and writes files is imported when first 
 import importlib
 from typing import TYPE_CHECKING
 
-from scmnet_zoo.weights.manifest import Entry, Result, entries, find, names
+from scmnet_zoo.weights.entry import Entry, Result
+from scmnet_zoo.weights.manifest import entries, find, names
 
 if TYPE_CHECKING:
+    from scmnet_zoo.importers import import_checkpoint
     from scmnet_zoo.weights.average import average_checkpoints
     from scmnet_zoo.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-    from scmnet_zoo.weights.download import DownloadError
-    from scmnet_zoo.weights.importers import import_checkpoint
+    from scmnet_zoo.weights.fetch.download import DownloadError
     from scmnet_zoo.weights.inventory import State, state_of, verify
     from scmnet_zoo.weights.metadata import Metadata, Normalisation
 
@@ -23,8 +24,8 @@ LAZY = {
     "Normalisation": "metadata",
     "read_checkpoint": "checkpoint",
     "write_checkpoint": "checkpoint",
-    "DownloadError": "download",
-    "import_checkpoint": "importers",
+    "DownloadError": "fetch.download",
+    "import_checkpoint": "..importers",
     "State": "inventory",
     "state_of": "inventory",
     "verify": "inventory",
@@ -53,4 +54,4 @@ __all__ = [
 def __getattr__(name):
     if name not in LAZY:
         raise AttributeError(f"module 'scmnet_zoo.weights' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"scmnet_zoo.weights.{LAZY[name]}"), name)
+    return getattr(importlib.import_module(f".{LAZY[name]}", "scmnet_zoo.weights"), name)

@@ -4,9 +4,9 @@ import enum
 import hashlib
 from pathlib import Path
 
-from scmnet_zoo.weights import cache
-from scmnet_zoo.weights.download import packaged_path
-from scmnet_zoo.weights.manifest import Entry, Wheel
+from scmnet_zoo.weights.entry import Entry, Wheel
+from scmnet_zoo.weights.fetch import cache
+from scmnet_zoo.weights.fetch.download import packaged_path
 from scmnet_zoo.weights.places import own_path
 
 

@@ -21,6 +21,10 @@ class Normalisation:
     std: tuple[float, ...] | None
 
 
+IMAGENET = Normalisation(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+PLUS_MINUS_ONE = Normalisation(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What a `.safetensors` file of the zoo says of itself.

@@ -12,9 +12,10 @@ from scmnet_zoo.weights.checkpoint import (
     read_safetensors,
     stored_metadata,
 )
-from scmnet_zoo.weights.download import fetch
-from scmnet_zoo.weights.importers import read_foreign
-from scmnet_zoo.weights.manifest import Entry, published_file
+from scmnet_zoo.weights.entry import Entry
+from scmnet_zoo.weights.fetch.download import fetch
+from scmnet_zoo.weights.foreign.read import read_foreign
+from scmnet_zoo.weights.manifest import published_file
 from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.places import BEST, own_path
 

@@ -6,8 +6,9 @@ import typer
 
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail, say
-from scmnet_zoo.weights import cache, inventory, manifest
-from scmnet_zoo.weights.download import fetch
+from scmnet_zoo.weights import inventory, manifest
+from scmnet_zoo.weights.fetch import cache
+from scmnet_zoo.weights.fetch.download import fetch
 from scmnet_zoo.weights.inventory import State, state_of
 
 Keys = Annotated[

@@ -27,8 +27,8 @@ def command(
         raise ValueError(f"Expected a new file. Received: {path}, which is there")
     names = _class_names(classes)
     start_keras()
+    from scmnet_zoo.importers import import_checkpoint, write_imported
     from scmnet_zoo.predict import make_directory
-    from scmnet_zoo.weights.importers import import_checkpoint, write_imported
 
     checkpoint = import_checkpoint(file, names)
     make_directory(output)

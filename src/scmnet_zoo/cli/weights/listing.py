@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from scmnet_zoo.weights import manifest
+from scmnet_zoo.weights.entry import Entry, File, Https, Hub
 from scmnet_zoo.weights.inventory import state_of, stored_path
-from scmnet_zoo.weights.manifest import Entry, File, Https, Hub
 
 Key = Annotated[str, typer.Argument(metavar="NETWORK/NAME", help="As `weights list` has it.")]
 

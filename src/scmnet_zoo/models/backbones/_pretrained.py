@@ -14,8 +14,8 @@ from scmnet_zoo.models.backbones._port_file import installed_port, read_port
 from scmnet_zoo.models.backbones.mobilenet_v2 import applications_paths as mobilenet_v2_paths
 from scmnet_zoo.models.backbones.xception import applications_paths as xception_paths
 from scmnet_zoo.weights import manifest
-from scmnet_zoo.weights.download import fetch
-from scmnet_zoo.weights.importers.keras2_file import read_keras2
+from scmnet_zoo.weights.fetch.download import fetch
+from scmnet_zoo.weights.foreign.keras2_file import read_keras2
 
 IMAGENET = "imagenet"
 # Layers of the files that a network may do without: MobileNetV2's and EfficientNet's last

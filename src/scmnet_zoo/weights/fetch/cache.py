@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scmnet_zoo.files import WriteError, write_text
-from scmnet_zoo.weights.manifest import File, Hash
+from scmnet_zoo.weights.entry import File, Hash
 from scmnet_zoo.weights.places import home
 
 if TYPE_CHECKING or os.name == "posix":

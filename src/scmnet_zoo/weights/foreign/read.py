@@ -7,17 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from scmnet_zoo.weights.importers import efficientvit, keras_deeplab, osmr, scmnet
-from scmnet_zoo.weights.importers.keras2_file import read_keras2
-from scmnet_zoo.weights.importers.npz_file import read_npz
-from scmnet_zoo.weights.importers.torch_file import PICKLE, read_torch
+from scmnet_zoo.weights.foreign import efficientvit, keras_deeplab, osmr, scmnet
+from scmnet_zoo.weights.foreign.keras2_file import read_keras2
+from scmnet_zoo.weights.foreign.npz_file import read_npz
+from scmnet_zoo.weights.foreign.torch_file import PICKLE, read_torch
 from scmnet_zoo.weights.limits import WeightFile, first_line
-from scmnet_zoo.weights.metadata import Normalisation
+from scmnet_zoo.weights.metadata import IMAGENET, PLUS_MINUS_ONE, Normalisation
 from scmnet_zoo.weights.zip_file import open_zip
-
-# As the networks' own in `scmnet_zoo.models`, which imports this package.
-IMAGENET = Normalisation(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
-PLUS_MINUS_ONE = Normalisation(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
@@ -57,7 +53,7 @@ def read_foreign(file: WeightFile, source: str) -> Imported:
     There are SCMNet as its authors released it and DeepLabV3+ of bonlime/keras-deeplab-v3-plus
     (both HDF5 of Keras 2), Fast-SCNN and ContextNet of chainercv2 (`.npz`) and pytorchcv
     (`.pth`), and EfficientViT of its authors (`.pt`). Whether they are complete, only
-    `import_checkpoint` checks.
+    `scmnet_zoo.importers.import_checkpoint` checks.
 
     Args:
         file: a path, or the file opened in binary mode.
@@ -121,7 +117,7 @@ def _from_torch(weights: Tensors, source: str) -> Imported:
         return _from_osmr(weights, source)
     counter = efficientvit.COUNTER
     weights = {name: array for name, array in weights.items() if not name.endswith(counter)}
-    paths = efficientvit.source_names(variant)
+    paths = efficientvit.source_names(*efficientvit.depths_of(weights))
     tensors = _by_path(weights, paths, f"EfficientViT-{variant.upper()}", source)
     tensors = {path: osmr.to_keras(array, path) for path, array in tensors.items()}
     return Imported("efficientvit", {"variant": variant}, tensors, IMAGENET, paths)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from scmnet_zoo.data.labels import CITYSCAPES
+from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights.checkpoint import AUXILIARY, Checkpoint, write_tensors
-from scmnet_zoo.weights.importers.foreign import Imported, read_foreign
+from scmnet_zoo.weights.foreign.read import Imported, read_foreign
 from scmnet_zoo.weights.metadata import CLASSIFIER, Metadata, Normalisation
 
 SUFFIX = ".safetensors"
@@ -108,8 +109,6 @@ def _complete(imported: Imported, num_classes: int, source: str) -> dict[str, np
 
 def _shapes(imported: Imported, num_classes: int) -> dict[str, tuple[int, ...]]:
     """The shapes of the network's variables, of its auxiliary heads only those in the file."""
-    from scmnet_zoo.models import factory_of  # which imports `scmnet_zoo.weights`
-
     heads = {_head(path) for path in imported.tensors if path.startswith(AUXILIARY)}
     arguments = {**imported.arguments, **({"auxiliary": True} if heads else {})}
     model = factory_of(imported.network)(num_classes=num_classes, **arguments)

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 from h5py import Dataset, File, Group
 
+from scmnet_zoo.weights.foreign._arrays import plain
 from scmnet_zoo.weights.hdf5 import check_hdf5
-from scmnet_zoo.weights.importers._arrays import plain
 from scmnet_zoo.weights.limits import WeightFile, first_line
 
 MODEL = "model_weights"  # where a whole model, not its weights alone, keeps them

@@ -1,5 +1,6 @@
 """Names of the weights of EfficientViT's segmentation networks in its authors' PyTorch code."""
 
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 CONVOLUTION = {"kernel": "weight", "bias": "bias"}  # our kinds of weights to theirs
@@ -11,6 +12,8 @@ BATCH_NORM = {
 }
 COUNTER = ".num_batches_tracked"  # of batches seen, of which Keras keeps no count
 STEM = "backbone.input_stem.op_list.0.conv.weight"
+# By channels of the stem, as in `scmnet_zoo.models.efficientvit`; a test compares the two.
+VARIANTS = {8: "b0", 16: "b1", 24: "b2", 32: "b3"}
 HEAD_INPUTS = {  # by our stage
     4: "head.input_ops.0.op_list.0",
     3: "head.input_ops.1.op_list.0",
@@ -62,10 +65,7 @@ def _block(ours: str, source: str) -> list[Unit]:
     ]
 
 
-def _units(variant: str) -> list[Unit]:
-    from scmnet_zoo.models.efficientvit import VARIANTS  # which imports `scmnet_zoo.weights`
-
-    _, depths, _, _, head_depth = VARIANTS[variant]
+def _units(depths: Sequence[int], head_depth: int) -> list[Unit]:
     units = _stem(depths[0])
     for stage in range(1, 5):
         ours, source = f"stage{stage}", f"backbone.stages.{stage - 1}.op_list"
@@ -84,16 +84,36 @@ def _units(variant: str) -> list[Unit]:
 
 def recognise(shapes: dict[str, tuple[int, ...]]) -> str | None:
     """The variant that tensors of these names and shapes are of; None for none."""
-    from scmnet_zoo.models.efficientvit import VARIANTS
-
-    width = shapes.get(STEM, (0,))[0]
-    return next((key for key, one in VARIANTS.items() if one.widths[0] == width), None)
+    return VARIANTS.get(shapes.get(STEM, (0,))[0])
 
 
-def source_names(variant: str) -> dict[str, str]:
-    """The authors' name of each weight that the network may have, by our variable path."""
+def depths_of(names: Collection[str]) -> tuple[tuple[int, ...], int]:
+    """How many blocks the stem and the four stages have, and the head, by the names in a file."""
+    stem = _length(names, "backbone.input_stem.op_list.") - 1
+    stages = [_length(names, f"backbone.stages.{stage}.op_list.") for stage in range(4)]
+    # The first block of the last two stages halves the size and is not counted as a block.
+    depths = (stem, *stages[:2], *(length - 1 for length in stages[2:]))
+    return depths, _length(names, "head.middle.op_list.")
+
+
+def _length(names: Collection[str], prefix: str) -> int:
+    """How many modules a list of this prefix has: numbers from 0 without a gap."""
+    numbers = {name[len(prefix) :].partition(".")[0] for name in names if name.startswith(prefix)}
+    length = 0
+    while str(length) in numbers:
+        length += 1
+    return length
+
+
+def source_names(depths: Sequence[int], head_depth: int) -> dict[str, str]:
+    """The authors' name of each weight that the network may have, by our variable path.
+
+    Args:
+        depths: blocks of the stem and of stages 1 to 4, as of a variant.
+        head_depth: blocks of the head.
+    """
     names = {}
-    for unit in _units(variant):
+    for unit in _units(depths, head_depth):
         for ours, theirs in CONVOLUTION.items():
             names[f"{unit.convolution}/{ours}"] = f"{unit.source}.{theirs}"
         if unit.batch_norm is not None:

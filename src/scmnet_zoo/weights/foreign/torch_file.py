@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 
-from scmnet_zoo.weights.importers._arrays import plain
-from scmnet_zoo.weights.importers._torch_pickle import STORAGES, Storage, Tensor, read_pickle
+from scmnet_zoo.weights.foreign._arrays import plain
+from scmnet_zoo.weights.foreign._torch_pickle import STORAGES, Storage, Tensor, read_pickle
 from scmnet_zoo.weights.limits import WeightFile, check_declared, first_line, size_of
 from scmnet_zoo.weights.zip_file import open_zip, read_member
 

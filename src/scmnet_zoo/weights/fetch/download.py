@@ -19,7 +19,8 @@ from pathlib import Path
 import filelock
 
 from scmnet_zoo.files import WriteError
-from scmnet_zoo.weights.cache import (
+from scmnet_zoo.weights.entry import File, Https, Hub, Wheel
+from scmnet_zoo.weights.fetch.cache import (
     CHUNK,
     DamagedError,
     Part,
@@ -27,10 +28,7 @@ from scmnet_zoo.weights.cache import (
     read_checked,
     remove_dead_parts,
 )
-from scmnet_zoo.weights.manifest import File, Https, Hub, Wheel
-from scmnet_zoo.weights.places import HOME
-from scmnet_zoo.weights.progress import terminal_progress
-from scmnet_zoo.weights.transfer import (
+from scmnet_zoo.weights.fetch.https import (
     BrokenError,
     ChangedError,
     Head,
@@ -39,6 +37,8 @@ from scmnet_zoo.weights.transfer import (
     RefusedError,
     stream,
 )
+from scmnet_zoo.weights.fetch.progress import terminal_progress
+from scmnet_zoo.weights.places import HOME
 
 logger = logging.getLogger(__name__)
 

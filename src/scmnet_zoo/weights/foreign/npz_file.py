@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from scmnet_zoo.weights.importers._arrays import plain
+from scmnet_zoo.weights.foreign._arrays import plain
 from scmnet_zoo.weights.limits import WeightFile, first_line
 from scmnet_zoo.weights.zip_file import open_zip, read_member
 

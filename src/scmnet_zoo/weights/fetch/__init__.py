@@ -1,0 +1,1 @@
+"""Downloads weight files, checks them and keeps them in the cache."""
