@@ -61,8 +61,6 @@ def transfer(variant: str, model, source_model) -> None:
         for name, array in source.items()
         if not name.endswith("num_batches_tracked") and not name.startswith("head.")
     }
-    names = efficientvit.source_names(variant)
-    source = {k: v for k, v in source.items() if not k.endswith("num_batches_tracked")}
     names = efficientvit.source_names(VARIANTS[variant].depths, VARIANTS[variant].depth)
     for variable in model.weights:
         if not variable.path.startswith("head_"):

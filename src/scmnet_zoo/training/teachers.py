@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from scmnet_zoo.data.labels import LABEL_SPACES, VOID, Label, LabelSpace, palette_for
+from scmnet_zoo.importers import import_checkpoint
 from scmnet_zoo.losses._pixel_loss import at_label, weighted_mean
 from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.models import factory_of
@@ -19,7 +20,6 @@ from scmnet_zoo.weights.checkpoint import (
     read_checkpoint,
     read_metadata,
 )
-from scmnet_zoo.weights.importers import import_checkpoint
 from scmnet_zoo.weights.metadata import Metadata
 from scmnet_zoo.weights.registry import metadata_of, named_checkpoint, weights_file
 
