@@ -11,9 +11,15 @@ import pytest
 
 import scmnet_zoo
 from scmnet_zoo import models
-from scmnet_zoo.catalogue import NETWORK_CARDS
+from scmnet_zoo.catalogue import DATASET_CARDS, NETWORK_CARDS
+from scmnet_zoo.data import READERS, open_dataset
+from scmnet_zoo.data.listing import Files
+from scmnet_zoo.data.pairs import is_there, listing, splits_of
+from scmnet_zoo.evaluation import PROTOCOLS, protocol_of
+from scmnet_zoo.weights import manifest
 
 ROOT = Path(__file__).resolve().parents[1]
+each_dataset = pytest.mark.parametrize("dataset", DATASET_CARDS.values(), ids=list(DATASET_CARDS))
 each_network = pytest.mark.parametrize("card", NETWORK_CARDS.values(), ids=list(NETWORK_CARDS))
 
 
@@ -56,6 +62,51 @@ def test_the_readme_has_the_card(card):
     (row,) = [row for row in rows if f"`{card.name}`" in row and row.startswith(f"| `{card.key}`")]
     assert f"| {card.parameters:,} |" in row
     assert f"[{card.paper.short}]({card.paper.link})" in row
+
+
+# Datasets
+
+
+@each_dataset
+def test_a_dataset_card_is_true(dataset):
+    assert READERS[dataset.key] is dataset.load_reader()
+    assert isinstance(dataset.load_files(), Files)
+    assert list(PROTOCOLS[dataset.key].values()) == list(dataset.protocols)
+    if dataset.space is not None:
+        assert dataset.load_space().name == dataset.key
+        assert set(dataset.labelled) <= set(dataset.splits)
+
+
+@each_dataset
+def test_the_page_of_datasets_has_the_card(dataset):
+    text = (ROOT / "docs" / "datasets.md").read_text()
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| `{dataset.key}` |")]
+    _, splits, classes = (cell.strip() for cell in row.strip("|").split("|"))
+    assert splits == (", ".join(dataset.splits) or "yours")
+    if dataset.space is not None:
+        assert classes.split(",")[0] == str(len(dataset.load_space().classes))
+
+
+def test_entries_state_the_licence_of_their_dataset():
+    for entry in manifest.entries():
+        card = DATASET_CARDS.get(entry.dataset)
+        if card is not None:
+            assert entry.data_licence.startswith(card.licence), entry.key
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        protocol_of,
+        lambda name: open_dataset(name, "nowhere", "train"),
+        lambda name: splits_of(name, "nowhere"),
+        lambda name: is_there(name, "nowhere", "train"),
+        lambda name: listing(name, "nowhere", "train"),
+    ],
+)
+def test_a_missing_dataset(use):
+    with pytest.raises(ValueError, match=r"^Expected dataset to be one of camvid, .*'kitti'$"):
+        use("kitti")
 
 
 # Any cards

@@ -86,9 +86,15 @@ class Cards(Table[Card], Generic[Card]):
             self._cards.clear()
             self._cards.update(before)
 
-    def table(self, value: Callable[[Card], Value]) -> Table[Value]:
-        """The mapping from each key to a value made of its card."""
-        return Table(lambda: self._cards, lambda key: value(self._cards[key]), self._unknown)
+    def table(
+        self, value: Callable[[Card], Value], where: Callable[[Card], bool] = lambda card: True
+    ) -> Table[Value]:
+        """The mapping from the key of each card, or of some, to a value made of the card."""
+        return Table(
+            lambda: [key for key, card in self._cards.items() if where(card)],
+            lambda key: value(self._cards[key]),
+            self._unknown,
+        )
 
 
 def resolved(path: Any) -> Any:

@@ -11,6 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from scmnet_zoo.catalogue.datasets import DATASET_CARDS
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import fail, one_line
 from scmnet_zoo.cli._options import (
@@ -28,6 +29,10 @@ from scmnet_zoo.cli._stated import compare_stated
 if TYPE_CHECKING:
     from scmnet_zoo.evaluation import Inference, Scores, Task
 
+_PROTOCOLS = ", ".join(
+    f"{' or '.join(protocol.name for protocol in card.protocols)} for {card.key}"
+    for card in DATASET_CARDS.values()
+)
 SIZES = 4  # of those that the network saw, that are told
 
 
@@ -42,7 +47,7 @@ def command(
     split: Annotated[str, typer.Option(help="Which part of the dataset.")] = "test",
     protocol: Annotated[
         str | None,
-        typer.Option(help="A (the usual one) or B for camvid, else full; see docs/metrics.md."),
+        typer.Option(help=f"{_PROTOCOLS}; see docs/metrics.md."),
     ] = None,
     size: Annotated[
         str | None,

@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from scmnet_zoo.catalogue.datasets import DATASET_CARDS, DatasetCard
 from scmnet_zoo.data.bdd100k import bdd100k
 from scmnet_zoo.data.camvid import camvid
 from scmnet_zoo.data.cityscapes import cityscapes
@@ -23,13 +24,10 @@ from scmnet_zoo.data.pack import packed, packed_splits, write_pack
 
 _log = logging.getLogger(__name__)
 
-# Readers of datasets by name: from a folder and a split to a `Dataset`.
-READERS: dict[str, Callable[[str | os.PathLike, str], Dataset]] = {
-    "camvid": camvid,
-    "cityscapes": cityscapes,
-    "bdd100k": bdd100k,
-    "folder": folder,
-}
+# The readers of datasets by name: from a folder and a split to a `Dataset`.
+READERS: Mapping[str, Callable[[str | os.PathLike, str], Dataset]] = DATASET_CARDS.table(
+    DatasetCard.load_reader
+)
 
 
 def reader_of(dataset: str) -> Callable[[str | os.PathLike, str], Dataset]:
@@ -38,10 +36,6 @@ def reader_of(dataset: str) -> Callable[[str | os.PathLike, str], Dataset]:
     Raises:
         ValueError: there is none; the message lists what there is.
     """
-    if dataset not in READERS:
-        raise ValueError(
-            f"Expected dataset to be one of {', '.join(READERS)}. Received: {dataset!r}"
-        )
     return READERS[dataset]
 
 

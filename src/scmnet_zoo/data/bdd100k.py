@@ -23,11 +23,13 @@ from scmnet_zoo.data.dataset import (
     some_files,
 )
 from scmnet_zoo.data.labels import BDD100K, CITYSCAPES
+from scmnet_zoo.data.listing import Files, Listing, either
 from scmnet_zoo.data.masks import label_ids, training_ids
 
 SPLITS = ("train", "val")  # the labels of the test split are not published
 
 _LAYOUTS = [("images/10k", "labels/sem_seg/masks"), ("seg/images", "seg/labels")]
+_IMAGE_NAMES, _MASK_NAMES = (".jpg",), ("_train_id.png", ".png")
 _MASKS = dataclasses.replace(
     training_ids(BDD100K),
     others=frozenset(label_ids(CITYSCAPES).ids),
@@ -46,10 +48,26 @@ def bdd100k(root: str | os.PathLike, split: str) -> Dataset:
         ValueError: an unknown split, another layout, no images, or an image without a label.
     """
     check_split(split, SPLITS)
-    root = Path(root)
-    images_folder, labels_folder = find_layout(root, _LAYOUTS)
-    images = some_files(root / images_folder / split, (".jpg",))
-    folder = root / labels_folder / split
-    labels = named_files(folder, ("_train_id.png", ".png"))
-    samples = paired(images, labels, folder, ".png")
+    images_folder, labels_folder = _folders(Path(root), split)
+    images = some_files(images_folder, _IMAGE_NAMES)
+    labels = named_files(labels_folder, _MASK_NAMES)
+    samples = paired(images, labels, labels_folder, ".png")
     return Dataset("bdd100k", split, BDD100K, samples, FileReader(_MASKS))
+
+
+def _folders(root: Path, split: str) -> tuple[Path, Path]:
+    """The folders of a split's images and labels."""
+    images, labels = find_layout(root, _LAYOUTS)
+    return root / images / split, root / labels / split
+
+
+def _listing(root: Path, split: str) -> Listing:
+    images, labels = _folders(root, split)
+    return either(named_files(images, _IMAGE_NAMES), named_files(labels, _MASK_NAMES))
+
+
+def _has(root: Path, split: str) -> bool:
+    return any((root / images / split).exists() for images, _ in _LAYOUTS)
+
+
+FILES = Files(lambda root: SPLITS, _has, _listing)

@@ -39,7 +39,7 @@ from scmnet_zoo.data.dataset import (
     some_files,
 )
 from scmnet_zoo.data.labels import CAMVID, VOID
-from scmnet_zoo.data.listing import fitting, opened
+from scmnet_zoo.data.listing import Files, Listing, either, fitting, of, opened
 from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.data.masks import IndexMasks, training_ids
 
@@ -66,11 +66,10 @@ def camvid(root: str | os.PathLike, split: str) -> Dataset:
     """
     check_split(split, SPLITS)
     root = Path(root)
-    segnet = (split, f"{split}annot")
     copy = fitting(COPIES, root)
     if copy is not None:
         return opened("camvid", copy, root, split)
-    layout = find_layout(root, [_ZOO, _ORIGINAL, segnet])
+    layout = find_layout(root, [_ZOO, _ORIGINAL, _segnet_folders(split)])
     if layout == _ZOO:
         samples, reader = _zoo(root, split), FileReader(training_ids(CAMVID))
     elif layout == _ORIGINAL:
@@ -78,6 +77,10 @@ def camvid(root: str | os.PathLike, split: str) -> Dataset:
     else:
         samples, reader = _segnet(root, split), FileReader(_SEGNET_MASKS)
     return Dataset("camvid", split, CAMVID, samples, reader)
+
+
+def _segnet_folders(split: str) -> tuple[str, str]:
+    return split, f"{split}annot"
 
 
 def _zoo(root: Path, split: str) -> tuple[Sample, ...]:
@@ -119,3 +122,38 @@ def _original(root: Path, split: str) -> tuple[Sample, ...]:
     labels = named_files(folder, ("_l.png",))
     labels = {name: file for name, file in labels.items() if name in images}
     return paired(images, labels, folder, "_L.png")
+
+
+def _listing(root: Path, split: str) -> Listing:
+    copy = fitting(COPIES, root)
+    if copy is not None:
+        return copy.listing(root, split)
+    layout = find_layout(root, [_ZOO, _ORIGINAL, _segnet_folders(split)])
+    images_folder, labels_folder = (root / part for part in layout)
+    names_file = root / f"{split}.txt"
+    if layout == _ZOO:
+        images = named_files(images_folder, (".webp",))
+        return of(listed_names(names_file, images), images, named_files(labels_folder, (".png",)))
+    images = named_files(images_folder, (".png",))
+    if layout != _ORIGINAL:
+        return either(images, named_files(labels_folder, (".png",)))
+    labels = named_files(labels_folder, ("_l.png",))
+    if names_file.exists():
+        return of(listed_names(names_file, images), images, labels)
+    names = [name for name in either(images, labels).names if segnet_split(name) == split]
+    return of(names, images, labels)
+
+
+def _has(root: Path, split: str) -> bool:
+    copy = fitting(COPIES, root)
+    if copy is not None:
+        return split in copy.splits(root)
+    if (root / f"{split}.txt").exists() or (root / split).exists():
+        return True
+    try:
+        return bool(_listing(root, split).names)
+    except ValueError:
+        return False
+
+
+FILES = Files(lambda root: SPLITS, _has, _listing)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from scmnet_zoo.catalogue.datasets import DATASET_CARDS
 from scmnet_zoo.data import open_dataset, reader_of
 from scmnet_zoo.data._threads import in_threads
 from scmnet_zoo.data.dataset import Dataset, FileReader, Sample, left_out
@@ -91,7 +92,7 @@ def _open(
     broken: dict[str, Listing] = {}
     problems: list[Problem] = []
     there = splits_of(name, root) if wanted is None else tuple(wanted)
-    if wanted is None and name == "folder":  # its splits are what is there; `train` wants these
+    if wanted is None and not DATASET_CARDS[name].splits:  # it has any; `train` wants these
         there += ("train", "val")
     for split in dict.fromkeys(there):
         if wanted is None and not is_there(name, root, split):

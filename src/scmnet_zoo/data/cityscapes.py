@@ -23,10 +23,12 @@ from scmnet_zoo.data.dataset import (
     some_files,
 )
 from scmnet_zoo.data.labels import CITYSCAPES
+from scmnet_zoo.data.listing import Files, Listing, either
 from scmnet_zoo.data.masks import label_ids, training_ids
 
 SPLITS = ("train", "val", "test")
 
+_IMAGES, _LABELS = "leftImg8bit", "gtFine"
 _IMAGE = "_leftImg8bit.png"
 _LABEL_IDS = "_gtFine_labelIds.png"
 _TRAINING_IDS = "_gtFine_labelTrainIds.png"
@@ -63,12 +65,10 @@ def cityscapes(root: str | os.PathLike, split: str) -> Dataset:
     """
     check_split(split, SPLITS)
     root = Path(root)
-    find_layout(root, [("leftImg8bit", "gtFine")])
-    images = some_files(root / "leftImg8bit" / split, (_IMAGE.lower(),))
-    folder = root / "gtFine" / split
-    kind, labels = _LABEL_IDS, named_files(folder, (_LABEL_IDS.lower(),))
-    if not labels and (prepared := named_files(folder, (_TRAINING_IDS.lower(),))):
-        kind, labels = _TRAINING_IDS, prepared
+    find_layout(root, [(_IMAGES, _LABELS)])
+    images = some_files(root / _IMAGES / split, (_IMAGE.lower(),))
+    folder = root / _LABELS / split
+    kind, labels = _labels(folder)
     samples = paired(images, labels, folder, kind)
     instances = named_files(folder, (_INSTANCES.lower(),))
     if instances:
@@ -81,3 +81,19 @@ def cityscapes(root: str | os.PathLike, split: str) -> Dataset:
         dataclasses.replace(sample, name=sample.name.rpartition("/")[-1]) for sample in samples
     )
     return Dataset("cityscapes", split, CITYSCAPES, samples, FileReader(_MASKS[kind]))
+
+
+def _labels(folder: Path) -> tuple[str, dict[str, Path]]:
+    """What the names of the labels end in, and the labels by the names of their images."""
+    labels = named_files(folder, (_LABEL_IDS.lower(),))
+    if not labels and (prepared := named_files(folder, (_TRAINING_IDS.lower(),))):
+        return _TRAINING_IDS, prepared
+    return _LABEL_IDS, labels
+
+
+def _listing(root: Path, split: str) -> Listing:
+    images = named_files(root / _IMAGES / split, (_IMAGE.lower(),))
+    return either(images, _labels(root / _LABELS / split)[1])
+
+
+FILES = Files(lambda root: SPLITS, lambda root, split: (root / _IMAGES / split).exists(), _listing)

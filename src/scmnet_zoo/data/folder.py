@@ -8,6 +8,7 @@ There may be folders in the folder of a split; they are part of NAME. Without fo
 files lie in `images` and `masks` themselves, and `SPLIT.txt` beside these lists one NAME a line.
 """
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -30,7 +31,7 @@ from scmnet_zoo.data.dataset import (
     subfolders,
 )
 from scmnet_zoo.data.labels import Colour, LabelSpace
-from scmnet_zoo.data.listing import Layout, Meaning, fitting, opened
+from scmnet_zoo.data.listing import Files, Layout, Listing, Meaning, either, fitting, of, opened
 from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.data.masks import IndexMasks
 from scmnet_zoo.data.predictions import predicted_colours
@@ -190,3 +191,43 @@ def _coloured(space: LabelSpace, colours: Sequence[Colour]) -> LabelSpace:
     pairs = zip(space.labels, colours, strict=True)
     labels = tuple(dataclasses.replace(label, colour=colour) for label, colour in pairs)
     return dataclasses.replace(space, labels=labels)
+
+
+def _splits(root: Path) -> tuple[str, ...]:
+    layout = shipped_layout(root)
+    if layout is not None:
+        return tuple(sorted(layout.splits(root), key=_place))
+    found = [entry.name for entry in subfolders(root / "images")]
+    if not found:
+        found = [entry.name[:-4] for entry in entries(root) if entry.name.endswith(".txt")]
+    return tuple(sorted(found, key=_place))
+
+
+def _place(split: str) -> int:
+    """Where a split comes among others."""
+    return ("train", "val", "test", split).index(split)
+
+
+def _has(root: Path, split: str) -> bool:
+    layout = shipped_layout(root)
+    if layout is not None:
+        return split in layout.splits(root)
+    return any(place.exists() for place in (root / f"{split}.txt", root / "images" / split))
+
+
+def _listing(root: Path, split: str) -> Listing:
+    layout = shipped_layout(root)
+    if layout is not None:
+        return layout.listing(root, split)
+    suffix = None
+    with contextlib.suppress(ValueError):  # the reader says what is wrong with the table
+        suffix = mask_suffix(root / TABLE)
+    if (root / "images" / split).is_dir():
+        images = named_files(root / "images" / split, SUFFIXES)
+        return either(images, named_masks(images, root / "masks" / split, suffix)[0])
+    images = named_files(root / "images", SUFFIXES)
+    names = listed_names(root / f"{split}.txt", images)
+    return of(names, images, named_masks(images, root / "masks", suffix)[0])
+
+
+FILES = Files(_splits, _has, _listing)

@@ -1,7 +1,10 @@
 """The label spaces of the datasets: class names, colours, and which ids stand for them."""
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from scmnet_zoo.catalogue.datasets import DATASET_CARDS, DatasetCard
 
 VOID = 255
 
@@ -135,7 +138,10 @@ PARTS_OF_CAMVID = {
     "bicycle": "bicyclist",
 }
 
-LABEL_SPACES = {space.name: space for space in (CAMVID, CITYSCAPES, BDD100K)}
+# The spaces of the datasets that have one, by the datasets' names.
+LABEL_SPACES: Mapping[str, LabelSpace] = DATASET_CARDS.table(
+    DatasetCard.load_space, lambda card: card.space is not None
+)
 
 
 def match_classes(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[int | None, ...]:

@@ -38,6 +38,22 @@ def of(names: Sequence[str], images: Mapping[str, Path], labels: Mapping[str, Pa
 
 
 @dataclass(frozen=True)
+class Files:
+    """How the files of a dataset are found, whether or not an image has a label.
+
+    Attributes:
+        splits: the splits that a folder has or may have.
+        has: whether a folder has a split, though it may be faulty.
+        listing: the files of a split; raises a ValueError where the folder is laid out otherwise
+            or a list is missing.
+    """
+
+    splits: Callable[[Path], tuple[str, ...]]
+    has: Callable[[Path, str], bool]
+    listing: Callable[[Path, str], Listing]
+
+
+@dataclass(frozen=True)
 class Meaning:
     """What the labels mean.
 

@@ -1,47 +1,24 @@
 """What a network may see of a frame, and at what size its answer is compared."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 
+from scmnet_zoo.catalogue.datasets import CAMVID_A, CAMVID_B, DATASET_CARDS, FULL, Protocol
 
-@dataclass(frozen=True)
-class Protocol:
-    """What a network may see of a frame, and at what size its answer is compared.
-
-    Attributes:
-        name: what it goes by.
-        size: (height, width) of the comparison and of the most the network sees, in pixels; None
-            for the label's own size, and all of the image.
-        full_size_only: leave out frames whose image is smaller than `size`.
-        title: what it measures, in a line.
-    """
-
-    name: str
-    size: tuple[int, int] | None
-    full_size_only: bool
-    title: str
-
-
-CAMVID_A = Protocol("A", (360, 480), False, "all frames, seen and compared at 480x360")
-CAMVID_B = Protocol("B", (720, 960), True, "frames of 960x720, seen and compared at 960x720")
-FULL = Protocol("full", None, False, "all frames, compared at the label's own size")
-
-# By dataset, the usual one first.
-PROTOCOLS = {
-    "camvid": {"A": CAMVID_A, "B": CAMVID_B},
-    "cityscapes": {"full": FULL},
-    "bdd100k": {"full": FULL},
-    "folder": {"full": FULL},
-}
+# The protocols of each dataset by their names, the usual one first.
+PROTOCOLS: Mapping[str, dict[str, Protocol]] = DATASET_CARDS.table(
+    lambda card: {protocol.name: protocol for protocol in card.protocols}
+)
 
 
 def protocol_of(dataset: str, name: str | None = None) -> Protocol:
     """A protocol of a dataset, by default the first.
 
     Raises:
-        ValueError: there is none of that name; the message lists what there is.
+        ValueError: there is no such dataset or no protocol of that name; the message lists what
+            there is.
     """
     protocols = PROTOCOLS[dataset]
     name = next(iter(protocols)) if name is None else name
@@ -75,3 +52,15 @@ def reduce_label(label: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     raise ValueError(
         f"Expected a label of {size} or twice that, (height, width). Received: {label.shape}"
     )
+
+
+__all__ = [
+    "CAMVID_A",
+    "CAMVID_B",
+    "FULL",
+    "PROTOCOLS",
+    "Protocol",
+    "protocol_of",
+    "reduce_label",
+    "resize_image",
+]

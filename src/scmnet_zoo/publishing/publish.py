@@ -12,6 +12,7 @@ from pathlib import Path
 
 import huggingface_hub
 
+from scmnet_zoo.catalogue.datasets import DATASET_CARDS
 from scmnet_zoo.evaluation import PROTOCOLS, NoFramesError, evaluate, load
 from scmnet_zoo.files import hidden_folder, write_text
 from scmnet_zoo.images import example_photo
@@ -30,15 +31,9 @@ logger = logging.getLogger(__name__)
 MANIFEST, CARD, PICTURE = "weights_manifest.json", "README.md", "sample.jpg"
 TAKEN_ALONG = ("recipe.toml", "metrics.csv", "curves.png")
 NOT_UPLOADED = "0" * 40  # the revision of an entry before its file is on the Hub
-DATA_LICENCES = {
-    "camvid": "CamVid, research data by Brostow, Fauqueur and Cipolla (University of Cambridge)",
-    "cityscapes": "Cityscapes, non-commercial use by its terms (cityscapes-dataset.com/license)",
-    "bdd100k": "BDD100K, non-commercial use by its terms (bdd100k.com)",
-}
 
 # What weights know that had hints, or began with a backbone's.
 THROUGH = "; ImageNet, through weights of another network that were trained on it"
-LABELLED = {"cityscapes": "val", "bdd100k": "val"}  # their test labels are not published
 
 Measuring = Callable[[str, int, int], None]  # protocol, frames done, frames in all
 
@@ -88,7 +83,7 @@ def prepare(
         )
     data_licence = data_licence or _data_licence(found)
     network = found.network
-    split = split or LABELLED.get(found.dataset, "test")
+    split = split or DATASET_CARDS[found.dataset].labelled[-1]
     entry = _entry(found, repository, name or found.dataset, licence, data_licence)
     assert entry.file is not None
     try:
@@ -110,8 +105,8 @@ def prepare(
 
 def _data_licence(run: Run) -> str:
     """The licences of the data that a run learned from, itself or through others, where known."""
-    known = DATA_LICENCES.get(run.dataset)
-    if known is None:
+    known = DATASET_CARDS[run.dataset].licence
+    if not known:
         raise ValueError(
             f"Expected the licence of the data of {run.dataset!r} "
             "(--data-licence TEXT, in Python data_licence). Received: none"

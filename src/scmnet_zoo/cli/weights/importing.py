@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
+from scmnet_zoo.catalogue.datasets import DATASET_CARDS
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import say
+
+_NAMED = ", ".join(key for key, card in DATASET_CARDS.items() if card.space is not None)
 
 
 def command(
@@ -14,7 +17,7 @@ def command(
     name: Annotated[str, typer.Option("--as", help="Name of the new file, without its suffix.")],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the new file.")] = Path(),
     classes: Annotated[
-        str, typer.Option(help="cityscapes, bdd100k, camvid, or a text file with a name a line.")
+        str, typer.Option(help=f"{_NAMED}, or a text file with a name a line.")
     ] = "cityscapes",
 ) -> None:
     """Write NAME.safetensors, which `weights=` takes, from a file of another implementation."""
