@@ -17,7 +17,7 @@ from PIL import Image
 from testing_tools import toy
 from typer.testing import CliRunner
 
-from scmnet_zoo import cli
+from scmnet_zoo import cli, models
 from scmnet_zoo.data import CITYSCAPES, VOID
 from scmnet_zoo.evaluation import loading
 from scmnet_zoo.training import start, trainer
@@ -109,7 +109,7 @@ crop = [32, 32]
 @pytest.fixture(autouse=True)
 def toys(monkeypatch):
     """The toy stands for every network."""
-    for module in (start, trainer, loading):
+    for module in (models, start, trainer, loading):
         monkeypatch.setattr(module, "factory_of", lambda network: toy)
 
 
