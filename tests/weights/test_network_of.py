@@ -120,3 +120,33 @@ def test_the_real_network(tmp_path):
     card = dataclasses.replace(NETWORK_CARDS["fastscnn"], factory=FastSCNN)
     with NETWORK_CARDS.temporarily(card):
         assert Segmenter(weights=path).model.name == FastSCNN().name
+
+
+# Keys, as `scmnet-zoo weights list` and the model cards write them
+
+
+def test_a_key_says_its_network():
+    assert network_of("contextnet/camvid") == "contextnet"
+    assert network_of("contextnet/none") == "scmnet"
+
+
+def test_weights_by_their_key():
+    by_key, by_name = (find_checkpoint("scmnet", each) for each in ("scmnet/camvid", "camvid"))
+    assert by_key.metadata == by_name.metadata
+    assert by_key.source == by_name.source
+    assert describe("scmnet", "scmnet/camvid") == describe("scmnet", "camvid")
+
+
+def test_a_key_of_another_network():
+    message = (
+        "Expected weights of the network 'scmnet'. Received: weights='contextnet/camvid'; take"
+    )
+    with pytest.raises(ValueError, match=message):
+        find_checkpoint("scmnet", "contextnet/camvid")
+
+
+def test_a_file_goes_before_a_key(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, "scmnet/camvid")
+    assert network_of("scmnet/camvid") == "fastscnn"
+    assert weights_file("scmnet/camvid").endswith("best.safetensors")

@@ -12,9 +12,8 @@ import keras
 from scmnet_zoo._version import __version__
 from scmnet_zoo.data.labels import Colour, palette_for
 from scmnet_zoo.layers import ImageInput
-from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.checkpoint import Checkpoint
-from scmnet_zoo.weights.registry import find_checkpoint, weights_file
+from scmnet_zoo.weights.registry import entry_of, find_checkpoint, weights_file
 
 KEY = "scmnet_zoo"  # of the metadata in files that hold others too
 
@@ -73,10 +72,9 @@ def _hash(network: str, weights: str, checkpoint: Checkpoint) -> str:
     path = Path(checkpoint.source)
     if path.is_file():
         return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-    if weights in manifest.names(network, published_only=False):
-        file = manifest.find(network, weights).file
-        if file is not None and file.hash is not None:
-            return f"{file.hash.algorithm}:{file.hash.value}"
+    entry = entry_of(network, weights)
+    if entry is not None and entry.file is not None and entry.file.hash is not None:
+        return f"{entry.file.hash.algorithm}:{entry.file.hash.value}"
     return ""
 
 

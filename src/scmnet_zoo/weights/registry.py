@@ -23,10 +23,11 @@ DEFAULT_NETWORK = "scmnet"  # where neither the caller nor a file of weights nam
 
 
 def network_of(weights: str | os.PathLike | None, network: str | None = None) -> str:
-    """The key of a network: the one given, else what a file of weights says, else `"scmnet"`.
+    """The key of a network: the one given, else what the weights say, else `"scmnet"`.
 
     Args:
-        weights: None, a name, the path of a file, or the folder of a run.
+        weights: None, a name, a key such as `scmnet/camvid`, the path of a file, or the folder of a
+            run.
         network: what the caller says, None for nothing. Whether weights are of it is seen when
             they are read.
 
@@ -35,6 +36,9 @@ def network_of(weights: str | os.PathLike | None, network: str | None = None) ->
     """
     if network is not None or not isinstance(weights, str | os.PathLike):
         return network or DEFAULT_NETWORK
+    entry = _keyed(weights)
+    if entry is not None:
+        return entry.network
     path = weights_file(weights)
     metadata = None
     if path.endswith(".safetensors") and os.path.isfile(path):
@@ -62,7 +66,7 @@ def weights_file(weights: str | os.PathLike) -> str:
 
 
 def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoint | None:
-    """The checkpoint that None, a name or a path stands for; downloaded if need be.
+    """The checkpoint that None, a name, a key or a path stands for; downloaded if need be.
 
     Raises:
         ValueError: an unknown or unpublished name (with what there is), or a file that cannot be
@@ -75,12 +79,41 @@ def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoi
         raise ValueError(
             f"Expected weights to be None, a name or a path. Received: weights={weights!r}"
         )
+    entry = entry_of(network, weights)
+    if entry is not None:
+        return named_checkpoint(entry)
     text = weights_file(weights)
-    if text.endswith(SUFFIXES) or os.sep in text:
-        return read_checkpoint(text, network)
-    if os.path.exists(text) and text not in manifest.names(network, published_only=False):
+    if text.endswith(SUFFIXES) or os.sep in text or os.path.exists(text):
         return read_checkpoint(text, network)
     return named_checkpoint(manifest.find(network, text))
+
+
+def entry_of(network: str, weights: str | os.PathLike) -> Entry | None:
+    """The manifest's entry that a name or a key such as `scmnet/camvid` stands for, if any.
+
+    Raises:
+        ValueError: a key of another network.
+    """
+    entry = _keyed(weights)
+    if entry is None:
+        return next(
+            (e for e in manifest.entries() if (e.network, e.name) == (network, os.fspath(weights))),
+            None,
+        )
+    if entry.network != network:
+        raise ValueError(
+            f"Expected weights of the network {network!r}. "
+            f"Received: weights={entry.key!r}; take that network, or leave --network out"
+        )
+    return entry
+
+
+def _keyed(weights: str | os.PathLike) -> Entry | None:
+    """The entry of a key; a file or a folder of that path goes before."""
+    text = os.fspath(weights)
+    if "/" not in text or os.path.exists(text):
+        return None
+    return next((entry for entry in manifest.entries() if entry.key == text), None)
 
 
 def named_checkpoint(entry: Entry) -> Checkpoint:
