@@ -1,25 +1,30 @@
 """The cards: that they are true, and what is made of them."""
 
 import dataclasses
+import importlib.util
 import inspect
 import math
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import scmnet_zoo
 from scmnet_zoo import models
-from scmnet_zoo.catalogue import DATASET_CARDS, NETWORK_CARDS
+from scmnet_zoo.catalogue import DATASET_CARDS, FORMAT_CARDS, NETWORK_CARDS
 from scmnet_zoo.data import READERS, open_dataset
 from scmnet_zoo.data.listing import Files
 from scmnet_zoo.data.pairs import is_there, listing, splits_of
+from scmnet_zoo.deploy.formats import PRECISIONS
 from scmnet_zoo.evaluation import PROTOCOLS, protocol_of
 from scmnet_zoo.weights import manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 each_dataset = pytest.mark.parametrize("dataset", DATASET_CARDS.values(), ids=list(DATASET_CARDS))
+each_format = pytest.mark.parametrize("format", FORMAT_CARDS.values(), ids=list(FORMAT_CARDS))
 each_network = pytest.mark.parametrize("card", NETWORK_CARDS.values(), ids=list(NETWORK_CARDS))
 
 
@@ -107,6 +112,34 @@ def test_entries_state_the_licence_of_their_dataset():
 def test_a_missing_dataset(use):
     with pytest.raises(ValueError, match=r"^Expected dataset to be one of camvid, .*'kitti'$"):
         use("kitti")
+
+
+# Formats
+
+
+@each_format
+def test_a_format_card_is_true(format):
+    assert importlib.util.find_spec(format.writer) is not None
+    assert set(format.any_size) <= set(format.precisions) <= set(PRECISIONS)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    if format.extra:
+        wanted = {module.replace("_", "-") for module in format.modules if module != "jax"}
+        given = {re.split("[>=]", one)[0] for one in extras[format.extra]}
+        assert wanted <= given
+
+
+@each_format
+def test_the_page_of_deployment_has_the_card(format):
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| `{format.key}` |")]
+    _, file, any_size, precisions, needs = (cell.strip() for cell in row.strip("|").split("|"))
+    assert file.startswith(f"`{format.suffix}`" if format.suffix else "folder")
+    assert any_size.startswith("yes" if format.any_size else "no")
+    assert precisions == ", ".join(format.precisions)
+    if format.extra and format.backend != "jax":
+        assert f"extra `{format.extra}`" in needs
 
 
 # Any cards

@@ -1,6 +1,5 @@
 """Networks as files for the runtimes that read them."""
 
-import importlib
 import os
 import tempfile
 from dataclasses import replace
@@ -67,12 +66,11 @@ def _deployed(cell: Cell, path: Path) -> None:
     Not by that function: weights that are random would not stand its comparison in int8.
     """
     from lab.latency.networks import zoo_network
-    from scmnet_zoo.deploy.export import TARGETS
+    from scmnet_zoo.catalogue import FORMAT_CARDS
     from scmnet_zoo.deploy.job import Job
     from scmnet_zoo.deploy.pipeline import pipeline
 
-    target = TARGETS[FORMATS[path.suffix.removeprefix(".")]]
-    writer = importlib.import_module(f"scmnet_zoo.deploy.targets.{target}")
+    writer = FORMAT_CARDS[FORMATS[path.suffix.removeprefix(".")]].load()
     output = "logits" if cell.scope == "network" else "mask"
     model = pipeline(zoo_network(cell), output, cell.size)
     images = frames(cell.size, CALIBRATION) if cell.precision == "int8" else []

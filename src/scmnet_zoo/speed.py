@@ -1,6 +1,5 @@
 """Time a network, or an exported file, in one engine at one size on this machine."""
 
-import importlib
 import json
 import os
 import tempfile
@@ -13,8 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from scmnet_zoo.catalogue.formats import FORMAT_CARDS
 from scmnet_zoo.deploy import describe, load
-from scmnet_zoo.deploy.export import TARGETS
 from scmnet_zoo.deploy.formats import FORMATS, check_installed, format_of
 from scmnet_zoo.deploy.job import Job
 from scmnet_zoo.deploy.pipeline import in_bfloat16, pipeline
@@ -24,7 +23,8 @@ from scmnet_zoo.images import example_photo, read_image
 from scmnet_zoo.models import factory_of
 
 KERAS = "keras"
-FORMAT_OF = {"onnxruntime": "onnx", "openvino": "openvino", "litert": "litert"}  # of an engine
+# The formats that have an engine to time, by the engine's name.
+FORMAT_OF = {card.engine: key for key, card in FORMAT_CARDS.items() if card.engine}
 ENGINES = (KERAS, *FORMAT_OF)
 USUAL_SIZE = (512, 1024)  # of images, where neither caller nor weights state one
 WARM_UP = 3  # runs that are not counted
@@ -126,7 +126,7 @@ def time_network(
             network, name, f"keras {place['backend']}", place["devices"], precision, size, *timed
         )
     found = FORMATS[FORMAT_OF[engine]]
-    target = importlib.import_module(f"scmnet_zoo.deploy.targets.{TARGETS[FORMAT_OF[engine]]}")
+    target = found.load()
     with tempfile.TemporaryDirectory(prefix="scmnet-zoo-") as folder:
         path = Path(folder, f"{network}{found.suffix}")
         target.write(Job(made, path.name, "mask", precision, size, {}), path.parent)

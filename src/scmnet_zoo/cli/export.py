@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scmnet_zoo.catalogue.formats import FORMAT_CARDS
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import one_line
 from scmnet_zoo.cli._options import (
@@ -33,9 +34,7 @@ def command(
     output: Annotated[
         Path, typer.Option(metavar="FILE", help="What to write; a folder for saved_model.")
     ],
-    format: Annotated[
-        str, typer.Option(help="onnx, openvino, litert, tensorrt, saved_model or jax.")
-    ],
+    format: Annotated[str, typer.Option(help=f"{', '.join(FORMAT_CARDS)}.")],
     network: Annotated[str | None, typer.Option(help=NETWORK_HELP, show_default=NETWORK)] = None,
     weights: Annotated[str, typer.Option(help=WEIGHTS_HELP)] = WEIGHTS,
     size: Annotated[

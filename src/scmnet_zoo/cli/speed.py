@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scmnet_zoo.catalogue.formats import FORMAT_CARDS
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._errors import say
 from scmnet_zoo.cli._options import NETWORK, NETWORK_HELP, WEIGHTS
@@ -17,6 +18,8 @@ from scmnet_zoo.cli._sizes import parse_size
 
 ENGINE, PRECISION = "keras", "f32"  # by default
 RANDOM = "random"
+
+_ENGINES = ", ".join(card.engine for card in FORMAT_CARDS.values() if card.engine)
 
 
 def command(
@@ -31,7 +34,7 @@ def command(
     engine: Annotated[
         str | None,
         typer.Option(
-            help="keras (on the backend of KERAS_BACKEND), onnxruntime, openvino or litert.",
+            help=f"keras (on the backend of KERAS_BACKEND), {_ENGINES}.",
             show_default=ENGINE,
         ),
     ] = None,

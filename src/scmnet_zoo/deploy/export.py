@@ -1,6 +1,5 @@
 """A network as a file for another runtime, compared with the network before it gets its name."""
 
-import importlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,14 +30,6 @@ from scmnet_zoo.deploy.staging import staged
 from scmnet_zoo.images import example_photo, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 
-TARGETS = {
-    "onnx": "onnx_file",
-    "openvino": "openvino_file",
-    "litert": "litert_file",
-    "tensorrt": "tensorrt_engine",
-    "saved_model": "saved_model",
-    "jax": "jax_file",
-}
 USUAL_SIZE = (360, 480)  # at which files of any size are compared, if nothing else is known
 
 
@@ -101,7 +92,7 @@ def export(
     Args:
         model: a network of the zoo.
         path: of the file; of a folder for `"saved_model"`.
-        format: `"onnx"`, `"openvino"`, `"litert"`, `"tensorrt"`, `"saved_model"` or `"jax"`.
+        format: one of `FORMATS`, e.g. `"onnx"`.
         size: (height, width) the network sees; None for that of its input, where this varies for
             any.
         precision: `"f32"`, `"f16"`, `"bf16"` or `"int8"`; not every format has all.
@@ -165,7 +156,7 @@ def export(
     )
     network = reference(model, output, size, original_size)
     pictures = pictures if len(pictures) else [read_image(example_photo())]
-    target, hint = _target(format), instead(format, precision)
+    target, hint = found.load(), instead(format, precision)
     with staged(path) as folder:
         report(f"writing {path.name}")
         target.write(job, folder)
@@ -204,7 +195,7 @@ def load(path: str | os.PathLike, threads: int | None = None) -> Exported:
         raise FileNotFoundError(f"{path}: expected an exported file. Received: no such file")
     format = format_of(path)
     check_installed(format)
-    target = _target(format)
+    target = FORMATS[format].load()
     try:
         run, metadata = target.load(path, threads)
         refuse = checker(metadata, FORMATS[format].batches)
@@ -228,10 +219,6 @@ def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     said = [line for line in lines if line and not line.startswith("Exception from ")]
     return said[0] if said else type(error).__name__
-
-
-def _target(format: str):
-    return importlib.import_module(f"scmnet_zoo.deploy.targets.{TARGETS[format]}")
 
 
 def _check_arguments(output, precision, calibration):

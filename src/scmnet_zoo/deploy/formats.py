@@ -1,8 +1,9 @@
-"""The formats there are, and what each of them has; nothing of theirs is imported here."""
+"""Checks of an export before it is made, by the cards of the formats; imports no runtime."""
 
 import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
+
+from scmnet_zoo.catalogue.formats import FORMAT_CARDS, FormatCard
 
 PRECISIONS = ("f32", "f16", "bf16", "int8")
 OUTPUTS = ("probabilities", "logits", "mask")
@@ -11,59 +12,7 @@ MINIMUM_FRAMES = 8  # of a calibration
 Size = tuple[int, int]
 OpenSize = tuple[int | None, int | None]
 
-
-@dataclass(frozen=True)
-class Format:
-    """What a format has.
-
-    Attributes:
-        suffix: how its files end; empty for a folder.
-        modules: what must be installed to write and to load it.
-        extra: the package's extra that installs these.
-        precisions: those it has.
-        any_size: whether it takes images of a size that varies.
-        layout: of scores.
-        backend: the Keras backend it is made with, None for any.
-        batches: whether it takes several images at once, where their size varies.
-    """
-
-    suffix: str
-    modules: tuple[str, ...]
-    extra: str
-    precisions: tuple[str, ...]
-    any_size: bool
-    layout: str
-    backend: str | None = None
-    batches: bool = True
-
-
-FORMATS = {
-    "onnx": Format(
-        ".onnx", ("onnx", "onnxruntime"), "export", ("f32", "f16", "int8"), True, "NCHW"
-    ),
-    "openvino": Format(".xml", ("onnx", "openvino"), "openvino", PRECISIONS, True, "NCHW"),
-    "litert": Format(
-        ".tflite",
-        ("ai_edge_litert",),
-        "litert",
-        ("f32", "f16", "int8"),
-        True,
-        "NHWC",
-        "tensorflow",
-        batches=False,
-    ),
-    "tensorrt": Format(".engine", ("onnx", "tensorrt"), "", ("f32", "f16"), False, "NCHW"),
-    "saved_model": Format("", ("tensorflow",), "", ("f32",), True, "NHWC", "tensorflow"),
-    "jax": Format(".zip", ("jax",), "jax", ("f32", "bf16"), False, "NHWC", "jax"),
-}
-
-# What a precision needs beside the format.
-QUANTISERS = {"openvino": "nncf"}
-
-TRTEXEC = (
-    "export with --format onnx, then run: trtexec --onnx=FILE.onnx --saveEngine=FILE.engine "
-    "where TensorRT is installed"
-)
+FORMATS = FORMAT_CARDS  # by their names
 
 
 def check_format(
@@ -72,7 +21,7 @@ def check_format(
     precision: str,
     varies: bool,
     calibrated: bool,
-) -> Format:
+) -> FormatCard:
     """The format, if it can be written as asked.
 
     Args:
@@ -87,8 +36,6 @@ def check_format(
         ModuleNotFoundError: what it needs is not installed.
         OSError: the path is a folder, or in none.
     """
-    if format not in FORMATS:
-        raise ValueError(f"Expected format to be one of {', '.join(FORMATS)}. Received: {format!r}")
     found = FORMATS[format]
     if precision not in PRECISIONS:
         raise ValueError(
@@ -99,7 +46,7 @@ def check_format(
             f"Expected precision to be one of {', '.join(found.precisions)} for {format}. "
             f"Received: {precision!r}"
         )
-    if varies and (not found.any_size or (format, precision) == ("litert", "int8")):
+    if varies and precision not in found.any_size:
         raise ValueError(
             f"Expected a size, e.g. 720x960, for {format} in {precision}: it has no dynamic one. "
             "Received: dynamic"
@@ -119,15 +66,12 @@ def check_installed(format: str, precision: str = "f32") -> None:
     Raises:
         ValueError: it is not; the message says what installs it.
     """
-    needed = list(FORMATS[format].modules)
-    if precision == "int8" and format in QUANTISERS:
-        needed.append(QUANTISERS[format])
-    for module in needed:
+    found = FORMATS[format]
+    quantiser = (found.quantiser,) if precision == "int8" and found.quantiser else ()
+    for module in (*found.modules, *quantiser):
         if importlib.util.find_spec(module) is None:
-            extra = FORMATS[format].extra
-            how = f"pip install 'scmnet-zoo[{extra}]'" if extra else f"pip install {module}"
-            if module == "tensorrt":
-                how = TRTEXEC
+            package = f"'scmnet-zoo[{found.extra}]'" if found.extra else module
+            how = found.install or f"pip install {package}"
             raise ValueError(
                 f"Expected {module} to be installed for {format} in {precision}; {how}. "
                 "Received: no such module"
@@ -141,16 +85,10 @@ def instead(format: str, precision: str) -> str:
     if precision != "int8":
         return "--precision f32 is exact"
     own = "--calibrate with some hundred images like those that the file is to see"
-    if format == "litert":
-        return (
-            f"LiteRT quantises the scores too; instead --precision f16, --format openvino or onnx, "
-            f"which keep them in float, or {own}"
-        )
-    other = "" if format == "openvino" else ", --format openvino"
-    return f"{own}, or instead --precision f16{other}"
+    return f"{own}, or instead {FORMATS[format].instead}"
 
 
-def check_path(path: Path, found: Format, format: str) -> None:
+def check_path(path: Path, found: FormatCard, format: str) -> None:
     """That a file, or for a format without suffix a folder, can be at a path.
 
     Raises:
@@ -178,10 +116,8 @@ def format_of(path: Path) -> str:
     Raises:
         ValueError: its name ends like none of them.
     """
-    if path.is_dir():
-        return "saved_model"
     for name, found in FORMATS.items():
-        if found.suffix and path.suffix == found.suffix:
+        if path.is_dir() if not found.suffix else found.suffix == path.suffix:
             return name
     suffixes = ", ".join(found.suffix for found in FORMATS.values() if found.suffix)
     raise ValueError(f"Expected a folder, or a file that ends in {suffixes}. Received: {path}")
