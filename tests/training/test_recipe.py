@@ -1,26 +1,19 @@
 import dataclasses
-import inspect
-from pathlib import Path
 
 import pytest
 import tomli_w
 
-from scmnet_zoo import NETWORKS
 from scmnet_zoo.data.augment import Augmentation
-from scmnet_zoo.training import recipe as module
 from scmnet_zoo.training.recipe import (
     LossSettings,
     OptimiserSettings,
     Recipe,
-    find_recipe,
     read_recipe,
     recipe_from,
-    shipped_recipe,
     tables_of,
     with_overrides,
     with_size,
 )
-from scmnet_zoo.training.start import check_arguments
 
 # Every value is another one than the default.
 GOOD = """\
@@ -81,7 +74,6 @@ cmm1 = "block_6"
 cmm3 = "last_conv_relu6"
 """
 LEAST = "size = [64, 96]\nbatch_size = 2\nepochs = 4\n[augmentation]\ncrop = [32, 64]\n"
-SHIPPED = sorted((Path(inspect.getfile(module)).parent / "recipes").glob("*.toml"))
 
 
 def _read(tmp_path, text):
@@ -353,80 +345,3 @@ def test_there_and_back(tmp_path, text):
 def test_validate_every(epochs, validations, expected):
     recipe = Recipe((64, 96), 2, epochs, Augmentation((32, 64)), validations=validations)
     assert recipe.validate_every == expected
-
-
-# What is shipped.
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_recipes(path):
-    recipe = read_recipe(path)
-    network, dataset = path.stem.split("_")[:2]
-    assert network in NETWORKS
-    check_arguments(network, recipe)
-    assert find_recipe(path.stem) == recipe
-    if path.stem == f"{network}_{dataset}":
-        assert shipped_recipe(network, dataset) == recipe
-    for crop, side in zip(recipe.augmentation.crop, recipe.size, strict=True):
-        assert crop % 8 == 0
-        assert crop <= side * recipe.augmentation.scale[1]
-
-
-def test_scmnet_on_camvid():
-    recipe = shipped_recipe("scmnet", "camvid")
-    assert recipe.size == (720, 960)
-    assert recipe.arguments == {"residual": True}
-    assert recipe.augmentation.crop == (512, 640)
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("scmnet_camvid", {"residual": True}),
-        ("fastscnn_camvid", {}),
-        ("contextnet_camvid", {}),
-        ("deeplabv3plus_camvid_mobilenet_v2", {"backbone": "mobilenet_v2"}),
-    ],
-)
-def test_the_runs_that_made_the_shipped_weights(name, arguments):
-    """One after the other: drawn scenes, CamVid with hints, CamVid's whole frames without."""
-    drawn, hinted, whole = (find_recipe(f"{name}_{stage}") for stage in ("drawn", "hints", "whole"))
-    guides = ["block_6", "block_14", "last_conv_relu6"]
-    assert list(drawn.hints.values()) == list(hinted.hints.values()) == guides
-    assert drawn.hints == hinted.hints
-    assert drawn.loss == hinted.loss == dataclasses.replace(whole.loss, hints=4.0)
-    assert (whole.hints, whole.augmentation.crop) == ({}, whole.size)
-    assert whole.loss == find_recipe(name).loss  # the recipe from nothing
-    for recipe in (drawn, hinted, whole):
-        assert recipe.size == (720, 960)
-        assert recipe.arguments == arguments
-
-
-@pytest.mark.parametrize("stage", ["drawn", "hints", "whole"])
-def test_the_networks_runs_differ_in_what_is_the_networks_only(stage):
-    names = ("scmnet_camvid", "fastscnn_camvid", "contextnet_camvid")
-    recipes = [
-        find_recipe(f"{name}_{stage}") for name in (*names, "deeplabv3plus_camvid_mobilenet_v2")
-    ]
-    alike = [
-        dataclasses.replace(
-            recipe,
-            arguments={},
-            hints={},
-            loss=dataclasses.replace(recipe.loss, auxiliary=0.0, hints=0.0),
-        )
-        for recipe in recipes
-    ]
-    assert alike == [alike[0]] * 4
-
-
-@pytest.mark.parametrize("pair", [("scmnet", "kitti"), ("unet", "camvid")])
-def test_no_shipped_recipe(pair):
-    with pytest.raises(ValueError, match=rf"scmnet_camvid.*Received: {pair[0]}_{pair[1]}"):
-        shipped_recipe(*pair)
-
-
-def test_recipes_by_path(tmp_path):
-    path = tmp_path / "mine.toml"
-    path.write_text(LEAST)
-    assert find_recipe(path) == find_recipe(str(path)) == read_recipe(path)

@@ -128,7 +128,7 @@ def pack(
 def _recipe_size(dataset: str) -> tuple[int, int] | None:
     """The training size of a dataset's shipped recipes; read without Keras, which takes seconds."""
     folder = resources.files("scmnet_zoo") / "training" / "recipes"
-    recipe = folder / f"scmnet_{dataset}.toml"
+    recipe = folder / f"{dataset}.toml"
     if not recipe.is_file():
         return None
     height, width = tomllib.loads(recipe.read_text(encoding="utf-8"))["size"]

@@ -6,7 +6,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from scmnet_zoo.training.recipe import Recipe, find_recipe, read_recipe, recipe_names
+from scmnet_zoo.training.recipe import Recipe, read_recipe
+from scmnet_zoo.training.recipes import find_recipe, recipe_names
 from scmnet_zoo.weights.checkpoint import read_checkpoint
 from scmnet_zoo.weights.metadata import Metadata
 from scmnet_zoo.weights.places import BEST

@@ -5,12 +5,11 @@ from scmnet_zoo.training.recipe import (
     LossSettings,
     OptimiserSettings,
     Recipe,
-    find_recipe,
     read_recipe,
-    shipped_recipe,
     with_overrides,
     with_size,
 )
+from scmnet_zoo.training.recipes import find_recipe, shipped_recipe
 from scmnet_zoo.training.start import final_network, freeze, training_network
 from scmnet_zoo.training.trainer import train
 

@@ -16,7 +16,8 @@ from scmnet_zoo.data.loader import Source, kept
 from scmnet_zoo.data.unlabelled import NAME, unlabelled
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.hints import check_hints
-from scmnet_zoo.training.recipe import Recipe, shipped_recipe
+from scmnet_zoo.training.recipe import Recipe
+from scmnet_zoo.training.recipes import shipped_recipe
 from scmnet_zoo.training.run_folder import Identity, frames_hash
 from scmnet_zoo.training.start import check_arguments, final_network, with_arguments_of
 from scmnet_zoo.training.teachers import space_of, teacher_network

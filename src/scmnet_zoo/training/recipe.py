@@ -2,11 +2,9 @@
 
 import dataclasses
 import math
-import os
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +210,7 @@ def read_recipe(path) -> Recipe:
         ValueError: no such file, not TOML, or a key that is missing, unknown or of a wrong value;
             the message names the file and the key.
     """
-    return recipe_from(_read_toml(Path(path)), str(path))
+    return recipe_from(read_toml(path), str(path))
 
 
 def recipe_from(content: dict, source: str) -> Recipe:
@@ -290,45 +288,14 @@ def _scaled(recipe: Recipe, size: tuple[int, int], axis: int) -> int:
     return max(CROP_MULTIPLE, round(side / CROP_MULTIPLE) * CROP_MULTIPLE)
 
 
-def shipped_recipe(network: str, dataset: str) -> Recipe:
-    """The package's recipe for a network on a dataset.
+def read_toml(path) -> dict[str, Any]:
+    """The tables of a TOML file.
 
     Raises:
-        ValueError: there is none; the message lists what there is.
+        ValueError: no such file, or it cannot be read as TOML.
     """
-    return find_recipe(f"{network}_{dataset}")
-
-
-def find_recipe(name: str | os.PathLike) -> Recipe:
-    """A recipe by the name of a shipped one, or by the path of a TOML file.
-
-    Raises:
-        ValueError: there is none, with what there is, or the file is wrong.
-    """
-    text = os.fspath(name)
-    if text.endswith(".toml") or os.sep in text:
-        return read_recipe(text)
-    known = recipe_names()
-    if text not in known:
-        raise ValueError(
-            "Expected the path of a .toml file or the name of a recipe "
-            f"({', '.join(known)}). Received: {text}"
-        )
-    return read_recipe(_folder() / f"{text}.toml")
-
-
-def recipe_names() -> list[str]:
-    """Names of the shipped recipes, sorted."""
-    return sorted(file.stem for file in _folder().glob("*.toml"))
-
-
-def _folder() -> Path:
-    return Path(str(resources.files("scmnet_zoo.training"))) / "recipes"
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ValueError(f"Expected the recipe {path}. Received: no such file") from error
     except OSError as error:

@@ -18,7 +18,8 @@ from scmnet_zoo.data.ratio import has_ratio_of, in_words, other_ratios, padding_
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.hints import check_hints
 from scmnet_zoo.training.loop import fit
-from scmnet_zoo.training.recipe import Recipe, shipped_recipe
+from scmnet_zoo.training.recipe import Recipe
+from scmnet_zoo.training.recipes import shipped_recipe
 from scmnet_zoo.training.results import Results
 from scmnet_zoo.training.run_folder import LAST, Identity, RunFolder, frames_hash
 from scmnet_zoo.training.start import (
