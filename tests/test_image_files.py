@@ -28,7 +28,9 @@ from scmnet_zoo.image_files import (
     open_image,
     orientation,
 )
+from scmnet_zoo.image_values import largest_value
 from scmnet_zoo.images import as_rgb, read_image
+from scmnet_zoo.pillow_settings import FORMATS
 
 PHOTO = pixels(40, 60)
 MEGABYTE = 1 << 20
@@ -336,7 +338,7 @@ def test_pgm_of_every_depth(tmp_path, largest, plain):
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
 def test_the_largest_value_of_a_png(tmp_path, bits):
     path = write_png(tmp_path / "grey.png", RAMP % 2**bits, bits)
-    assert image_files.largest_value(open_image(path)) == 2**bits - 1
+    assert largest_value(open_image(path)) == 2**bits - 1
 
 
 # Names.
@@ -394,7 +396,7 @@ def test_what_a_folder_leaves_out_is_counted(tmp_path):
 
 def test_every_suffix_of_the_formats_is_known():
     Image.init()
-    known = {end for end, name in Image.EXTENSION.items() if name in image_files.FORMATS}
+    known = {end for end, name in Image.EXTENSION.items() if name in FORMATS}
     assert known - set(SUFFIXES) == {".pfm"}  # floating point, which is refused
 
 

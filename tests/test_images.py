@@ -13,6 +13,7 @@ from PIL import Image
 
 from scmnet_zoo import image_files, images
 from scmnet_zoo.images import as_rgb, example_photo, read_image
+from scmnet_zoo.pillow_settings import no_pillow_limit
 
 PHOTO = pixels(40, 60)
 
@@ -280,7 +281,7 @@ def test_190_megapixels_are_within_the_limit():
     """More than Pillow opens by default, which would call it a bomb."""
     stream = io.BytesIO()
     Image.new("1", (19000, 10000)).save(stream, "PNG")
-    with image_files._no_pillow_limit():
+    with no_pillow_limit():
         image = Image.open(stream)
     image_files.check_size(image, "image")
 

@@ -6,10 +6,7 @@ import hashlib
 import io
 import logging
 import os
-import re
 import stat
-import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,11 +22,11 @@ from scmnet_zoo.image_repair import (
     has_end,
     png_without_text,
 )
+from scmnet_zoo.image_values import note_values
+from scmnet_zoo.pillow_settings import known_formats, no_pillow_limit, quieten_pillow
 
 _log = logging.getLogger(__name__)
 
-# What is read; other formats of Pillow run foreign programs (EPS) or hold no photographs.
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 # The names of masks, all of formats without loss.
 MASK_SUFFIXES = (
     *(".png", ".apng", ".bmp", ".tif", ".tiff", ".gif"),
@@ -46,9 +43,6 @@ MAXIMUM_PIXELS = 200_000_000
 
 EXPECTED = "expected an image (JPEG, PNG, WebP, ...)"
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # modes of more than 8 bits
-# What `Image.info` of an opened image says beside what Pillow puts there.
-LARGEST, WHITE_IS_ZERO = "largest_value", "white_is_zero"
 # What turns a picture upright, by the EXIF orientation.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -61,11 +55,8 @@ TURNS = {
 }
 SPARE_BYTES = 64 << 20  # what the head of a file may need beside the file's size
 STRIP_ROWS = 256  # of a picture that is hashed, at a time
-_WIDTH, _HEIGHT, _BITS_PER_SAMPLE, _PHOTOMETRIC = 256, 257, 258, 262  # tags of TIFF
+_WIDTH, _HEIGHT = 256, 257  # tags of TIFF
 
-_pillow_lock = threading.Lock()
-_reading = 0  # how many threads read at the moment
-_pillow_limit: int | None = None
 _told: set[str] = set()  # files without an end marker that were warned of
 
 Fact = TypeVar("Fact")
@@ -147,10 +138,10 @@ def upright_size(path: str | os.PathLike) -> tuple[int, int] | None:
 
 def _of_head(path: str | os.PathLike, fact: Callable[[Image.Image], Fact]) -> Fact | None:
     """What the head of a file says; None where it cannot be opened."""
-    _quieten_pillow()
+    quieten_pillow()
     for content in (lambda: path, lambda: io.BytesIO(png_without_text(Path(path)) or b"")):
         try:
-            with _no_pillow_limit(), Image.open(content(), formats=_formats()) as image:
+            with no_pillow_limit(), Image.open(content(), formats=known_formats()) as image:
                 return fact(image)
         except Exception:  # of whatever Pillow's readers raise
             continue
@@ -189,7 +180,7 @@ def load(image: Image.Image, source: str) -> Image.Image:
         ValueError: no pixels, more than 200 megapixels, or a truncated or damaged file.
     """
     check_size(image, source)
-    _note_values(image)
+    note_values(image)
     try:
         with _not_mapped(image):
             image.load()
@@ -214,36 +205,6 @@ def check_size(image: Image.Image, source: str) -> None:
             f"{source}: expected an image of at most {MAXIMUM_PIXELS // 10**6} megapixels. "
             f"Received: {width}x{height}, {width * height / 1e6:.0f} megapixels"
         )
-
-
-def white_is_zero(image: Image.Image) -> bool:
-    """Whether a TIFF stores white as zero."""
-    tags = getattr(image, "tag_v2", None)
-    if tags is None or image.mode not in ("1", "L", *DEEP_GREY):
-        return bool(image.info.get(WHITE_IS_ZERO, False))
-    return tags.get(_PHOTOMETRIC) == 0
-
-
-def largest_value(image: Image.Image) -> int:
-    """The largest value that a channel can have, in the file if `open_image` opened it."""
-    if LARGEST in image.info:
-        return image.info[LARGEST]
-    return {"1": 1, "I": 2**32 - 1}.get(image.mode, 65535 if image.mode in DEEP_GREY else 255)
-
-
-def in_words(image: Image.Image) -> str:
-    """What kind of image it is: `"grey of 16 bits"`."""
-    kinds = {
-        **{"1": "black and white", "L": "grey", "P": "a palette", "RGB": "colours (RGB)"},
-        **{"LA": "grey with transparency", "RGBA": "colours with transparency"},
-        **{"PA": "a palette with transparency", "CMYK": "colours for print (CMYK)"},
-        **{"F": "floating point", **dict.fromkeys(DEEP_GREY, "grey")},
-    }
-    bits = largest_value(image).bit_length()
-    kind = kinds.get(image.mode, f"colours ({image.mode})")
-    if image.mode == "F":
-        return kind
-    return f"{kind} of {bits} bit{'' if bits == 1 else 's a channel'}"
 
 
 def left_out_in_words(kinds: Counter[str]) -> str:
@@ -291,32 +252,9 @@ def _check_file(path: Path) -> None:
 
 
 def _decoded(file: Path | io.BytesIO, source: str) -> Image.Image:
-    _quieten_pillow()
-    with _no_pillow_limit(), Image.open(file, formats=_formats()) as image:
+    quieten_pillow()
+    with no_pillow_limit(), Image.open(file, formats=known_formats()) as image:
         return load(image, source)
-
-
-def _note_values(image: Image.Image) -> None:
-    """Keep in `info` how the file stores values; before it is decoded, when Pillow forgets it."""
-    if white_is_zero(image):
-        image.info[WHITE_IS_ZERO] = True
-    tags = getattr(image, "tag_v2", None)
-    if tags is not None and image.mode != "P":
-        bits = tags.get(_BITS_PER_SAMPLE, (1,))
-        if all(isinstance(each, int) and 0 < each <= 64 for each in bits):
-            image.info[LARGEST] = 2 ** max(bits) - 1
-        return
-    if not getattr(image, "tile", None) or image.mode == "P":
-        return
-    decoder, _, _, options = image.tile[0]  # type: ignore[attr-defined]
-    options = options if isinstance(options, tuple) else (options,)
-    if image.format == "PPM" and image.mode in ("L", "I", "RGB"):
-        plain = isinstance(options[-1], int) and decoder != "raw"
-        image.info[LARGEST] = options[-1] if plain else 65535 if image.mode == "I" else 255
-    elif image.format == "PNG" and isinstance(options[0], str):
-        depth = re.search(r";(2|4|16)", options[0])
-        if depth:
-            image.info[LARGEST] = 2 ** int(depth[1]) - 1
 
 
 def _is_padded(path: Path) -> bool:
@@ -426,45 +364,6 @@ def _orientation(image: Image.Image) -> int:
         return Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
     except Exception:  # of whatever Pillow's readers of EXIF and XMP raise
         return 1
-
-
-def _formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that the installed Pillow knows."""
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-@contextlib.contextmanager
-def _no_pillow_limit() -> Iterator[None]:
-    """Open a file whatever its size; the limit here is `MAXIMUM_PIXELS`, above Pillow's own."""
-    global _reading, _pillow_limit
-    with _pillow_lock:
-        if _reading == 0:
-            _pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        _reading += 1
-    try:
-        yield
-    finally:
-        with _pillow_lock:
-            _reading -= 1
-            if _reading == 0:
-                Image.MAX_IMAGE_PIXELS = _pillow_limit
-
-
-def _quieten_pillow() -> None:
-    """Ignore what Pillow warns of in odd files.
-
-    `warnings.catch_warnings` would not do: threads that read at the same time undo each other's.
-    """
-    if not any(entry[0] == "ignore" and _is_pillows(entry[3]) for entry in warnings.filters):
-        warnings.filterwarnings("ignore", category=UserWarning, module=_PILLOW)
-
-
-_PILLOW = r"PIL\."
-
-
-def _is_pillows(module: re.Pattern | str | None) -> bool:
-    return getattr(module, "pattern", module) == _PILLOW
 
 
 def _one_line(error: Exception) -> str:

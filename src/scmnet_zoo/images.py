@@ -8,18 +8,15 @@ import numpy as np
 from PIL import Image
 
 from scmnet_zoo.image_files import (
-    DEEP_GREY,
-    FORMATS,
-    LARGEST,
     MASK_SUFFIXES,
     MAXIMUM_PIXELS,
     SUFFIXES,
     ImageError,
-    in_words,
     load,
     open_image,
-    white_is_zero,
 )
+from scmnet_zoo.image_values import DEEP_GREY, LARGEST, in_words, white_is_zero
+from scmnet_zoo.pillow_settings import FORMATS
 
 __all__ = [
     "FORMATS",

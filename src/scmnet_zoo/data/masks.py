@@ -9,7 +9,7 @@ from PIL import Image
 
 from scmnet_zoo.data.labels import VOID, LabelSpace
 from scmnet_zoo.data.predictions import predicted_ids
-from scmnet_zoo.image_files import DEEP_GREY, in_words, largest_value, white_is_zero
+from scmnet_zoo.image_values import DEEP_GREY, in_words, largest_value, white_is_zero
 
 NAMED = 8  # how many of many values a message names
 
