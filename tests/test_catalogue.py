@@ -48,7 +48,7 @@ def test_public_names_are_those_of_the_cards():
 def test_a_card_is_true(card):
     parameters = inspect.signature(card.load()).parameters
     assert parameters["name"].default == card.key
-    for given in (card.arguments, card.small, *card.variants.values()):
+    for given in (card.arguments, card.small):
         assert set(given) <= set(parameters)
     assert card.paper.citation.startswith(card.paper.authors)
     assert (card.load().__doc__ or "").find(card.paper.arxiv or card.paper.doi) > 0
@@ -86,7 +86,7 @@ def test_a_dataset_card_is_true(dataset):
 def test_the_page_of_datasets_has_the_card(dataset):
     text = (ROOT / "docs" / "datasets.md").read_text()
     (row,) = [line for line in text.splitlines() if line.startswith(f"| `{dataset.key}` |")]
-    _, splits, classes = (cell.strip() for cell in row.strip("|").split("|"))
+    _, splits, classes, *_ = (cell.strip() for cell in row.strip("|").split("|"))
     assert splits == (", ".join(dataset.splits) or "yours")
     if dataset.space is not None:
         assert classes.split(",")[0] == str(len(dataset.load_space().classes))
@@ -134,7 +134,7 @@ def test_a_format_card_is_true(format):
 def test_the_page_of_deployment_has_the_card(format):
     text = (ROOT / "docs" / "deploy.md").read_text()
     (row,) = [line for line in text.splitlines() if line.startswith(f"| `{format.key}` |")]
-    _, file, any_size, precisions, needs = (cell.strip() for cell in row.strip("|").split("|"))
+    _, file, any_size, precisions, needs, *_ = (cell.strip() for cell in row.strip("|").split("|"))
     assert file.startswith(f"`{format.suffix}`" if format.suffix else "folder")
     assert any_size.startswith("yes" if format.any_size else "no")
     assert precisions == ", ".join(format.precisions)
@@ -163,3 +163,11 @@ def test_cards_from_outside_the_package():
         assert list(scmnet_zoo.NETWORKS) == [*before, "other"]
     assert list(NETWORK_CARDS) == before
     assert NETWORK_CARDS["scmnet"] is not card
+
+
+def test_contributing_names_files_that_there_are():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = re.findall(r"`((?:src|tests|docs)/[\w/]+\.\w+|[\w]+\.(?:md|toml))`", text)
+    assert len(paths) > 15
+    for path in paths:
+        assert "NAME" in path or (ROOT / path).is_file(), path

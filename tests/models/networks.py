@@ -1,7 +1,12 @@
-"""The networks that the contract and the backend tests cover: each card's small variant."""
+"""The networks that the contract and the backend tests cover: each card's small variant.
+
+`toynet` is one that the package does not know.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
+
+import toynet
 
 from scmnet_zoo.catalogue import NETWORK_CARDS, NetworkCard
 from scmnet_zoo.training.start import normalisation_of
@@ -38,4 +43,4 @@ class Case:
 
 
 CLASSES = 5  # of the models that tests build
-CASES = {card.key: Case(card) for card in NETWORK_CARDS.values()}
+CASES = {card.key: Case(card) for card in (*NETWORK_CARDS.values(), toynet.CARD)}

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Arguments = Mapping[str, Any]
 
+# The backbones whose ImageNet weights are in the manifest like those of networks.
+BACKBONES = ("xception", "mobilenet_v2")
+
 
 @dataclass(frozen=True)
 class Paper:
@@ -67,7 +70,6 @@ class NetworkCard:
         parameters: of the default variant with 19 classes, those of batch norm's statistics too.
         trainable: the trainable ones among them.
         arguments: the factory's own arguments that files of weights state, with their defaults.
-        variants: the factory's arguments for each variant, by name; the default one first.
         small: the factory's arguments for a small variant, which tests build.
         code_licence: licence of the authors' code, where there is code that is known here.
     """
@@ -79,7 +81,6 @@ class NetworkCard:
     parameters: int
     trainable: int
     arguments: Arguments = field(default_factory=dict)
-    variants: Mapping[str, Arguments] = field(default_factory=lambda: {"": {}})
     small: Arguments = field(default_factory=dict)
     code_licence: str = ""
 
@@ -140,10 +141,6 @@ NETWORK_CARDS = Cards(
                 "aspp_rates": [6, 12, 18],
                 "decoder": True,
             },
-            variants={
-                name: {"backbone": name}
-                for name in ("xception65", "xception", "efficientnet_lite2", "mobilenet_v2")
-            },
             small={"backbone": "mobilenet_v2"},
         ),
         NetworkCard(
@@ -154,7 +151,6 @@ NETWORK_CARDS = Cards(
             parameters=711_027,
             trainable=706_691,
             arguments={"variant": "b0"},
-            variants={name: {"variant": name} for name in ("b0", "b1", "b2", "b3")},
             code_licence="Apache-2.0",
         ),
     ),

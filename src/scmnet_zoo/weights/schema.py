@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import jsonschema
 
+from scmnet_zoo.catalogue.networks import BACKBONES, NETWORK_CARDS
+
 SCHEMA_NAME = "weights_manifest.schema.json"
 # Names that Windows takes for devices, whatever their suffix.
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10)}
@@ -113,6 +115,12 @@ def _words(problem) -> str:
 
 def _check(entry: dict[str, Any], where: str) -> None:
     """What the schema cannot say of an entry."""
+    networks = (*NETWORK_CARDS, *BACKBONES)
+    if entry["network"] not in networks:
+        raise ValueError(
+            f"{where}: field 'network': expected one of {', '.join(map(repr, networks))}. "
+            f"Received: {json.dumps(entry['network'])}"
+        )
     if not all(value > 0 for value in entry["normalisation"]["std"]):
         raise ValueError(f"{where}: field 'normalisation.std': expected numbers above 0")
     for result in entry.get("results", ()):
