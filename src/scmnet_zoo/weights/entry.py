@@ -96,7 +96,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Entry:
-    """One set of weights; docs/weights.md says what the fields are.
+    """One set of weights; docs/weights_manifest.schema.json describes the fields.
 
     `training_size` is (height, width) in pixels. An unpublished entry has no file; its results, if
     it has any, are those of the file `made`.
