@@ -48,7 +48,7 @@ dice = 0.3
 lovasz = 0.4
 auxiliary = 0.6
 teachers = 0.7
-hints = 0.8
+feature_distillation = 0.8
 class_weights = "log"
 label_smoothing = 0.1
 ohem_threshold = 0.5
@@ -69,7 +69,7 @@ cut = 0.9
 mix = 0.8
 mix_classes = ["pole", "sign"]
 
-[hints]
+[features]
 cmm1 = "block_6"
 cmm3 = "last_conv_relu6"
 """
@@ -115,7 +115,7 @@ def test_all_is_read(tmp_path):
             (32, 64), (0.5, 2), 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 4, 0.7, 0.9, 0.8, ("pole", "sign")
         ),
         arguments={"residual": True, "rates": (2, 4)},
-        hints={"cmm1": "block_6", "cmm3": "last_conv_relu6"},
+        features={"cmm1": "block_6", "cmm3": "last_conv_relu6"},
     )
     least = _read(tmp_path, LEAST)
     for one in (recipe, recipe.optimiser, recipe.loss, recipe.augmentation):
@@ -130,7 +130,7 @@ def test_the_defaults(tmp_path):
     recipe = _read(tmp_path, LEAST)
     assert (recipe.optimiser, recipe.loss) == (OptimiserSettings(), LossSettings())
     assert (recipe.freeze_epochs, recipe.precision) == (0, "float32")
-    assert recipe.arguments == recipe.hints == {}
+    assert recipe.arguments == recipe.features == {}
 
 
 @pytest.mark.parametrize("key", ["size", "batch_size", "epochs", "crop"])
@@ -188,7 +188,7 @@ def test_an_unknown_key_of_a_table(tmp_path, table):
         ("ohem_threshold", "-1", "from 0 to 1"),
         ("lovasz", "-1", "0 or more"),
         ("auxiliary", "-0.4", "0 or more"),
-        ("hints", "-0.8", "0 or more"),
+        ("feature_distillation", "-0.8", "0 or more"),
         ("cmm1", "6", "a string"),
         ("cmm3", '["last_conv_relu6"]', "a string"),
         ("size", "64", "two whole numbers"),
@@ -220,20 +220,22 @@ def test_values_that_contradict_each_other(tmp_path):
     assert "mix_classes for mix=0.8. Received: none" in _error(tmp_path, _with("mix_classes", "[]"))
 
 
-def test_a_weight_of_hints_wants_their_table(tmp_path):
+def test_a_weight_of_feature_distillation_wants_their_table(tmp_path):
     """A table without the weight is of use to whoever sets it."""
-    expected = "Expected a table [hints] for loss.hints=0.8. Received: none"
-    assert expected in _error(tmp_path, GOOD.split("[hints]")[0])
+    expected = "Expected a table [features] for loss.feature_distillation=0.8. Received: none"
+    assert expected in _error(tmp_path, GOOD.split("[features]")[0])
     assert expected in _error(tmp_path, GOOD.split("cmm1")[0])
     recipe = _read(tmp_path, LEAST)
-    with pytest.raises(ValueError, match=r"table \[hints\] for loss\.hints=4\. Received: none$"):
+    with pytest.raises(
+        ValueError, match=r"table \[features\] for loss\.feature_distillation=4\. Received: none$"
+    ):
         with_overrides(recipe, ["loss.hints=4"])
     without = with_overrides(recipe, ['hints.cmm2="block_14"'])
-    assert (without.loss.hints, without.hints) == (0, {"cmm2": "block_14"})
+    assert (without.loss.feature_distillation, without.features) == (0, {"cmm2": "block_14"})
     assert recipe_from(tables_of(without), "tables") == without
 
 
-@pytest.mark.parametrize("key", ["network", "augmentation", "optimiser", "loss", "hints"])
+@pytest.mark.parametrize("key", ["network", "augmentation", "optimiser", "loss", "features"])
 def test_a_value_in_the_place_of_a_table(tmp_path, key):
     text = LEAST.split("[augmentation]")[0]
     assert f"expected '{key}' to be a table" in _error(tmp_path, f"{key} = 3\n{text}")
@@ -286,7 +288,7 @@ def test_overrides(tmp_path):
     assert (recipe.loss.class_weights, recipe.loss.dice, recipe.loss.focal) == ("none", 1, 0.2)
     assert recipe.arguments == {"residual": False, "rates": (2, 4), "dropout": 0.1}
     assert recipe.augmentation.crop == (32, 32)
-    assert recipe.hints == {"cmm1": "block_6", "cmm2": "block_14", "cmm3": "block_20"}
+    assert recipe.features == {"cmm1": "block_6", "cmm2": "block_14", "cmm3": "block_20"}
 
 
 def test_overrides_of_a_recipe_without_arguments(tmp_path):
@@ -305,8 +307,8 @@ def test_overrides_of_a_recipe_without_arguments(tmp_path):
         ("loss=3", "expected 'loss' to be a table"),
         ("epochs.many=3", "'epochs' to be a whole number"),
         ("epochs=0", "'epochs' to be above 0"),
-        ("hints.cmm1=6", r"\[hints\]: expected 'cmm1' to be a string\. Received: 6"),
-        ("hints=3", "expected 'hints' to be a table"),
+        ("hints.cmm1=6", r"\[features\]: expected 'cmm1' to be a string\. Received: 6"),
+        ("hints=3", "expected 'features' to be a table"),
     ],
 )
 def test_a_bad_override(tmp_path, line, expected):
@@ -324,17 +326,17 @@ def test_another_size():
     assert with_size(recipe, (32, 2000)).augmentation.crop == (32, 1344)
 
 
-def test_overrides_of_a_recipe_without_hints(tmp_path):
+def test_overrides_of_a_recipe_without_features(tmp_path):
     lines = ["loss.hints=4", 'hints.cmm2="block_14"']
     recipe = with_overrides(_read(tmp_path, LEAST), lines)
-    assert (recipe.loss.hints, recipe.hints) == (4, {"cmm2": "block_14"})
+    assert (recipe.loss.feature_distillation, recipe.features) == (4, {"cmm2": "block_14"})
     assert with_overrides(recipe, []) == recipe
 
 
 @pytest.mark.parametrize("text", [GOOD, LEAST])
 def test_there_and_back(tmp_path, text):
     recipe = _read(tmp_path, text)
-    assert ("hints" in tables_of(recipe)) == bool(recipe.hints)
+    assert ("features" in tables_of(recipe)) == bool(recipe.features)
     assert recipe_from(tables_of(recipe), "tables") == recipe
     assert _read(tmp_path, tomli_w.dumps(tables_of(recipe))) == recipe
 
@@ -345,3 +347,12 @@ def test_there_and_back(tmp_path, text):
 def test_validate_every(epochs, validations, expected):
     recipe = Recipe((64, 96), 2, epochs, Augmentation((32, 64)), validations=validations)
     assert recipe.validate_every == expected
+
+
+def test_older_names_of_feature_distillation(tmp_path):
+    """`loss.hints` and `[hints]`, as files of older runs have them."""
+    older = GOOD.replace("feature_distillation", "hints").replace("[features]", "[hints]")
+    assert older.count("hints") == 2
+    assert _read(tmp_path, older) == _read(tmp_path, GOOD)
+    recipe = with_overrides(_read(tmp_path, GOOD), ["loss.hints=2"])
+    assert recipe.loss.feature_distillation == 2

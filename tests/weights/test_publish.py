@@ -79,7 +79,11 @@ def prepared(untrained, data, tmp_path_factory):
     ("change", "words", "known"),
     [
         ([], "From random weights: ", False),
-        (["loss.hints=1.0", 'hints.a="b"'], "From random weights, with hints of Eff", True),
+        (
+            ["loss.hints=1.0", 'hints.a="b"'],
+            "From random weights, with feature distillation from Eff",
+            True,
+        ),
         (['network.backbone_weights="imagenet"'], "backbone's weights imagenet: ", True),
     ],
 )

@@ -10,7 +10,9 @@ from scmnet_zoo.publishing.run import Run
 from scmnet_zoo.training.start import START_ONLY
 from scmnet_zoo.weights.entry import Entry, File, Result
 
-HINTED = ", with hints of EfficientNet-Lite2, whose weights are trained on ImageNet"
+DISTILLED = (
+    ", with feature distillation from EfficientNet-Lite2, whose weights are trained on ImageNet"
+)
 HUB_LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0")
 
 
@@ -150,7 +152,7 @@ def _started(run: Run) -> str:
     if run.weights is None and backbone is not None:
         start = f"From the backbone's weights {backbone}"
     taught = f", taught by {' and '.join(run.teachers)}" if run.teachers else ""
-    return f"{start}{taught}{HINTED if run.recipe.loss.hints else ''}: "
+    return f"{start}{taught}{DISTILLED if run.recipe.loss.feature_distillation else ''}: "
 
 
 def _versions(run: Run) -> str:

@@ -32,7 +32,7 @@ MANIFEST, CARD, PICTURE = "weights_manifest.json", "README.md", "sample.jpg"
 TAKEN_ALONG = ("recipe.toml", "metrics.csv", "curves.png")
 NOT_UPLOADED = "0" * 40  # the revision of an entry before its file is on the Hub
 
-# What weights know that had hints, or began with a backbone's.
+# Added to the data licence after feature distillation or a start from a backbone's weights.
 THROUGH = "; ImageNet, through weights of another network that were trained on it"
 
 Measuring = Callable[[str, int, int], None]  # protocol, frames done, frames in all
@@ -111,7 +111,7 @@ def _data_licence(run: Run) -> str:
             f"Expected the licence of the data of {run.dataset!r} "
             "(--data-licence TEXT, in Python data_licence). Received: none"
         )
-    helped = run.recipe.loss.hints or START_ONLY in run.recipe.arguments
+    helped = run.recipe.loss.feature_distillation or START_ONLY in run.recipe.arguments
     before = {f"{run.network}/{run.weights}", *run.teachers}  # of files nothing is known
     through = [
         f"; through {one.key}: {one.data_licence}"

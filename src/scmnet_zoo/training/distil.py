@@ -15,7 +15,7 @@ from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.data.loader import Source, kept
 from scmnet_zoo.data.unlabelled import NAME, unlabelled
 from scmnet_zoo.models import factory_of
-from scmnet_zoo.training.hints import check_hints
+from scmnet_zoo.training.feature_distillation import check_features
 from scmnet_zoo.training.recipe import Recipe
 from scmnet_zoo.training.recipes import shipped_recipe
 from scmnet_zoo.training.run_folder import Identity, frames_hash
@@ -97,7 +97,7 @@ def distil(
     splits = {split: unlabelled(data, split, space) for split in ("train", "val")}
     others = [] if labelled is None else labelled.open()
     final = final_network(network, recipe, space.classes, weights)
-    check_hints(final, recipe)
+    check_features(final, recipe)
     shares = teacher_weights or [1.0] * len(teachers)
     told = [named(one) for one in teachers]
     frames = {split: frames_hash([part]) for split, part in splits.items()}

@@ -18,7 +18,7 @@ from scmnet_zoo.data.dataset import Dataset
 from scmnet_zoo.data.loader import Source, class_shares, endless, is_kept, order_of, reading
 from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.training.distillation import Distillation
-from scmnet_zoo.training.hints import hints_of
+from scmnet_zoo.training.feature_distillation import feature_distillation_of
 from scmnet_zoo.training.loss import class_weights, loss_of
 from scmnet_zoo.training.model import TrainingModel
 from scmnet_zoo.training.optimiser import optimiser_of
@@ -139,7 +139,7 @@ class _Run:
         outputs = network.output if isinstance(network.output, dict) else {}
         self.loss = loss_of(recipe.loss, weights, [name for name in outputs if name != MAIN])
         self.teachers = Teachers(teachers, recipe.loss.teachers, weights) if teachers else None
-        self.hints = hints_of(network, recipe)
+        self.feature_distillation = feature_distillation_of(network, recipe)
         self.distillation = None
         if train.taught:
             self.distillation = Distillation(recipe.loss.teachers, recipe.loss.auxiliary, weights)
@@ -169,7 +169,7 @@ class _Run:
             settings.ema,
             first * self.order.steps,
             self.teachers,
-            self.hints,
+            self.feature_distillation,
             self.distillation,
         )
         optimiser = optimiser_of(settings, self.model, steps, self.recipe.precision)

@@ -11,7 +11,7 @@ from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.metrics import SegmentationScores
 from scmnet_zoo.training.averages import Averages
 from scmnet_zoo.training.distillation import Distillation
-from scmnet_zoo.training.hints import Hints
+from scmnet_zoo.training.feature_distillation import FeatureDistillation
 from scmnet_zoo.training.teachers import Teachers
 
 
@@ -28,7 +28,7 @@ class TrainingModel(keras.Model):
         momentum: of the averages of the weights, 0 for none.
         first_step: how many steps of the run came before.
         teachers: whom the network learns from besides; None for none.
-        hints: what its maps are to tell besides; None for none.
+        feature_distillation: the loss of the network's features; None for none.
         distillation: the loss of the logits against the source's probabilities; needed where the
             source has some.
 
@@ -48,7 +48,7 @@ class TrainingModel(keras.Model):
         momentum: float = 0.0,
         first_step: int = 0,
         teachers: Teachers | None = None,
-        hints: Hints | None = None,
+        feature_distillation: FeatureDistillation | None = None,
         distillation: Distillation | None = None,
     ):
         super().__init__(name="training")
@@ -58,7 +58,7 @@ class TrainingModel(keras.Model):
         self.loss_function = loss_function
         self.averages = Averages(network, momentum) if momentum else None
         self.teachers = teachers
-        self.hints = hints
+        self.feature_distillation = feature_distillation
         self.distillation = distillation
         self.steps_seen = self._counter("steps_seen", first_step)
         self.loss_sum = self._counter("loss_sum", 0, "float32")
@@ -73,12 +73,12 @@ class TrainingModel(keras.Model):
         result = {"label": labels}
         if told:
             result["told"] = told[0]
-        if self.hints is None:
+        if self.feature_distillation is None:
             result["logits"] = self.network(images, training=training)
         else:
-            seen = self.hints.observe(images, training)
+            seen = self.feature_distillation.observe(images, training)
             result["logits"] = seen["outputs"]
-            result["hints"] = self.hints.loss(images, seen["maps"])
+            result["feature_distillation"] = self.feature_distillation.loss(images, seen["maps"])
         if self.teachers is not None:
             result["taught"] = self.teachers(images)
         return result
@@ -89,8 +89,8 @@ class TrainingModel(keras.Model):
             loss = loss + self.teachers.loss(y_pred["label"], y_pred["taught"], y_pred["logits"])
         if self.distillation is not None:
             loss = loss + self.distillation(y_pred["told"], y_pred["logits"])
-        if self.hints is not None:
-            loss = loss + y_pred["hints"]
+        if self.feature_distillation is not None:
+            loss = loss + y_pred["feature_distillation"]
         step = self.steps_seen.value + 1
         fresh = ops.logical_and(self.first_bad.value == 0, ops.logical_not(ops.isfinite(loss)))
         self.first_bad.assign(ops.where(fresh, step, self.first_bad.value))
@@ -130,7 +130,7 @@ class TrainingModel(keras.Model):
 
     def state(self) -> list[keras.Variable]:
         """What training changes, random seeds too; not frames, teachers, guide or optimiser."""
-        guide = None if self.hints is None else self.hints.guide
+        guide = None if self.feature_distillation is None else self.feature_distillation.guide
         fixed = [layer for layer in (self.source, self.teachers, guide) if layer is not None]
         left_out = {id(variable) for layer in fixed for variable in layer.variables}
         return [variable for variable in self.variables if id(variable) not in left_out]

@@ -97,8 +97,8 @@ class LossSettings:
             share) or `"log"` (1 / ln(1.10 + share), ENet).
         teachers: weight of the cross-entropy to the mean of teachers' probabilities; see
             `scmnet_zoo.training.teachers`.
-        hints: weight of the distance of the network's maps to those of one trained on ImageNet;
-            see `scmnet_zoo.training.hints`.
+        feature_distillation: weight of the distance between the network's features and those of a
+            network trained on ImageNet; see `scmnet_zoo.training.feature_distillation`.
         label_smoothing: of the cross-entropy.
         ohem_threshold: probability below which OHEM takes a pixel for hard.
         focal_gamma: exponent of the focal loss.
@@ -111,7 +111,7 @@ class LossSettings:
     lovasz: float = 0.0
     auxiliary: float = 0.0
     teachers: float = 0.0
-    hints: float = 0.0
+    feature_distillation: float = 0.0
     class_weights: str = "none"
     label_smoothing: float = 0.0
     ohem_threshold: float = 0.7
@@ -149,12 +149,12 @@ class Recipe:
         optimiser, loss, teaching: see there.
         validations: most validations in a run, spread evenly over its epochs, one more at the end
             of `freeze_epochs`; the state of the run is saved with each.
-        freeze_epochs: first epochs in which only the classifier learns (and what tells hints) and
-            batch norms stand still.
+        freeze_epochs: first epochs, in which only the classifier and the projections of feature
+            distillation learn and batch norms are frozen.
         precision: a Keras dtype policy.
         arguments: the network's own arguments, e.g. `residual`.
-        hints: name of a layer of the network -> name of the layer of EfficientNet-Lite2 whose map
-            it learns to tell; of use where `loss.hints` is above 0.
+        features: name of a layer of the network -> name of the layer of EfficientNet-Lite2 whose
+            features it is trained towards; used where `loss.feature_distillation` is above 0.
     """
 
     size: tuple[int, int]
@@ -168,7 +168,7 @@ class Recipe:
     freeze_epochs: int = 0
     precision: str = "float32"
     arguments: dict[str, Any] = field(default_factory=dict)
-    hints: dict[str, str] = field(default_factory=dict)
+    features: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         _check_values(self, "recipe")
@@ -177,9 +177,10 @@ class Recipe:
                 f"Expected freeze_epochs below epochs={self.epochs}. "
                 f"Received: freeze_epochs={self.freeze_epochs}"
             )
-        if self.loss.hints and not self.hints:
+        if self.loss.feature_distillation and not self.features:
             raise ValueError(
-                f"Expected a table [hints] for loss.hints={self.loss.hints}. Received: none"
+                "Expected a table [features] for "
+                f"loss.feature_distillation={self.loss.feature_distillation}. Received: none"
             )
         names = ("cross_entropy", "ohem", "focal", "dice", "lovasz")
         if not any(getattr(self.loss, name) for name in names):
@@ -215,17 +216,17 @@ def read_recipe(path) -> Recipe:
 
 def recipe_from(content: dict, source: str) -> Recipe:
     """A recipe from the tables of a TOML file; `source` names it in errors."""
-    content = dict(content)
-    tables = {name: content.pop(name, {}) for name in ("network", "hints", *TABLES)}
+    content = _with_new_names(content)
+    tables = {name: content.pop(name, {}) for name in ("network", "features", *TABLES)}
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise ValueError(f"{source}: expected {name!r} to be a table. Received: {table!r}")
-    arguments, hints = tables.pop("network"), tables.pop("hints")
-    _check_keys(content, Recipe, source, {"arguments", "hints", *TABLES})
-    for key, value in hints.items():
+    arguments, features = tables.pop("network"), tables.pop("features")
+    _check_keys(content, Recipe, source, {"arguments", "features", *TABLES})
+    for key, value in features.items():
         if not isinstance(value, str):
             raise ValueError(
-                f"{source} [hints]: expected {key!r} to be a string. Received: {value!r}"
+                f"{source} [features]: expected {key!r} to be a string. Received: {value!r}"
             )
     for name, cls in TABLES.items():
         _check_keys(tables[name], cls, f"{source} [{name}]", set())
@@ -234,18 +235,27 @@ def recipe_from(content: dict, source: str) -> Recipe:
             **_tuples(content),
             **{name: cls(**_tuples(tables[name])) for name, cls in TABLES.items()},
             arguments=_tuples(arguments),
-            hints=hints,
+            features=features,
         )
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
 
 
+def _with_new_names(tables: dict[str, Any]) -> dict[str, Any]:
+    """Tables of a recipe with `loss.hints` and `[hints]`, the names of older files, renamed."""
+    tables = {"features" if key == "hints" else key: value for key, value in tables.items()}
+    if isinstance(tables.get("loss"), dict) and "hints" in tables["loss"]:
+        loss = dict(tables["loss"])
+        tables["loss"] = {"feature_distillation": loss.pop("hints"), **loss}
+    return tables
+
+
 def tables_of(recipe: Recipe) -> dict[str, Any]:
     """A recipe as the tables of a TOML file, every value stated; undone by `recipe_from`."""
     tables = _lists(dataclasses.asdict(recipe))
-    arguments, hints = tables.pop("arguments"), tables.pop("hints")
+    arguments, features = tables.pop("arguments"), tables.pop("features")
     tables |= {"network": arguments} if arguments else {}
-    return tables | ({"hints": hints} if hints else {})
+    return tables | ({"features": features} if features else {})
 
 
 def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
@@ -262,7 +272,7 @@ def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     tables = tables_of(recipe)
     for line in overrides:
         try:
-            change = tomllib.loads(line)
+            change = _with_new_names(tomllib.loads(line))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(
                 "Expected KEY=VALUE or TABLE.KEY=VALUE, the value as in a recipe (strings in "

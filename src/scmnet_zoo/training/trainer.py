@@ -16,7 +16,7 @@ from scmnet_zoo.data.loader import Source, source_of, tally_of
 from scmnet_zoo.data.occurrence import check_learned
 from scmnet_zoo.data.ratio import has_ratio_of, in_words, other_ratios, padding_in_words
 from scmnet_zoo.models import factory_of
-from scmnet_zoo.training.hints import check_hints
+from scmnet_zoo.training.feature_distillation import check_features
 from scmnet_zoo.training.loop import fit
 from scmnet_zoo.training.recipe import Recipe
 from scmnet_zoo.training.recipes import shipped_recipe
@@ -99,7 +99,7 @@ def train(
         logger.warning("validation is on frames that it learns from, so its scores say nothing")
     classes = splits["train"].space.classes
     final = final_network(network, recipe, classes, weights)
-    check_hints(final, recipe)
+    check_features(final, recipe)
     taught = [teacher_network(one, classes, recipe.precision) for one in teachers]
     identity = Identity(
         network=network,

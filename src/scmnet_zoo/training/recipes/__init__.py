@@ -93,7 +93,7 @@ def _of_dataset(dataset: str, base: dict, features: dict[str, dict]) -> dict[str
 def _with_features(recipe: dict, layers: dict[str, str] | None) -> dict[str, Any]:
     """The recipe, with the network's layers in the place of `features = true`."""
     recipe = dict(recipe)
-    return {**recipe, "hints": layers} if recipe.pop("features", False) and layers else recipe
+    return {**recipe, "features": layers} if recipe.pop("features", False) and layers else recipe
 
 
 def _merged(tables: dict, changes: dict) -> dict[str, Any]:

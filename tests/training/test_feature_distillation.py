@@ -1,4 +1,4 @@
-"""Hints: the loss, what it moves, and that a run learns what a guide's maps say."""
+"""Feature distillation: the loss, what it moves, and that a run learns what a guide's maps say."""
 
 import os
 import signal
@@ -28,14 +28,18 @@ from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.layers import ImageInput
 from scmnet_zoo.losses import CrossEntropy
 from scmnet_zoo.models.backbones import efficientnet_lite2
-from scmnet_zoo.training import find_recipe, hints, loop, training_network
-from scmnet_zoo.training.hints import Hints, bare_guide, hints_of
+from scmnet_zoo.training import feature_distillation, find_recipe, loop, training_network
+from scmnet_zoo.training.feature_distillation import (
+    FeatureDistillation,
+    bare_guide,
+    feature_distillation_of,
+)
 from scmnet_zoo.training.model import TrainingModel
 from scmnet_zoo.training.optimiser import optimiser_of
 from scmnet_zoo.training.start import dtype_policy
 
 PAIRS = {"stem_bn": "coarse"}
-HINTED = changed(loss_hints=4.0, hints=PAIRS)
+HINTED = changed(loss_feature_distillation=4.0, features=PAIRS)
 
 
 def guide_network(precision="float32"):
@@ -55,9 +59,9 @@ def guide_network(precision="float32"):
 @pytest.fixture
 def guided(monkeypatch):
     """The small guide stands for EfficientNet-Lite2."""
-    monkeypatch.setattr(hints, "guide_network", guide_network)
-    monkeypatch.setattr(hints, "bare_guide", guide_network)
-    monkeypatch.setattr(hints, "installed_port", lambda: None)
+    monkeypatch.setattr(feature_distillation, "guide_network", guide_network)
+    monkeypatch.setattr(feature_distillation, "bare_guide", guide_network)
+    monkeypatch.setattr(feature_distillation, "installed_port", lambda: None)
 
 
 def images(height=32, width=48, batch=2):
@@ -67,7 +71,7 @@ def images(height=32, width=48, batch=2):
 
 def hints_for(pairs=PAIRS, weight=1.0, guide=None, network=None):
     network = toy(classifier_activation=None) if network is None else network
-    return Hints(network, guide or guide_network(), pairs, weight)
+    return FeatureDistillation(network, guide or guide_network(), pairs, weight)
 
 
 def standardised(map_):
@@ -154,14 +158,14 @@ class Told(keras.Model):
 
     def __init__(self, map_):
         super().__init__()
-        self.hints = hints_for({"stem_relu": "fine"})
-        self.hints.trainable = False
+        self.feature_distillation = hints_for({"stem_relu": "fine"})
+        self.feature_distillation.trainable = False
         self.map = self.add_weight(shape=map_.shape, initializer="zeros")
         self.map.assign(map_)
         self.built = True
 
     def call(self, images, training=None):
-        return self.hints.loss(images, {"stem_relu": self.map.value})
+        return self.feature_distillation.loss(images, {"stem_relu": self.map.value})
 
 
 def test_a_map_that_is_0_somewhere():
@@ -182,7 +186,7 @@ def test_mixed_precision(policy):
         keras.utils.set_random_seed(0)
         with dtype_policy(precision):
             network = toy(classifier_activation=None)
-        ours = Hints(network, guide_network(precision), PAIRS, 1.0, precision)
+        ours = FeatureDistillation(network, guide_network(precision), PAIRS, 1.0, precision)
         assert ours.projections[0].compute_dtype == precision.removeprefix("mixed_")
         x = images()
         loss = ours.loss(x, ours.observe(x, True)["maps"])
@@ -196,9 +200,9 @@ def test_mixed_precision(policy):
 
 def training_model(frames, guide=None, network=None):
     network = toy(classifier_activation=None) if network is None else network
-    ours = Hints(network, guide or guide_network(), PAIRS, 4.0)
+    ours = FeatureDistillation(network, guide or guide_network(), PAIRS, 4.0)
     augment = Augment(RECIPE.augmentation)
-    return TrainingModel(frames.layer, network, augment, CrossEntropy(), hints=ours)
+    return TrainingModel(frames.layer, network, augment, CrossEntropy(), feature_distillation=ours)
 
 
 def test_the_guide_is_no_part_of_the_state(train_frames):
@@ -207,14 +211,16 @@ def test_the_guide_is_no_part_of_the_state(train_frames):
     model = training_model(train_frames, guide)
     outputs = model(np.array([0, 3], np.int32), training=True)
     assert tuple(outputs["logits"].shape) == (2, 32, 32, 11)
-    assert tuple(outputs["hints"].shape) == ()
+    assert tuple(outputs["feature_distillation"].shape) == ()
     theirs = {id(variable) for variable in guide.variables}
     assert len(theirs) == 12
     assert theirs <= {id(variable) for variable in model.variables}
     kept = [id(variable) for variable in model.state()]
     assert theirs.isdisjoint(kept)
     assert theirs.isdisjoint(id(variable) for variable in model.trainable_variables)
-    projections = [variable for one in model.hints.projections for variable in one.variables]
+    projections = [
+        variable for one in model.feature_distillation.projections for variable in one.variables
+    ]
     assert len(projections) == 2
     network = model.network.variables
     for variable in (*projections, *network):
@@ -230,7 +236,7 @@ def test_a_step_moves_the_network_and_the_projections(train_frames):
     model = training_model(train_frames, guide, network)
     model.loss_function = lambda labels, logits: 0.0 * ops.mean(logits)
     model.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=BACKEND == "jax")
-    everything = (guide, network, *model.hints.projections)
+    everything = (guide, network, *model.feature_distillation.projections)
     before = [{p: np.array(v) for p, v in arrays(one).items()} for one in everything]
     model.fit(np.array([0, 3], np.int32), batch_size=2, verbose=0)
     moved = {
@@ -240,7 +246,9 @@ def test_a_step_moves_the_network_and_the_projections(train_frames):
         if not np.array_equal(value, values[path])
     }
     paths = set(arrays(network))
-    assert moved == {p for p in paths if "stem" in p} | set(arrays(model.hints.projections[0]))
+    assert moved == {p for p in paths if "stem" in p} | set(
+        arrays(model.feature_distillation.projections[0])
+    )
 
 
 @pytest.mark.usefixtures("guided")
@@ -255,14 +263,19 @@ def test_biases_of_projections_do_not_decay(train_frames, monkeypatch):
     monkeypatch.setattr(loop, "optimiser_of", watched)
     fitted(train_frames, changed(HINTED, epochs=1, optimiser_weight_decay=0.1))
     ((variables, optimiser),) = made
-    decays = {v.path: optimiser._use_weight_decay(v) for v in variables if "hint_" in v.path}
-    assert decays == {"hint_stem_bn/kernel": True, "hint_stem_bn/bias": False}
+    decays = {v.path: optimiser._use_weight_decay(v) for v in variables if "projection_" in v.path}
+    assert decays == {"projection_stem_bn/kernel": True, "projection_stem_bn/bias": False}
 
 
 @pytest.mark.usefixtures("guided")
 @long_but_on_torch
 def test_a_network_learns_what_the_guide_says(train_frames):
-    recipe = changed(epochs=16, loss_cross_entropy=1e-3, loss_hints=1.0, hints={"stem_bn": "fine"})
+    recipe = changed(
+        epochs=16,
+        loss_cross_entropy=1e-3,
+        loss_feature_distillation=1.0,
+        features={"stem_bn": "fine"},
+    )
     network, rows = fitted(train_frames, recipe)
     assert 0.3 < rows[0]["loss"] < 1.4
     assert rows[-1]["loss"] < rows[0]["loss"] / 2
@@ -283,7 +296,7 @@ def test_a_network_learns_what_the_guide_says(train_frames):
 def test_other_recipes(train_frames, recipe):
     """The first losses are those without hints, but for what hints add."""
     network, rows = fitted(train_frames, recipe)
-    _, plain = fitted(train_frames, changed(recipe, loss_hints=0.0, hints={}))
+    _, plain = fitted(train_frames, changed(recipe, loss_feature_distillation=0.0, features={}))
     added = rows[0]["loss"] - plain[0]["loss"]
     assert 0.5 * 4 < added < 1.5 * 4
     assert all(np.isfinite(value).all() for value in arrays(network).values())
@@ -297,7 +310,7 @@ def interrupt():
 @long_but_on_torch
 def test_a_run_that_is_broken_off_goes_on(folder, tmp_path):
     """In a frozen epoch and in a later one; its end is that of an undisturbed one."""
-    recipe = changed(RUN, loss_hints=1.0, hints=PAIRS)
+    recipe = changed(RUN, loss_feature_distillation=1.0, features=PAIRS)
     trained(folder, tmp_path / "whole", recipe)
 
     for step in (4, 16):
@@ -325,8 +338,8 @@ def test_a_run_that_is_broken_off_goes_on(folder, tmp_path):
     ],
 )
 def test_layers_that_there_are_not(train_frames, pairs, received):
-    with pytest.raises(ValueError, match=rf"\[hints\] to name a layer of {received}$") as caught:
-        fitted(train_frames, changed(HINTED, hints=pairs))
+    with pytest.raises(ValueError, match=rf"\[features\] to name a layer of {received}$") as caught:
+        fitted(train_frames, changed(HINTED, features=pairs))
     assert "\n" not in str(caught.value)
 
 
@@ -334,14 +347,14 @@ def test_layers_that_there_are_not(train_frames, pairs, received):
 def test_what_a_run_lacks_is_said_before_it_begins(folder, tmp_path, monkeypatch):
     """Before there is a folder of it."""
     with pytest.raises(ValueError, match=r"a layer of toy .*Received: 'cmm1'$"):
-        trained(folder, tmp_path / "run", changed(HINTED, hints={"cmm1": "fine"}))
+        trained(folder, tmp_path / "run", changed(HINTED, features={"cmm1": "fine"}))
     with pytest.raises(ValueError, match=r"a layer of guide .*Received: 'block_60'$"):
-        trained(folder, tmp_path / "run", changed(HINTED, hints={"stem_bn": "block_60"}))
+        trained(folder, tmp_path / "run", changed(HINTED, features={"stem_bn": "block_60"}))
 
     def missing():
         raise ValueError("no package")
 
-    monkeypatch.setattr(hints, "installed_port", missing)
+    monkeypatch.setattr(feature_distillation, "installed_port", missing)
     with pytest.raises(ValueError, match=r"^no package$"):
         trained(folder, tmp_path / "run", HINTED)
     assert not (tmp_path / "run").exists()
@@ -358,19 +371,19 @@ def test_the_order_of_pairs_does_not_matter():
 
 def test_no_guide_without_hints(monkeypatch):
     """Nor the package that has its weights."""
-    monkeypatch.setattr(hints, "guide_network", None)
-    assert hints_of(toy(), RECIPE) is None
+    monkeypatch.setattr(feature_distillation, "guide_network", None)
+    assert feature_distillation_of(toy(), RECIPE) is None
 
 
 def test_hints_of_a_recipe(monkeypatch):
     """Guide and projections compute in its precision."""
     asked = []
     monkeypatch.setattr(
-        hints,
+        feature_distillation,
         "guide_network",
         lambda precision: asked.append(precision) or guide_network(precision),
     )
-    ours = hints_of(toy(), changed(HINTED, precision="mixed_bfloat16"))
+    ours = feature_distillation_of(toy(), changed(HINTED, precision="mixed_bfloat16"))
     assert asked == [ours.projections[0].dtype_policy.name] == ["mixed_bfloat16"]
     assert (ours.names, ours.weight) == (["stem_bn"], 4.0)
 
@@ -381,8 +394,10 @@ def test_the_guide_has_the_weights_of_imagenet(monkeypatch):
     backbone = keras.Model(image, efficientnet_lite2(image, 32)[1])
     tensors = {path: np.array(value) for path, value in arrays(backbone).items()}
     asked = []
-    monkeypatch.setattr(hints, "read_pretrained", lambda *which: asked.append(which) or tensors)
-    guide = hints.guide_network("mixed_bfloat16")
+    monkeypatch.setattr(
+        feature_distillation, "read_pretrained", lambda *which: asked.append(which) or tensors
+    )
+    guide = feature_distillation.guide_network("mixed_bfloat16")
     assert asked == [("efficientnet_lite2", "imagenet")]
     assert keras.config.dtype_policy().name == "float32"
     for path, value in arrays(guide).items():
@@ -407,12 +422,14 @@ def test_shipped_recipes_pair_maps_with_hints_near_their_strides(network, recipe
     recipe = find_recipe(f"{recipe}_{stage}")
     model = training_network(network, recipe, CAMVID.classes)
     guide = bare_guide(recipe.precision)
-    pairs = list(recipe.hints.items())
+    pairs = list(recipe.features.items())
     assert [at_stride(guide, hint) for _, hint in pairs] == [8, 16, 32]
     assert [at_stride(model, name) for name, _ in pairs] == strides
-    ours = Hints(model, guide, recipe.hints, recipe.loss.hints, recipe.precision)
+    ours = FeatureDistillation(
+        model, guide, recipe.features, recipe.loss.feature_distillation, recipe.precision
+    )
     channels = {"block_6": 48, "block_14": 120, "last_conv_relu6": 1280}
-    wanted = [channels[recipe.hints[name]] for name in ours.names]
+    wanted = [channels[recipe.features[name]] for name in ours.names]
     assert [one.filters for one in ours.projections] == wanted
 
 
