@@ -3,6 +3,7 @@
 The names below are imported when first used, so that `scmnet-zoo --help` need not wait for Keras.
 """
 
+# ruff: noqa: F405
 import importlib
 import sys
 
@@ -11,14 +12,7 @@ from scmnet_zoo._version import __version__
 TYPE_CHECKING = False  # that of `typing`, whose import takes longer than all of this
 if TYPE_CHECKING:
     from scmnet_zoo import data, layers, losses, metrics, weights
-    from scmnet_zoo.models import (
-        NETWORKS,
-        ContextNet,
-        DeepLabV3Plus,
-        EfficientViT,
-        FastSCNN,
-        SCMNet,
-    )
+    from scmnet_zoo.models import *  # noqa: F403  each factory, with its arguments
     from scmnet_zoo.predict import Result, Segmenter, segment
     from scmnet_zoo.training import train
 
@@ -33,6 +27,7 @@ __all__ = [
     "Segmenter",
     "__version__",
     "data",
+    "factory_of",
     "layers",
     "losses",
     "metrics",

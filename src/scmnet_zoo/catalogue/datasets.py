@@ -2,18 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scmnet_zoo.catalogue._cards import Cards, resolved
 
-if TYPE_CHECKING:
-    import os
-
-    from scmnet_zoo.data.dataset import Dataset
-    from scmnet_zoo.data.labels import LabelSpace
-    from scmnet_zoo.data.listing import Files
-
-    Reader = Callable[[str | os.PathLike, str], Dataset]
+# What the command line calls a folder of images without labels, which is no dataset of these:
+# only `scmnet-zoo train` takes it.
+FRAMES = "frames"
 
 
 @dataclass(frozen=True)
@@ -48,9 +43,10 @@ class DatasetCard:
         title: its name.
         reader: import path `"module:name"` of the function from a folder and a split to a
             `Dataset`, or the function itself.
-        files: import path of the `Files` that find its files whether or not they are paired, or
-            the `Files` themselves.
-        space: import path of its `LabelSpace`, or the space; None where each folder has its own.
+        files: import path of the `scmnet_zoo.data.listing.Files` that find its files whether or
+            not an image has a label, or the `Files` themselves.
+        space: import path of its `scmnet_zoo.data.LabelSpace`, or the space; None where each
+            folder has its own.
         splits: the splits it has; empty where each folder has its own.
         labelled: the splits whose labels are published, for measuring; the last is the usual one.
         protocols: how networks are measured on it, the usual one first.
@@ -59,19 +55,19 @@ class DatasetCard:
 
     key: str
     title: str
-    reader: "str | Reader"
-    files: "str | Files"
-    space: "str | LabelSpace | None" = None
+    reader: str | Callable[..., Any]
+    files: Any
+    space: Any = None
     splits: tuple[str, ...] = ("train", "val", "test")
     labelled: tuple[str, ...] = ("train", "val", "test")
     protocols: tuple[Protocol, ...] = (FULL,)
     licence: str = ""
 
-    def load_reader(self) -> "Reader":
+    def load_reader(self) -> Callable[..., Any]:
         """Import the reader."""
         return resolved(self.reader)
 
-    def load_files(self) -> "Files":
+    def load_files(self) -> Any:
         """Import what finds the files."""
         return resolved(self.files)
 

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from scmnet_zoo.catalogue.datasets import FRAMES
 from scmnet_zoo.cli._backend import start_keras
 from scmnet_zoo.cli._options import (
     DATASET,
@@ -25,8 +26,6 @@ from scmnet_zoo.cli._options import (
     WEIGHTS_HELP,
 )
 from scmnet_zoo.cli._sizes import parse_size
-
-FRAMES = "frames"  # the dataset that is a folder of images without labels
 
 
 def command(

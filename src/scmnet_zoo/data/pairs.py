@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from scmnet_zoo.catalogue.datasets import DATASET_CARDS
-from scmnet_zoo.data.listing import Listing
+from scmnet_zoo.data.listing import Files, Listing
 from scmnet_zoo.data.pack import packed_splits
 
 SPLITS = ("train", "val", "test")
@@ -26,7 +26,7 @@ def splits_of(dataset: str, root: str | os.PathLike) -> tuple[str, ...]:
     root = Path(root)
     if root.is_file():
         return packed_splits(root)
-    return DATASET_CARDS[dataset].load_files().splits(root)
+    return _files(dataset).splits(root)
 
 
 def is_there(dataset: str, root: str | os.PathLike, split: str) -> bool:
@@ -38,7 +38,7 @@ def is_there(dataset: str, root: str | os.PathLike, split: str) -> bool:
     root = Path(root)
     if root.is_file():
         return split in packed_splits(root)
-    return DATASET_CARDS[dataset].load_files().has(root, split)
+    return _files(dataset).has(root, split)
 
 
 def listing(dataset: str, root: str | os.PathLike, split: str) -> Listing:
@@ -53,4 +53,8 @@ def listing(dataset: str, root: str | os.PathLike, split: str) -> Listing:
         ValueError: no such dataset, another layout, no list where there has to be one, or a folder
             is missing.
     """
-    return DATASET_CARDS[dataset].load_files().listing(Path(root), split)
+    return _files(dataset).listing(Path(root), split)
+
+
+def _files(dataset: str) -> Files:
+    return DATASET_CARDS[dataset].load_files()

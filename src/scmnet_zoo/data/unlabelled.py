@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from scmnet_zoo.catalogue.datasets import FRAMES
 from scmnet_zoo.data.dataset import Dataset, Sample, chosen, some_files
 from scmnet_zoo.data.labels import VOID, LabelSpace
 from scmnet_zoo.data.lists import listed_names
 from scmnet_zoo.image_files import SUFFIXES
 from scmnet_zoo.images import read_image
 
-NAME = "frames"  # what the command line calls such a dataset
 SPLITS = ("train", "val")
 HELD_OUT = 10  # one image in so many, where no list says which
 
@@ -48,7 +48,7 @@ def unlabelled(root: str | os.PathLike, split: str, space: LabelSpace) -> Datase
             f"Received: {len(images)}, none of them for {split}"
         )
     samples = tuple(Sample(name, path, path) for name, path in found.items())
-    return Dataset(NAME, split, space, samples, _read)
+    return Dataset(FRAMES, split, space, samples, _read)
 
 
 def _listed(root: Path, split: str, images: dict[str, Path]) -> dict[str, Path]:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import keras
 
+from scmnet_zoo.catalogue.datasets import FRAMES
 from scmnet_zoo.data import open_dataset
 from scmnet_zoo.data.dataset import Dataset, joined
 from scmnet_zoo.data.frames import Frames
 from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.data.loader import Source, kept
-from scmnet_zoo.data.unlabelled import NAME, unlabelled
+from scmnet_zoo.data.unlabelled import unlabelled
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.feature_distillation import check_features
 from scmnet_zoo.training.recipe import Recipe
@@ -89,7 +90,7 @@ def distil(
     Source: Hinton et al. 2015, arXiv 1503.02531, with the probabilities computed once.
     """
     factory_of(network)
-    recipe = shipped_recipe(network, NAME) if recipe is None else recipe
+    recipe = shipped_recipe(network, FRAMES) if recipe is None else recipe
     recipe = with_arguments_of(recipe, network, weights)
     check_arguments(network, recipe)
     _check(recipe, teachers, teacher_weights)
@@ -105,7 +106,7 @@ def distil(
         network=network,
         weights=start_of(weights),
         teachers=[f"{name} x {share:g}" for name, share in zip(told, shares, strict=True)],
-        dataset=NAME,
+        dataset=FRAMES,
         train_splits=["train", *(f"{one.name} {one.split}" for one in others)],
         classes=list(space.classes),
         frames={**frames, **({"labelled": frames_hash(others)} if others else {})},
@@ -163,7 +164,7 @@ def _check(recipe: Recipe, teachers: Sequence, teacher_weights: Sequence[float])
     """Raise a ValueError unless there are teachers, and what they see counts."""
     if not teachers:
         raise ValueError(
-            f"Expected a teacher for the dataset {NAME}, e.g. efficientvit/cityscapes. "
+            f"Expected a teacher for the dataset {FRAMES}, e.g. efficientvit/cityscapes. "
             "Received: none"
         )
     if not recipe.loss.teachers:
