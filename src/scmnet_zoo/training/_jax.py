@@ -1,4 +1,4 @@
-"""The training step on JAX, as XLA runs it fastest."""
+"""The training step on JAX."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,33 +9,33 @@ import keras
 if TYPE_CHECKING:
     from scmnet_zoo.training.model import TrainingModel
 
-# On a GPU the products of pointwise convolutions by cuBLAS: Triton's take longer to compile, and
-# pad whole maps to have their gradients summed in parts.
+# On a GPU use cuBLAS for pointwise convolutions: Triton's kernels compile slower and pad whole
+# feature maps to sum gradients in parts.
 GPU_OPTIONS = {"xla_gpu_enable_triton_gemm": False}
 
 
 def compiler_options() -> dict[str, Any] | None:
-    """Options of `jax.jit` for a training step; none where XLA does not know them."""
+    """Options of `jax.jit` for a training step; None if XLA does not know them."""
     if jax.default_backend() != "gpu":
         return None
     try:
         jax.jit(lambda x: x + 1, compiler_options=GPU_OPTIONS)(0)
-    except jax.errors.JaxRuntimeError:  # another version's
+    except jax.errors.JaxRuntimeError:  # another version of XLA
         return None
     return dict(GPU_OPTIONS)
 
 
 def train_function(step: Callable[..., Any]) -> Callable[[Any, Iterator], Any]:
-    """What Keras calls for each step, with the state and where the next batch comes from."""
+    """The function that Keras calls at each step, with the state and an iterator of batches."""
     compiled = jax.jit(step, donate_argnums=0, compiler_options=compiler_options())
     return lambda state, batches: compiled(state, next(batches))
 
 
 def averaged(model: "TrainingModel", trainable: Sequence[Any], fixed: Sequence[Any]) -> list[Any]:
-    """The values of a model's variables that are not trained, with the averages of those given.
+    """Update the moving averages after a step; returns the values of the non-trainable variables.
 
-    Of what the step has left, not of what it found: what XLA still has to read it does not write in
-    its place, but copies, some five hundred variables one by one.
+    Average post-step values; averaging pre-step values would stop XLA from updating some five
+    hundred buffers in place.
     """
     if model.averages is None:
         return list(fixed)

@@ -1,4 +1,4 @@
-"""Dropout on PyTorch: its generator is one of the process and no part of a run's state."""
+"""Dropout on PyTorch, whose random generator belongs to the process, not to a run's state."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ import torch
 
 
 class SeedDropout(keras.callbacks.Callback):
-    """Seeds PyTorch before each step by the run's seed and the step.
+    """Seeds PyTorch before each step with the run's seed and the step.
 
-    Only for PyTorch: elsewhere a callback for steps would make each wait for the one before.
+    For PyTorch only: on other backends a callback per step makes each step wait for the previous.
 
     Args:
-        seed: of the run.
-        begun: how many steps of the run came before the epoch or what is left of it.
+        seed: seed of the run.
+        begun: returns the number of steps before the current call of `fit`.
     """
 
     def __init__(self, seed: int, begun: Callable[[], int]):

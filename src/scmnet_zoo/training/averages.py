@@ -1,4 +1,4 @@
-"""The moving average of a network's weights, which is what is measured and kept."""
+"""The moving average of a network's weights, which is validated and saved."""
 
 import keras
 import numpy as np
@@ -8,17 +8,17 @@ from keras import ops
 class Averages(keras.layers.Layer):
     """Moving averages of all weights of a network, batch-norm statistics included.
 
-    Without the statistics averaged weights do not go with them while the learning rate is high.
-    The momentum of update t, counted from 1, is (1 + t) / (10 + t), up to its value, so that short
-    runs are not held back by the weights they started from.
+    The statistics are averaged too, since at a high learning rate the current ones do not fit
+    averaged weights. The momentum of update t, counted from 1, is at most (1 + t) / (10 + t), so
+    that initial weights have little influence in short runs.
 
     Args:
-        network: whose weights they are.
-        momentum: from 0 up to, not including, 1.
+        network: the network whose weights are averaged.
+        momentum: in [0, 1).
 
     Attributes:
-        values: float32, all averages in one row: one operation a step instead of hundreds.
-        steps: int32, how many updates there were.
+        values: float32, all averages in one vector: one operation per step instead of hundreds.
+        steps: int32, number of updates.
 
     Source: Polyak and Juditsky 1992, doi 10.1137/0330046; the growing momentum is that of
     TensorFlow's ExponentialMovingAverage.
@@ -35,12 +35,12 @@ class Averages(keras.layers.Layer):
         self.built = True
 
     def restart(self, network: keras.Model) -> None:
-        """Begin anew with the weights as they are."""
+        """Reset the averages to the current weights."""
         self.values.assign(_row(network))
         self.steps.assign(0)
 
     def update(self, network: keras.Model) -> None:
-        """Take in the weights as they are; inside a compiled step too."""
+        """Update the averages with the current weights; works inside a compiled step."""
         steps = self.steps.value + 1
         t = ops.cast(steps, "float32")
         momentum = ops.minimum(self.momentum, (1.0 + t) / (10.0 + t))
@@ -49,7 +49,7 @@ class Averages(keras.layers.Layer):
         self.steps.assign(steps)
 
     def copy_to(self, network: keras.Model) -> None:
-        """Give the network its averages."""
+        """Assign the averages to the network's weights."""
         row = np.array(ops.convert_to_numpy(self.values.value))
         start = 0
         for variable in network.weights:
@@ -59,6 +59,6 @@ class Averages(keras.layers.Layer):
 
 
 def _row(network: keras.Model):
-    """All weights in one row, without a gradient."""
+    """All weights in one vector, without gradient."""
     weights = [ops.reshape(ops.cast(v.value, "float32"), (-1,)) for v in network.weights]
     return ops.stop_gradient(ops.concatenate(weights))

@@ -1,4 +1,4 @@
-"""The loss of a student's logits against a teacher's probabilities that came with the frames."""
+"""Knowledge distillation from probabilities that were computed before training."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from scmnet_zoo.losses.with_auxiliary import MAIN
 class Distillation:
     """Cross-entropy to a teacher's probabilities, at every second row and column.
 
-    The mean over the pixels that the teacher has seen. A pixel weighs as much as its classes do,
-    each by its probability.
+    The mean over the pixels with probabilities. The weight of a pixel is the mean of the class
+    weights under the teacher's probabilities.
 
     Args:
-        weight: of this loss beside the recipe's others.
-        auxiliary: weight of the same loss over each auxiliary head, relative to the main one.
+        weight: factor of this loss in the total.
+        auxiliary: weight of the same loss on each auxiliary output, relative to the main one.
         class_weights: a number for each class, or None for all 1.
 
     Source: Hinton et al. 2015, arXiv 1503.02531, section 2.
@@ -34,8 +34,8 @@ class Distillation:
         """The weighted loss.
 
         Args:
-            probabilities: float32 (batch, rows, columns, classes), 0 throughout where the teacher
-                has not seen a pixel; of every second row and column of the logits, from the first.
+            probabilities: float32 (batch, rows, columns, classes), at every second row and column
+                of the logits, from the first; all 0 at pixels without a prediction.
             logits: (batch, height, width, classes), or a dict of those with `"main"` among them.
         """
         if not isinstance(logits, dict):
@@ -52,6 +52,6 @@ class Distillation:
         weights = ops.sum(probabilities, axis=-1)
         if self.class_weights is not None:
             weights = ops.sum(probabilities * self.class_weights, axis=-1)
-        # The probabilities of a pixel may add up to less than 1, which the losses hold already.
+        # Probabilities of a pixel may sum to less than 1; the sum is already a factor of the loss.
         seen = ops.maximum(ops.sum(probabilities, axis=-1), 1e-6)
         return weighted_mean(losses / seen, weights)

@@ -1,4 +1,4 @@
-"""The training loop: a network, frames, a recipe, on whatever backend Keras runs."""
+"""The training loop, on every Keras backend."""
 
 import contextlib
 import logging
@@ -33,26 +33,26 @@ logger = logging.getLogger(__name__)
 
 
 class Records(Protocol):
-    """What becomes of a run's results; `Results` writes them into a folder."""
+    """Receives a run's results and state; `Results` writes them into a folder."""
 
     def standing(self) -> Standing:
         """How far the run has come."""
 
     def load_state(self, variables: list[keras.Variable]) -> None:
-        """Give the variables the values they had there."""
+        """Restore the saved values of the variables."""
 
     def save_state(self, variables: list[keras.Variable], standing: Standing) -> None:
-        """Keep how far the run has come and the variables' values."""
+        """Save the progress of the run and the values of the variables."""
 
     def keep(self, standing: Standing, best: bool, validation: Validation | None) -> None:
-        """Keep the network as it is, the best so far or not, and the results."""
+        """Save the network's current weights, also as the best ones if `best`, and the results."""
 
     def not_finite(self, step: int, names: list[str]) -> str:
-        """Keep the names of the frames of a step; returns where they are, for the message."""
+        """Save the frame names of a step; returns the part of the message that says where."""
 
 
 class InMemory:
-    """Records of a run that leaves nothing behind."""
+    """Records of a run that writes no files."""
 
     def __init__(self):
         self._standing = Standing()
@@ -86,26 +86,26 @@ def fit(
     progress: Callable[[int, int], None] = lambda done, total: None,
     teachers: Sequence[keras.Model] = (),
 ) -> list[dict[str, Any]]:
-    """Train a network, built to give logits, in place; it ends with the averaged weights.
+    """Train a network that returns logits, in place; at the end it has the averaged weights.
 
     Args:
         network: from images 0..255 to logits at the images' size, or a dict of such.
         train: the training frames, at the recipe's size.
-        recipe: what to do.
-        seed: of the order of frames and of the augmentation.
-        validation: frames to measure on, at the recipe's size.
-        records: where results go, and from where a run goes on.
-        progress: called with the steps begun and those there are.
-        teachers: networks from images 0..255 to probabilities, whose mean it learns from besides,
+        recipe: the settings of the run.
+        seed: seed of the order of frames and of the augmentation.
+        validation: the validation frames, at the recipe's size.
+        records: receives results and state; a run resumes from its state.
+        progress: called with the number of steps begun and the total.
+        teachers: networks from images 0..255 to probabilities for knowledge distillation, weighted
             by the recipe's `loss.teachers`.
 
     Returns:
-        A dict for each epoch: `epoch`, `step`, `learning_rate`, `loss`, `seconds`, and where it
-        was validated `val_loss`, `val_miou` and the others of `Validation`.
+        A dict per epoch: `epoch`, `step`, `learning_rate`, `loss`, `seconds`, and after a
+        validation `val_loss`, `val_miou` and the other scores of `Validation`.
 
     Raises:
         ValueError: the loss is not finite, a frame cannot be read, the recipe mixes classes that
-            the frames do not have, or wants teachers where there are none or the other way round.
+            the frames do not have, or there are teachers without `loss.teachers` or vice versa.
         KeyboardInterrupt: after Ctrl-C, with the state saved.
     """
     check_teachers(recipe, len(teachers) or int(train.taught))
@@ -114,7 +114,7 @@ def fit(
         with _stopping_at_interrupt(run):
             while run.standing.epoch < recipe.epochs and not run.interrupted:
                 run.phase()
-    finally:  # a run that is broken off in a frozen phase leaves nothing frozen
+    finally:  # unfreeze after an interruption in a frozen phase
         if recipe.freeze_epochs:
             freeze(network, run.learning, False)
     if run.interrupted:
@@ -123,7 +123,7 @@ def fit(
 
 
 class _Run:
-    """What the phases of a run share: first with a frozen network, then with all of it."""
+    """The phases of a run: one with a frozen network if the recipe has it, one with all of it."""
 
     def __init__(self, network, train, recipe, seed, validation, records, progress, teachers):
         self.network, self.train, self.recipe = network, train, recipe
@@ -132,7 +132,9 @@ class _Run:
         self.augment = Augment(recipe.augmentation, seed, train.dataset.space.classes)
         self.learning = [layer.trainable for layer in network.layers]
         weights = None
-        if recipe.loss.class_weights != "none" or is_kept(train):  # else every frame is read for it
+        if recipe.loss.class_weights != "none" or is_kept(
+            train
+        ):  # otherwise this would read every frame
             shares = class_shares(train, recipe.size)
             weights = class_weights(shares, recipe.loss.class_weights)
             _warn_of_absent(train.dataset, shares)
@@ -146,14 +148,14 @@ class _Run:
         self.validation = None
         if validation is not None:
             if is_kept(validation):
-                class_shares(validation, recipe.size)  # raises where nothing could be measured
+                class_shares(validation, recipe.size)  # raises if there is nothing to measure
             self.validation = Validation(network, validation, recipe, self.loss)
         self.standing: Standing = records.standing()
         self.model: TrainingModel | None = None
         self.interrupted = False
 
     def phase(self) -> None:
-        """Train to the end of a phase, or until interrupted."""
+        """Train to the end of the current phase, or until interrupted."""
         frozen = self.standing.epoch < self.recipe.freeze_epochs
         first = 0 if frozen else self.recipe.freeze_epochs
         last = self.recipe.freeze_epochs if frozen else self.recipe.epochs
@@ -180,7 +182,7 @@ class _Run:
             within = self.standing.epoch > first or self.standing.step > 0
             if within:
                 self.records.load_state(self.state(optimiser))
-            elif first:  # what the phase before has left
+            elif first:  # the result of the previous phase
                 self.records.load_state(self.model.state())
                 if self.model.averages is not None:
                     self.model.averages.restart(self.network)
@@ -191,8 +193,7 @@ class _Run:
         return self.model.state() + optimiser.variables
 
     def _stretch(self, optimiser, schedule, first: int, last: int) -> None:
-        """As many epochs of a phase as have the same number of steps: the rest of a broken one,
-        or all that are left."""
+        """Call `fit` for the rest of an interrupted epoch, or for all epochs left in a phase."""
         assert self.model is not None
         standing = self.standing
         begun = standing.epoch * self.order.steps + standing.step
@@ -220,7 +221,7 @@ class _Run:
 
 
 class _EpochEnd(keras.callbacks.Callback):
-    """At the end of an epoch: measure, keep, go on or stop."""
+    """At the end of each epoch: validate, save, continue or stop."""
 
     def __init__(self, run: _Run, optimiser, schedule, first: int, last: int):
         super().__init__()
@@ -254,11 +255,11 @@ class _EpochEnd(keras.callbacks.Callback):
         run.standing = Standing(epoch + 1, 0, standing.best, [*standing.rows, row])
         if (epoch + 1) % run.recipe.validate_every == 0 or epoch + 1 == self.last:
             self._measure(row)
-        elif standing.step or run.interrupted:  # going on starts from the state
+        elif standing.step or run.interrupted:  # the next call of `fit` starts from the state
             run.records.save_state(run.state(self.optimiser), run.standing)
 
     def _measure(self, row) -> None:
-        """Validate the averaged weights, keep them and the state."""
+        """Validate and save the averaged weights, and save the state."""
         run = self.run
         variables = run.network.weights
         raw = [_copy(v) for v in variables]
@@ -281,7 +282,7 @@ class _EpochEnd(keras.callbacks.Callback):
         total = run.recipe.epochs
         logger.info("epoch %d/%d loss %.4f%s", row["epoch"], total, row["loss"], scores)
         run.records.keep(run.standing, best, run.validation)
-        if row["epoch"] == self.last:  # the next phase goes on from the averages, anew
+        if row["epoch"] == self.last:  # the next phase starts from the averages
             run.records.save_state(self.model.state(), run.standing)
             return
         for variable, value in zip(variables, raw, strict=True):
@@ -308,7 +309,7 @@ def _warn_of_absent(dataset: Dataset, shares: np.ndarray) -> None:
 
 
 def _copy(variable: keras.Variable) -> np.ndarray:
-    """The value; on PyTorch an array may share the variable's memory."""
+    """A copy of the value; on PyTorch the array could share the variable's memory."""
     return np.array(keras.ops.convert_to_numpy(variable.value))
 
 
@@ -320,7 +321,7 @@ def _counted(batches: Iterator, begun: int, total: int, progress) -> Iterator:
 
 @contextlib.contextmanager
 def _stopping_at_interrupt(run: _Run) -> Iterator[None]:
-    """Ctrl-C ends the run after the step; a second one at once. Only the main thread gets it."""
+    """Ctrl-C stops after the current step, a second one at once; in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

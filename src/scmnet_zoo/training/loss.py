@@ -1,4 +1,4 @@
-"""The loss of a recipe."""
+"""Builds the loss of a recipe."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from scmnet_zoo.training.recipe import LossSettings
 
 
 def class_weights(shares: np.ndarray, kind: str) -> list[float] | None:
-    """Weights of the classes from their shares of the pixels; see `LossSettings`."""
+    """Class weights from the classes' shares of the pixels; see `LossSettings`."""
     if kind == "none":
         return None
     if kind == "log":
@@ -25,8 +25,8 @@ def loss_of(
     """The loss of a recipe, of labels and logits.
 
     Args:
-        settings: of the recipe.
-        weights: of the classes, or None for all 1.
+        settings: the recipe's loss settings.
+        weights: class weights, or None for all 1.
         auxiliary: names of the network's auxiliary outputs.
     """
     smoothing, threshold = settings.label_smoothing, settings.ohem_threshold

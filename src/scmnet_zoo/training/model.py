@@ -1,4 +1,4 @@
-"""A network between its frames and its loss, so that all of it runs in one compiled step."""
+"""Frames, augmentation, network and loss as one Keras model, compiled as one step."""
 
 from typing import Any
 
@@ -19,24 +19,24 @@ class TrainingModel(keras.Model):
     """Frames, augmentation, network and loss.
 
     Args:
-        source: from what a batch holds to uint8 images (batch, height, width, 3), labels
-            (batch, height, width) and, where a teacher has seen the frames, its probabilities,
-            e.g. `DeviceFrames`.
+        source: from a batch to uint8 images (batch, height, width, 3), labels
+            (batch, height, width) and, for frames without labels, teachers' probabilities; e.g.
+            `DeviceFrames`.
         network: from images 0..255 to logits at the images' size, or a dict of those.
-        augment: what is done to the frames.
-        loss_function: of labels and logits.
-        momentum: of the averages of the weights, 0 for none.
-        first_step: how many steps of the run came before.
-        teachers: whom the network learns from besides; None for none.
+        augment: the augmentation.
+        loss_function: loss of labels and logits.
+        momentum: momentum of the averages of the weights, 0 for none.
+        first_step: number of earlier steps of the run.
+        teachers: teachers that predict each batch; None for none.
         feature_distillation: the loss of the network's features; None for none.
-        distillation: the loss of the logits against the source's probabilities; needed where the
-            source has some.
+        distillation: the loss of the logits against the source's probabilities; required if the
+            source has them.
 
     Attributes:
-        averages: of the weights; None for none.
-        steps_seen: int32, how many steps of the run are done.
-        loss_sum: float32, sum of the losses of the epoch's steps; set back by whoever reads it.
-        first_bad: int32, the first step whose loss was not finite, counted from 1; 0 for none.
+        averages: averages of the weights; None for none.
+        steps_seen: int32, number of completed steps of the run.
+        loss_sum: float32, sum of the losses of the epoch's steps; its reader resets it.
+        first_bad: int32, the first step with a loss that is not finite, from 1; 0 for none.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class TrainingModel(keras.Model):
         return loss
 
     def train_step(self, *arguments):
-        """A step, and the averages of what it has left; Keras calls it."""
+        """Run a step and average the weights after it; called by Keras."""
         result = super().train_step(*arguments)
         if self.averages is None:
             return result
@@ -112,15 +112,15 @@ class TrainingModel(keras.Model):
         return logs, (trainable, _jax.averaged(self, trainable, fixed), *others)
 
     def __setattr__(self, name, value):
-        # Keras (3.15) sets this in each step on JAX, and would look through its thousand arrays for
-        # layers and variables, which takes milliseconds that the GPU has to wait for.
+        # Keras 3.15 sets this attribute at each step on JAX. Tracking would search its thousand
+        # arrays for layers and variables, which keeps the GPU waiting for milliseconds.
         if name == "_jax_state":
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
 
     def make_train_function(self, force=False):
-        """Compile the step; Keras calls it."""
+        """Compile the step; called by Keras."""
         if keras.backend.backend() != "jax":
             super().make_train_function(force)
         elif force or getattr(self, "train_function", None) is None:
@@ -129,7 +129,7 @@ class TrainingModel(keras.Model):
             self.train_function = _jax.train_function(self.train_step)
 
     def state(self) -> list[keras.Variable]:
-        """What training changes, random seeds too; not frames, teachers, guide or optimiser."""
+        """Variables that training changes, with random seeds; not those of the optimiser."""
         guide = None if self.feature_distillation is None else self.feature_distillation.guide
         fixed = [layer for layer in (self.source, self.teachers, guide) if layer is not None]
         left_out = {id(variable) for layer in fixed for variable in layer.variables}
@@ -137,18 +137,18 @@ class TrainingModel(keras.Model):
 
 
 class ValidationModel(keras.Model):
-    """Frames, network, loss and a confusion matrix; no augmentation.
+    """Frames, network, loss and confusion matrix, without augmentation.
 
     Args:
         source: as for `TrainingModel`.
         network: as for `TrainingModel`.
-        loss_function: of labels and logits.
+        loss_function: loss of labels and logits.
         space: the classes.
-        batch_size: of every batch.
+        batch_size: frames per batch.
         size: (height, width) of the frames.
 
     Attributes:
-        shown: uint8 (batch, height, width), the predictions of the last batch.
+        shown: uint8 (batch, height, width), predictions of the last batch.
     """
 
     def __init__(

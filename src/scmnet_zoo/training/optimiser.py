@@ -1,4 +1,4 @@
-"""The optimiser of a recipe."""
+"""Builds the optimiser of a recipe."""
 
 import keras
 
@@ -8,12 +8,12 @@ from scmnet_zoo.weights.checkpoint import is_classifier
 
 
 class HeadRate:
-    """Moves the classifier at a learning rate of its own; goes before a Keras optimiser."""
+    """Mixin for Keras optimisers: a separate learning rate for the classifier."""
 
     head_factor = 1.0
 
     def build(self, variables):
-        # By place: where variables are moved, TensorFlow knows no paths.
+        # By index: in `update_step` TensorFlow's variables have no paths.
         paths = [variable.path for variable in variables]
         self._factors = tuple(self.head_factor if is_classifier(p) else 1.0 for p in paths)
         super().build(variables)  # type: ignore[misc]
@@ -37,12 +37,12 @@ def optimiser_of(
     """The optimiser of a recipe for the trainable variables of a network.
 
     Args:
-        settings: of the recipe.
-        network: whose kernels, and nothing else, are to decay.
-        steps: over which the schedule runs.
-        precision: the dtype policy; for `"mixed_float16"` the loss is scaled.
+        settings: the recipe's optimiser settings.
+        network: the network; weight decay applies to its kernels only.
+        steps: number of steps of the schedule.
+        precision: dtype policy; with `"mixed_float16"` the loss is scaled.
     """
-    plain = settings.head_factor == 1  # Keras has faster forms of its own classes
+    plain = settings.head_factor == 1  # Keras runs its own classes faster than subclasses
     arguments = {
         "learning_rate": schedule_of(settings, steps),
         "weight_decay": settings.weight_decay,
@@ -59,6 +59,6 @@ def optimiser_of(
     if settings.weight_decay:
         spared = [v for v in network.trainable_variables if v.path.rsplit("/", 1)[1] != "kernel"]
         chosen.exclude_from_weight_decay(var_list=spared)
-    if precision == "mixed_float16":  # small gradients would vanish in it
+    if precision == "mixed_float16":  # small gradients would underflow
         return keras.optimizers.LossScaleOptimizer(chosen)
     return chosen

@@ -1,4 +1,4 @@
-"""Pictures of a run: its curves, and what it makes of a few frames."""
+"""Pictures of a run: training curves and sample predictions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ GAP = 4  # pixels between panels
 
 
 def write_curves(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Loss, validation scores and learning rate over the epochs.
+    """Plot loss, validation scores and learning rate by epoch.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     figure = Figure(figsize=(12, 4), layout="constrained")
     losses, scores, rate = figure.subplots(1, 3)
@@ -44,13 +44,13 @@ def write_samples(
     predictions: np.ndarray,
     palette: Sequence[tuple[int, int, int]],
 ) -> None:
-    """A row a frame: the image, its label, the prediction.
+    """Write a picture with a row per frame: image, label, prediction.
 
     Args:
-        path: the PNG to write.
+        path: path of the PNG.
         frames: images, uint8 (height, width, 3), and labels, uint8 (height, width).
         predictions: uint8 (frames, height, width).
-        palette: the classes' colours; void is black.
+        palette: colours of the classes; void is black.
 
     Raises:
         OSError: it cannot be written.
@@ -70,7 +70,7 @@ def write_samples(
 
 
 def _line(axes, rows, key, label):
-    """A curve of the epochs that have the value."""
+    """Plot a value over the epochs that have it."""
     points = [(row["epoch"], row[key]) for row in rows if key in row]
     if points:
         axes.plot(*zip(*points, strict=True), label=label, marker="." if len(points) < 30 else None)

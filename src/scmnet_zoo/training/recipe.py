@@ -1,4 +1,4 @@
-"""Recipes: what a training run does, as a small readable file."""
+"""Recipes: the settings of a training run, as a TOML file."""
 
 import dataclasses
 import math
@@ -20,10 +20,10 @@ CHOICES = {
     "schedule": SCHEDULES,
     "class_weights": CLASS_WEIGHTS,
 }
-LEAST_SIDE = 32  # of what a network sees, in pixels
-CROP_MULTIPLE = 32  # what the crop's sides are rounded to where the size is changed
+LEAST_SIDE = 32  # minimum side of frames and crops, in pixels
+CROP_MULTIPLE = 32  # sides of the crop are rounded to it when the size changes
 
-# The range of a key's numbers, in words and as a test; that of keys not named here is OTHERS.
+# The range of each key's numbers, as text and as a test; OTHERS for all other keys.
 Range = tuple[str, Callable[[float], bool]]
 ABOVE_0: Range = ("above 0", lambda number: number > 0)
 SHARE: Range = ("from 0 to 1", lambda number: 0 <= number <= 1)
@@ -40,8 +40,8 @@ RANGES: dict[str, Range] = {
 }
 OTHERS: Range = ("0 or more", lambda number: number >= 0)
 
-# What a field's annotation means in a TOML file: in words, and the Python types and their number,
-# None for any.
+# The TOML values that a field's annotation allows: as text, as Python types, and their number
+# (None for any).
 KINDS: dict[Any, tuple[str, tuple[type, ...], int | None]] = {
     int: ("a whole number", (int,), 1),
     float: ("a number", (int, float), 1),
@@ -52,26 +52,25 @@ KINDS: dict[Any, tuple[str, tuple[type, ...], int | None]] = {
     tuple[float, ...]: ("a list of numbers", (int, float), None),
     tuple[str, ...]: ("a list of strings", (str,), None),
 }
-TEXTS = (bool, str, tuple[str, ...])  # without a range
+TEXTS = (bool, str, tuple[str, ...])  # types without a range
 
 
 @dataclass(frozen=True)
 class OptimiserSettings:
-    """How the weights are moved.
+    """Settings of the optimiser.
 
     Attributes:
         kind: `"adamw"` or `"sgd"` (with Nesterov's momentum off).
-        learning_rate: the peak.
-        schedule: how it falls to 0 after the warm-up: `"cosine"`, `"polynomial"`, or not at all:
-            `"constant"`.
-        power: of the polynomial.
-        warmup: share of the steps in which it rises from 0.
-        momentum: of `"sgd"`.
-        weight_decay: decoupled, on convolution kernels only; biases and batch norms are spared.
-        clip_norm: largest global norm of the gradient, 0 for no limit.
-        ema: momentum of the moving average of the weights, which is what is measured and kept;
-            0 for none; see `scmnet_zoo.training.averages`.
-        head_factor: learning rate of the classifier, relative to the others'.
+        learning_rate: peak learning rate.
+        schedule: decay to 0 after the warm-up, `"cosine"` or `"polynomial"`; or `"constant"`.
+        power: exponent of the polynomial decay.
+        warmup: share of the steps with linear warm-up from 0.
+        momentum: momentum of `"sgd"`.
+        weight_decay: decoupled weight decay, on convolution kernels only.
+        clip_norm: maximum global gradient norm, 0 for no limit.
+        ema: momentum of the moving average of the weights, which is validated and saved; 0 for
+            none; see `scmnet_zoo.training.averages`.
+        head_factor: learning rate of the classifier relative to the rest.
     """
 
     kind: str = "adamw"
@@ -88,19 +87,19 @@ class OptimiserSettings:
 
 @dataclass(frozen=True)
 class LossSettings:
-    """What is minimised: a weighted sum of losses; see `scmnet_zoo.losses`.
+    """Settings of the loss, a weighted sum; see `scmnet_zoo.losses`.
 
     Attributes:
-        cross_entropy, ohem, focal, dice, lovasz: weight of each in the sum.
-        auxiliary: weight of the same sum over each auxiliary head, 0 to build none.
-        class_weights: `"none"`, `"sqrt_median_frequency"` (square root of median over own
-            share) or `"log"` (1 / ln(1.10 + share), ENet).
+        cross_entropy, ohem, focal, dice, lovasz: weight of each loss in the sum.
+        auxiliary: weight of the same sum on each auxiliary output, 0 to build none.
+        class_weights: `"none"`, `"sqrt_median_frequency"` (square root of the median share over
+            the class's share) or `"log"` (1 / ln(1.10 + share), as in ENet).
         teachers: weight of the cross-entropy to the mean of teachers' probabilities; see
             `scmnet_zoo.training.teachers`.
         feature_distillation: weight of the distance between the network's features and those of a
             network trained on ImageNet; see `scmnet_zoo.training.feature_distillation`.
-        label_smoothing: of the cross-entropy.
-        ohem_threshold: probability below which OHEM takes a pixel for hard.
+        label_smoothing: label smoothing of the cross-entropy.
+        ohem_threshold: probability below which a pixel is hard for OHEM.
         focal_gamma: exponent of the focal loss.
     """
 
@@ -120,14 +119,14 @@ class LossSettings:
 
 @dataclass(frozen=True)
 class TeachingSettings:
-    """How teachers see frames before training; see `scmnet_zoo.training.teaching`.
+    """Settings of the teachers' predictions before training; see `scmnet_zoo.training.teaching`.
 
     Attributes:
-        scales: enlargements of the frames, over which the probabilities are averaged.
-        flip: average over the mirrored frames too.
-        temperature: above 1 makes the probabilities more even, below 1 less.
-        confidence: least probability at which a pixel without a label takes the teachers' class.
-        labelled: share of each batch that is of frames with labels, where there are some.
+        scales: scales of the frames; the probabilities are averaged over them.
+        flip: also average over mirrored frames.
+        temperature: values above 1 make the probabilities more uniform.
+        confidence: minimum probability at which a pixel without label takes the teachers' class.
+        labelled: share of frames with labels in each batch, if there are any.
     """
 
     scales: tuple[float, ...] = (1.0,)
@@ -139,20 +138,20 @@ class TeachingSettings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a run needs besides the network, the data and the seed.
+    """The settings of a run, besides network, data and seed.
 
     Attributes:
-        size: (height, width) every frame is brought to before augmentation, in pixels.
-        batch_size: frames in a step.
-        epochs: passes over the training frames; what does not fill a batch is left out of a pass.
+        size: (height, width) of the frames before augmentation, in pixels.
+        batch_size: frames per step.
+        epochs: passes over the training frames; an incomplete last batch is dropped.
         augmentation: see `Augmentation`.
-        optimiser, loss, teaching: see there.
-        validations: most validations in a run, spread evenly over its epochs, one more at the end
-            of `freeze_epochs`; the state of the run is saved with each.
+        optimiser, loss, teaching: see `OptimiserSettings`, `LossSettings`, `TeachingSettings`.
+        validations: maximum number of validations, evenly spaced over the epochs, plus one after
+            `freeze_epochs`; each also saves the state of the run.
         freeze_epochs: first epochs, in which only the classifier and the projections of feature
             distillation learn and batch norms are frozen.
         precision: a Keras dtype policy.
-        arguments: the network's own arguments, e.g. `residual`.
+        arguments: arguments of the network's factory, e.g. `residual`.
         features: name of a layer of the network -> name of the layer of EfficientNet-Lite2 whose
             features it is trained towards; used where `loss.feature_distillation` is above 0.
     """
@@ -192,7 +191,7 @@ class Recipe:
 
     @property
     def validate_every(self) -> int:
-        """Epochs between two validations."""
+        """Number of epochs between validations."""
         return -(-self.epochs // self.validations)
 
 
@@ -208,14 +207,14 @@ def read_recipe(path) -> Recipe:
     """Read a recipe from a TOML file.
 
     Raises:
-        ValueError: no such file, not TOML, or a key that is missing, unknown or of a wrong value;
-            the message names the file and the key.
+        ValueError: the file does not exist or is not TOML, or a key is missing, unknown or has an
+            invalid value; the message names file and key.
     """
     return recipe_from(read_toml(path), str(path))
 
 
 def recipe_from(content: dict, source: str) -> Recipe:
-    """A recipe from the tables of a TOML file; `source` names it in errors."""
+    """A recipe from the tables of a TOML file; `source` names the file in errors."""
     content = _with_new_names(content)
     tables = {name: content.pop(name, {}) for name in ("network", "features", *TABLES)}
     for name, table in tables.items():
@@ -251,7 +250,7 @@ def _with_new_names(tables: dict[str, Any]) -> dict[str, Any]:
 
 
 def tables_of(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as the tables of a TOML file, every value stated; undone by `recipe_from`."""
+    """All values of a recipe as tables of a TOML file; the inverse of `recipe_from`."""
     tables = _lists(dataclasses.asdict(recipe))
     arguments, features = tables.pop("arguments"), tables.pop("features")
     tables |= {"network": arguments} if arguments else {}
@@ -262,12 +261,12 @@ def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """A recipe with some values replaced.
 
     Args:
-        recipe: what they replace.
+        recipe: the recipe.
         overrides: each `KEY=VALUE` or `TABLE.KEY=VALUE` as a line of a TOML file, e.g.
             `optimiser.learning_rate=1e-3`.
 
     Raises:
-        ValueError: not of this form, or an unknown key or wrong value.
+        ValueError: a line has another form, an unknown key or an invalid value.
     """
     tables = tables_of(recipe)
     for line in overrides:
@@ -287,7 +286,7 @@ def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
 
 
 def with_size(recipe: Recipe, size: tuple[int, int]) -> Recipe:
-    """A recipe at another frame size; the crop keeps its share of the frame, in steps of 32."""
+    """A recipe with another frame size; the crop keeps its share of it, in steps of 32 pixels."""
     crop = (_scaled(recipe, size, 0), _scaled(recipe, size, 1))
     augmentation = dataclasses.replace(recipe.augmentation, crop=crop)
     return dataclasses.replace(recipe, size=size, augmentation=augmentation)
@@ -315,7 +314,7 @@ def read_toml(path) -> dict[str, Any]:
 
 
 def _check_keys(table, cls, where, elsewhere):
-    """That a table holds known keys, all that are required, and values of their types."""
+    """Check that a table has only known keys, all required ones, and values of their types."""
     known = {one.name: one for one in fields(cls) if one.name not in elsewhere}
     expected = {*known, *("network" if name == "arguments" else name for name in elsewhere)}
     missing = (dataclasses.MISSING, dataclasses.MISSING)
@@ -337,7 +336,7 @@ def _check_keys(table, cls, where, elsewhere):
 
 
 def _check_values(settings, where):
-    """That the values of a recipe's dataclasses are in their ranges."""
+    """Check that the values of a recipe are in their ranges."""
     for one in fields(settings):
         value = getattr(settings, one.name)
         if dataclasses.is_dataclass(value):

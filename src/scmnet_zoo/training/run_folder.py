@@ -1,19 +1,18 @@
-"""The folder of a training run: what it is, how it goes, what it has made, where it stands.
+"""The folder of a training run: recipe, metrics, weights and state.
 
-    recipe.toml          the recipe, every value stated
+    recipe.toml          all values of the recipe
     run.json             network, data, seed, start; versions and machine of each session
-    metrics.csv          a row an epoch
+    metrics.csv          a row per epoch
     tensorboard/         the same for TensorBoard
     curves.png           the same as pictures
     confusion.png        of the last validation
     samples/             images, labels and predictions of a few validation frames
-    last.safetensors     weights of the last validated epoch (averaged, where the recipe says so)
-    best.safetensors     weights of the best one by validation mIoU
-    state.safetensors    all that it takes to go on
-    .lock                held while a run writes here
+    last.safetensors     weights of the last validation, averaged if the recipe has `ema`
+    best.safetensors     weights with the highest validation mIoU
+    state.safetensors    the state for resuming
+    .lock                held while a run writes to the folder
 
-Every file is written whole or not at all, so that whatever interrupts a run leaves the state
-before.
+Files are replaced atomically, so an interruption leaves the previous state.
 """
 
 import csv
@@ -45,26 +44,26 @@ from scmnet_zoo.training.standing import Standing
 STATE, LAST, LOCK = "state.safetensors", "last.safetensors", ".lock"
 STATE_KEY = "scmnet_zoo_state"
 PARTS = ".*.part*"  # files that `whole_file` has not finished
-TAUGHT = ("train.h5", "val.h5")  # what teachers see in the frames of a split
+TAUGHT = ("train.h5", "val.h5")  # teachers' predictions of a split
 BEGUN = (LOCK, "samples", "recipe.toml", "run.json", "not_finite.txt", *TAUGHT)
-TIMING = ("seconds",)  # columns that differ between runs that are otherwise alike
+TIMING = ("seconds",)  # columns that differ between equal runs
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes two runs the same: equal ones end with the same result.
+    """Identifies a run: runs of equal identity have the same result.
 
     Attributes:
         network: key of the network.
-        weights: name of the weights it started from or SHA-256 of their file; None for none.
-        teachers: names or SHA-256 of the weights of those it learns from.
+        weights: name of the initial weights, or SHA-256 of their file; None for random ones.
+        teachers: names of the teachers' weights, or SHA-256 of their files.
         dataset: name of the dataset.
-        train_splits: of it, those that the run learns from.
-        classes: their names in the order of the outputs.
-        frames: SHA-256 of the list of frames, the sizes of their files and what the values in label
-            files stand for, by split; of a pack, of its frames' names and its labels. Another where
-            frames are padded to keep their aspect ratio.
-        seed: of everything drawn.
+        train_splits: splits that the run learns from.
+        classes: names of the classes in the order of the outputs.
+        frames: per split, SHA-256 of the list of frames, the sizes of their files and the classes
+            of mask values; for a pack, of frame names and labels. Includes whether frames are
+            padded to keep their aspect ratio.
+        seed: seed of all random numbers.
         recipe: the resolved recipe.
     """
 
@@ -80,18 +79,18 @@ class Identity:
 
 
 class RunFolder:
-    """Opens a run's folder, a new one or that of the same run, and holds it until closed.
+    """Opens the folder of a new run, or of the same run, and locks it until closed.
 
-    What a start has left that came to no result is written anew.
+    Files of a start without results are overwritten.
 
     Args:
-        path: the folder; it is made where it is missing.
-        identity: what the run is.
+        path: the folder; created if missing.
+        identity: the identity of the run.
 
     Raises:
-        ValueError: the folder holds another run, with what differs, or other files, or a run is
-            writing to it.
-        OSError: it cannot be written to.
+        ValueError: the folder holds other files or another run (the message says what differs), or
+            another process writes to it.
+        OSError: the folder cannot be written to.
     """
 
     def __init__(self, path: str | os.PathLike, identity: Identity):
@@ -130,14 +129,14 @@ class RunFolder:
             ) from error
 
     def close(self) -> None:
-        """Let others write to the folder."""
+        """Release the lock."""
         self._lock.release()
 
     def _check_same(self, identity: Identity) -> list[dict]:
-        """The sessions so far of a folder that holds the same run."""
+        """Check that the folder is of the same run; returns its earlier sessions."""
         try:
             stored = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-            # Runs begun before there were teachers do not name any.
+            # Runs of versions without teachers have no such key.
             before = {key: {"teachers": [], **stored}[key] for key in _fields()}
             sessions = list(stored["sessions"])
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -161,7 +160,7 @@ class RunFolder:
         return sessions
 
     def standing(self) -> Standing:
-        """How far the run has come.
+        """The saved progress of the run.
 
         Raises:
             ValueError: the state is damaged.
@@ -169,7 +168,7 @@ class RunFolder:
         return self._read_state()[0]
 
     def load_state(self, variables: list[keras.Variable]) -> None:
-        """Give a run's variables the values that were saved last.
+        """Restore the variables from the last saved state.
 
         Raises:
             ValueError: the state is damaged, of another run, or was never saved.
@@ -196,7 +195,7 @@ class RunFolder:
             raise ValueError(f"{path}: cannot be read as the state of a run: {error}") from error
 
     def save_state(self, variables: list[keras.Variable], standing: Standing) -> None:
-        """Write all that it takes to go on."""
+        """Write the state for resuming."""
         tensors = {
             name: np.asarray(keras.ops.convert_to_numpy(v.value), order="C")  # keeps shape ()
             for name, v in _names(variables).items()
@@ -216,7 +215,7 @@ class RunFolder:
 
 
 def frames_hash(parts: Sequence[Dataset], padded: bool = False) -> str:
-    """SHA-256 of what splits hold, and whether frames of them are padded: see `Identity.frames`."""
+    """SHA-256 of the contents of splits and whether frames are padded; see `Identity.frames`."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{_meaning(getattr(part.read, 'masks', None))}\n".encode())
@@ -225,13 +224,13 @@ def frames_hash(parts: Sequence[Dataset], padded: bool = False) -> str:
         for sample in part.samples:
             sizes = [path.stat().st_size if path.is_file() else "-" for path in _files(sample)]
             digest.update("\t".join([sample.name, *map(str, sizes)]).encode() + b"\n")
-    if padded:  # runs begun before there was padding go on where nothing is padded
+    if padded:  # only then, so that runs of versions without padding resume
         digest.update(b"padded\n")
     return digest.hexdigest()
 
 
 def _meaning(masks: Masks | None) -> list:
-    """What the values in label files stand for."""
+    """The class of each mask value, for the hash."""
     if masks is None:
         return []
     if isinstance(masks, MixedMasks):
@@ -240,7 +239,7 @@ def _meaning(masks: Masks | None) -> list:
 
 
 def _begun(path: Path) -> bool:
-    """Whether a file is one that a run writes before its first result."""
+    """Whether a run writes this file before its first result."""
     return path.name in BEGUN or path.match(PARTS)
 
 
@@ -253,12 +252,12 @@ def _files(sample) -> tuple[Path, Path]:
 
 
 def _names(variables: list[keras.Variable]) -> dict[str, keras.Variable]:
-    """By place and last part of the path: seed generators are numbered through a whole process."""
+    """Variables by index and last part of the path; full paths depend on the process's history."""
     return {f"{place:04d} {v.path.rsplit('/', 1)[-1]}": v for place, v in enumerate(variables)}
 
 
 def _difference(old: dict, new: dict, key: str) -> str | None:
-    """How two recipes differ in a key, in words."""
+    """Describe how two recipes differ in a key; None if they do not."""
     before, after = old.get(key), new.get(key)
     if before == after:
         return None

@@ -1,4 +1,4 @@
-"""How the learning rate rises and falls."""
+"""The learning-rate schedule."""
 
 import keras
 import numpy as np
@@ -8,14 +8,14 @@ from scmnet_zoo.training.recipe import OptimiserSettings
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear from 0 to the peak, then down to 0 at the last step, or level.
+    """Linear warm-up from 0 to the peak, then decay to 0 at the last step, or constant.
 
     Args:
-        peak: the largest learning rate.
-        warmup_steps: steps of the rise.
-        steps: of the whole run.
+        peak: peak learning rate.
+        warmup_steps: steps of the warm-up.
+        steps: total number of steps.
         shape: `"cosine"`, `"polynomial"` or `"constant"`.
-        power: of the polynomial.
+        power: exponent of the polynomial decay.
     """
 
     def __init__(self, peak: float, warmup_steps: int, steps: int, shape: str, power: float):

@@ -1,4 +1,4 @@
-"""How far a training run has come."""
+"""The progress of a training run."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a training run has come.
+    """The progress of a training run.
 
     Attributes:
-        epoch: epochs that are done.
-        step: steps of the next one that are done; above 0 where the run was interrupted.
-        best: the best validation mIoU so far, 0..1; below 0 before the first.
-        rows: the results of each epoch.
+        epoch: number of completed epochs.
+        step: completed steps of the next epoch; above 0 after an interruption.
+        best: best validation mIoU so far, 0..1; -1 before the first validation.
+        rows: results per epoch.
     """
 
     epoch: int = 0

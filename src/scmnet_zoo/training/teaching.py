@@ -1,4 +1,4 @@
-"""What teachers see in frames: class probabilities and, where they are sure, classes."""
+"""Teachers' predictions of frames before training: class probabilities and pseudo-labels."""
 
 import hashlib
 import json
@@ -17,19 +17,19 @@ from scmnet_zoo.files import whole_file
 from scmnet_zoo.training.recipe import TeachingSettings
 from scmnet_zoo.training.start import dtype_policy
 
-STRIDE = 4  # the probabilities' share of the images' sides: EfficientViT's own are at an eighth
-LEAST = 0.03  # probability of a group of classes below which it is split evenly
+STRIDE = 4  # of the stored probabilities; EfficientViT's logits have stride 8
+LEAST = 0.03  # probability of a group of classes below which its classes share it evenly
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A trained network that others learn from.
+    """A trained network that a student learns from.
 
     Attributes:
         network: from images 0..255 to probabilities, or a dict with such under `"main"`.
         classes: names of its classes.
-        name: what a run is told apart by, e.g. the hash of the file of its weights.
-        weight: of its probabilities among those of several teachers.
+        name: identifies it in a run, e.g. the hash of its weights file.
+        weight: weight of its probabilities in the mean over teachers.
     """
 
     network: keras.Model
@@ -39,13 +39,13 @@ class Teacher:
 
 
 class Teaching(keras.Model):
-    """The weighted mean of teachers' probabilities, over scales and mirrored images.
+    """Weighted mean of teachers' probabilities, over scales and mirrored images.
 
     Input: uint8 images (batch, height, width, 3), sides a multiple of `STRIDE`.
 
     Output: the probabilities, uint8 (batch, height / 4, width / 4, classes) on the scale 0..255,
     and the most probable classes, uint8 (batch, height, width), 255 where the probability is
-    below the settings' confidence.
+    below `settings.confidence`.
 
     Args:
         teachers: one or more. Classes are matched by name.
@@ -107,7 +107,7 @@ class Teaching(keras.Model):
 
 
 def _places(teacher: Teacher, classes: tuple[str, ...]) -> tuple[int, ...]:
-    """Where the student's classes are among a teacher's."""
+    """The index of each of the student's classes among the teacher's."""
     places = match_classes(classes, teacher.classes)
     missing = [name for name, place in zip(classes, places, strict=True) if place is None]
     if missing:
@@ -127,24 +127,24 @@ def teach(
     precision: str = "float32",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Give frames their teachers' probabilities, and classes where a label is void.
+    """Add teachers' probabilities to frames, and pseudo-labels where a label is void.
 
-    Where a label names a class of the student, it stays. Where it names a class that comprises
-    several, as CamVid's sign does, the teachers choose among these. The probabilities follow the
-    labels: they are shared out among the classes that a label allows.
+    A label that is a class of the student stays. Where a label comprises several of the student's
+    classes, as CamVid's sign does, the teachers choose among them. Probabilities are restricted to
+    the classes that a label allows.
 
     Args:
-        frames: changed in place: labels become those of the student's classes.
+        frames: changed in place; labels become the student's classes.
         teachers: see `Teaching`.
         classes: names of the student's classes.
         settings: see `TeachingSettings`.
-        file: where the result is kept. A file of the same frames, teachers and settings is read
-            instead of asking them again.
-        precision: the dtype policy of the teachers' computation.
-        progress: called with the frames done and those there are.
+        file: stores the predictions. An existing file of the same frames, teachers and settings
+            is read instead of predicting again.
+        precision: dtype policy of the teachers.
+        progress: called with the number of predicted frames and the total.
 
     Raises:
-        ValueError: as `Teaching`, or sides of the frames that are no multiple of 4.
+        ValueError: as `Teaching`, or a side of the frames is not a multiple of 4.
         OSError: the file cannot be written.
     """
     height, width = frames.images.shape[1:3]
@@ -174,7 +174,7 @@ def teach(
 
 
 def _only(groups: Sequence[int]) -> np.ndarray:
-    """From a label of the frames to the student's class, void where it comprises several."""
+    """Table from labels of the frames to the student's classes; void for those of several."""
     table = np.full(VOID + 1, VOID, np.uint8)
     for group in set(groups) - {VOID}:
         members = [place for place, own in enumerate(groups) if own == group]
@@ -184,7 +184,7 @@ def _only(groups: Sequence[int]) -> np.ndarray:
 
 
 def _shared_out(told: np.ndarray, label: np.ndarray, groups: Sequence[int]) -> np.ndarray:
-    """Probabilities that say what labels say: each label's share goes to the classes it allows."""
+    """Probabilities restricted by labels: each label's share goes to the classes it allows."""
     rows, columns = told.shape[:2]
     shares = told.astype(np.float32) / 255
     blocks = label.reshape(rows, STRIDE, columns, STRIDE)
@@ -202,7 +202,7 @@ def _shared_out(told: np.ndarray, label: np.ndarray, groups: Sequence[int]) -> n
 
 
 def _ask(model, frames: Frames, count: int, file: Path, digest: str, progress) -> None:
-    """Write what teachers see in each frame; the file appears once it is whole."""
+    """Predict each frame and write the file, which appears once complete."""
     total, height, width = frames.labels.shape
     shape = (total, height // STRIDE, width // STRIDE, count)
     batch = max(1, min(total, 2**22 // (height * width)))
@@ -222,7 +222,7 @@ def _ask(model, frames: Frames, count: int, file: Path, digest: str, progress) -
 
 
 def _digest(frames, teachers, classes, settings) -> str:
-    """What a kept result is of."""
+    """Hash of frames, teachers, classes and settings."""
     content = hashlib.sha256()
     for number in range(len(frames.images)):
         content.update(hashlib.sha256(frames.images[number]).digest())

@@ -1,4 +1,4 @@
-"""Measuring a network while it is trained, on frames brought to the size of training."""
+"""Validation during training, at the training size."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from scmnet_zoo.training.recipe import Recipe
 
 
 class Validation:
-    """Runs a network over the frames of a split.
+    """Evaluates a network on the frames of a split.
 
     Args:
         network: from images 0..255 to logits at the images' size.
         source: the frames, at the recipe's size.
-        recipe: whose size it is; a batch holds as many pixels as one of training.
-        loss: of labels and logits.
+        recipe: sets size and batch size; a batch has as many pixels as in training.
+        loss: loss of labels and logits.
 
     Attributes:
-        matrix: what was counted last.
+        matrix: confusion matrix of the last call.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Validation:
         self.matrix = ConfusionMatrix(len(space.labels))
 
     def __call__(self) -> dict[str, float]:
-        """Loss (the mean over batches), mIoU, category IoU, pixel accuracy and IoU by class."""
+        """Loss (mean over batches), mIoU, category IoU, pixel accuracy and IoU per class."""
         steps = -(-len(self.source.dataset.samples) // self.batch_size)
         with reading(passes(self.source, self.batch_size)) as frames:
             logs: dict[str, Any] = self.model.evaluate(
@@ -50,5 +50,5 @@ class Validation:
         return {f"val_{name}": float(value) for name, value in logs.items()}
 
     def shown(self) -> np.ndarray:
-        """Predictions of the first frames at the last call, uint8 (frames, height, width)."""
+        """Predictions of the first frames in the last call, uint8 (frames, height, width)."""
         return keras.ops.convert_to_numpy(self.model.shown.value)[::-1]
