@@ -1,4 +1,4 @@
-"""Measuring a network on a dataset by a fixed protocol."""
+"""Evaluation of a network on a dataset by a fixed protocol."""
 
 from scmnet_zoo.evaluation.export import Export
 from scmnet_zoo.evaluation.inference import Inference, Predictor

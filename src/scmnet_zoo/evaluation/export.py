@@ -1,4 +1,4 @@
-"""Predictions as the files that a benchmark's server takes."""
+"""Predictions as files for a benchmark's server."""
 
 import os
 import shutil
@@ -10,23 +10,23 @@ from PIL import Image
 
 from scmnet_zoo.data import CITYSCAPES, VOID, LabelSpace, Sample
 
-UNLABELLED = 0  # of Cityscapes' labelIds
+UNLABELLED = 0  # labelId of void in Cityscapes
 
 
 class Export:
-    """Writes predictions as PNGs of the images' sizes, one a frame, named after the image.
+    """Writes predictions as PNGs, one per frame, with the image's size and name.
 
-    Cityscapes' are labelIds, `aachen_000000_000019_leftImg8bit.png` and so on, as its server and
-    its scripts take them; those of other datasets are training ids, 255 for void. Used as a
-    context: the files appear in the folder together, at its end, and none does after an error.
+    For Cityscapes the PNGs hold labelIds, as its server and scripts require; for other datasets
+    training ids, with 255 for void. Use it as a context manager: the files appear together at its
+    end, or not at all after an error.
 
     Args:
-        folder: where to write; made if it is not there.
-        space: of the dataset.
+        folder: output folder; created if missing.
+        space: classes of the dataset.
 
     Raises:
         OSError: the folder or a file cannot be written.
-        ValueError: two frames would be written to one file.
+        ValueError: two frames have the same file name.
 
     Example:
 
@@ -63,7 +63,7 @@ class Export:
             shutil.rmtree(self.part, ignore_errors=True)
 
     def add(self, sample: Sample, prediction: np.ndarray) -> None:
-        """Write a frame's prediction, training ids, uint8 (height, width)."""
+        """Write the prediction of a frame, training ids, uint8 (height, width)."""
         name = Path(sample.name).parent / f"{sample.image.stem}.png"
         if name in self.names:
             raise ValueError(f"Expected frames of different names. Received: {name} twice")

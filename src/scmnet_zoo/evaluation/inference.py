@@ -1,7 +1,7 @@
-"""From images to masks: at one scale or several, mirrored too, whole or in windows.
+"""From images to masks: multiple scales, mirrored images, sliding windows.
 
-All of it runs where the network does; only masks come back, not probabilities, which for a frame
-of Cityscapes are 160 MB.
+Everything runs on the network's device and only masks are copied back; the probabilities of a
+Cityscapes frame are 160 MB.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Inference:
-    """How a network is asked. The probabilities of all its answers are averaged.
+    """Test-time augmentation; the probabilities of all predictions are averaged.
 
     Attributes:
-        scales: the sizes at which the image is seen, relative to the network's input size.
-        flip: see each mirrored left to right too.
-        window: (height, width) of windows that slide over the image, in pixels of what the
-            network sees; None for the whole image at once. One larger than the image is cut.
-        overlap: the share of a window that the next one covers at least.
+        scales: scales of the image relative to the network's input size.
+        flip: also predict the mirrored image.
+        window: (height, width) of sliding windows, in pixels of the network's input, at most the
+            image's size; None for the whole image at once.
+        overlap: minimum share of a window that the next one covers.
 
     Raises:
-        ValueError: no scales or one out of range, a window with a side below 32, or an overlap
-            that is not from 0 up to, not including, 1.
+        ValueError: there are no scales or one is out of range, a side of the window is below 32, or
+            the overlap is not in [0, 1).
     """
 
     scales: tuple[float, ...] = (1.0,)
@@ -51,11 +51,11 @@ class Inference:
             )
 
     def input_sizes(self, size: Size) -> tuple[Size, ...]:
-        """The sizes at which an image is seen, from the network's input size."""
+        """The sizes of the scaled images, from the network's input size."""
         return tuple((_scaled(size[0], scale), _scaled(size[1], scale)) for scale in self.scales)
 
     def title(self) -> str:
-        """What differs from a single look, in words; empty if nothing does."""
+        """A description of the augmentation; empty if there is none."""
         parts = []
         if self.scales != (1.0,):
             parts.append("scales " + ", ".join(f"{scale:g}" for scale in self.scales))
@@ -67,25 +67,25 @@ class Inference:
 
 
 class Predictor(keras.Model):
-    """A network, what is asked of it, and the decision, so that all of it is compiled together.
+    """A network with test-time augmentation and argmax, compiled together.
 
-    The probabilities of each scale are brought to the size of the mask (averaged over whole
-    blocks, else bilinearly) and averaged; the largest wins.
+    The probabilities of each scale are resized to the mask (averaged over blocks for integer
+    factors, otherwise bilinearly) and averaged before the argmax.
 
     Args:
         network: from images 0..255 to probabilities, or a dict with such under `"main"`.
-        inference: what is asked.
-        sizes: (height, width) of each mask wanted.
-        places: for each class of the network what stands for it in the masks, 255 for void; None
-            for its own number.
+        inference: the test-time augmentation.
+        sizes: (height, width) of each mask.
+        places: the value in the masks for each class of the network, 255 for void; None for the
+            class's index.
 
-    Input shape: a list of images (1, h, w, 3), one for each scale, all sides known.
+    Input shape: a list of images (1, h, w, 3), one per scale, of static shape.
 
-    Output shape: a list of masks (1, height, width), uint8, one for each size.
+    Output shape: a list of masks (1, height, width), uint8, one per size.
 
     Raises:
-        ValueError: more classes than a mask can tell apart, or windows with a network whose
-            output is not of its input's size.
+        ValueError: there are more than 255 classes, or windows with a network whose output has not
+            the size of its input.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Predictor(keras.Model):
         return masks
 
     def _asked(self, image):
-        """Probabilities of an image, as the inference has it."""
+        """Probabilities of an image, averaged with the mirrored image if `flip`."""
         scores = self._seen(image)
         if not self.inference.flip:
             return scores
@@ -134,7 +134,7 @@ class Predictor(keras.Model):
                 f"Expected a network that answers windows of {rows}x{columns} at their size. "
                 f"Received: {tuple(answers.shape[1:3])}"
             )
-        # A row of windows is put together first: so fewer sums are of the whole size.
+        # Windows are summed by row first, so that fewer sums have the whole size.
         total = 0
         for row, top in enumerate(tops):
             band = 0
@@ -163,7 +163,7 @@ class Predictor(keras.Model):
 
 
 def resize_scores(scores, size: Size):
-    """Bring (batch, h, w, classes) to a size: averaged over whole blocks, else bilinearly."""
+    """Resize (batch, h, w, classes): block averages for integer factors, otherwise bilinearly."""
     height, width, classes = scores.shape[1:]
     if (height, width) == tuple(size):
         return scores
@@ -174,13 +174,13 @@ def resize_scores(scores, size: Size):
 
 
 def positions(side: int, window: int, overlap: float) -> list[int]:
-    """Where windows begin along a side; the last ends with the side."""
+    """Start positions of windows along a side; the last window ends at the end of the side."""
     step = max(1, round(window * (1 - overlap)))
     return [*range(0, side - window, step), side - window]
 
 
 def cover(side: int, window: int, starts: list[int]) -> np.ndarray:
-    """How many windows cover each pixel of a side."""
+    """Number of windows that cover each pixel of a side."""
     counts = np.zeros(side, np.int64)
     for start in starts:
         counts[start : start + window] += 1

@@ -22,11 +22,11 @@ from scmnet_zoo.predict import network_size
 
 logger = logging.getLogger(__name__)
 
-KEPT = 4  # predictors, each compiled for its sizes, that are kept
+KEPT = 4  # number of compiled predictors in the cache
 
 
 class NoFramesError(ValueError):
-    """A protocol leaves no frame of a dataset."""
+    """No frame of the dataset fits the protocol."""
 
 
 def evaluate(
@@ -42,33 +42,32 @@ def evaluate(
 ) -> Scores:
     """Compare a network's predictions with the labels of a dataset.
 
-    The image is reduced to the protocol's size where it is larger, then brought to the network's
-    input size, by averaging where that is lower, else bilinearly. An image of another aspect ratio
-    keeps it, as in `Segmenter`: the network sees as many pixels. The probabilities are brought to
-    the size of the comparison (averaged where it is smaller by a whole factor) and the largest
-    wins. Where frames have instances and labels are compared at their own size, nIoU is measured
-    too.
+    The image is resized to the protocol's size, then to the network's input size: by averaging
+    down, bilinearly up. An image of another aspect ratio keeps it and about the number of pixels,
+    as in `Segmenter`. The probabilities are resized to the size of the comparison (averaged for
+    integer factors) before the argmax. If frames have instances and labels are compared at their
+    own size, nIoU is measured too.
 
     Args:
         network: from images 0..255 to probabilities, or a dict with such under `"main"`.
         dataset: the frames.
         protocol: one of `PROTOCOLS`.
-        input_size: (height, width) the network sees of images of that aspect ratio, in pixels;
-            None for each image's own.
-        places: for each class of the network its training id in the dataset, 255 where the
-            dataset does not have it; None where the classes are the same. Classes of the dataset
-            that are not among these are left out: their pixels are void.
-        inference: scales, flip and windows; by default a single look.
-        export: takes the predictions at the images' own sizes.
-        progress: called with the frames done and those there are.
-        squash: images of another aspect ratio are brought to `input_size` too, with a warning.
+        input_size: (height, width) of the network's input for images of that aspect ratio, in
+            pixels; None for each image's size.
+        places: training id in the dataset of each class of the network, 255 if the dataset does
+            not have the class; None if the classes are the same. Pixels of other classes of the
+            dataset are treated as void.
+        inference: test-time augmentation; none by default.
+        export: receives the predictions at the images' sizes.
+        progress: called with the number of frames done and the total.
+        squash: resize images of another aspect ratio to `input_size` too, with a warning.
 
     Returns:
         The scores over all frames.
 
     Raises:
-        ValueError: a frame cannot be read, sizes do not agree, no frame is left by the protocol,
-            or 255 in the masks may be a class and fewer than two others occur.
+        ValueError: a frame cannot be read, sizes do not agree, no frame fits the protocol, or 255
+            in the masks may be a class and fewer than two others occur.
     """
     space = dataset.space
     count = len(space.labels)
@@ -127,7 +126,7 @@ def evaluate(
 
 
 class _Predict:
-    """Predictions of images, by predictors for the sizes there are."""
+    """Predicts images with a cache of predictors compiled per size."""
 
     def __init__(self, network: keras.Model, inference: Inference, places: tuple[int, ...] | None):
         self.network, self.inference, self.places = network, inference, places
@@ -140,14 +139,14 @@ class _Predict:
         sizes: tuple[tuple[int, int], tuple[int, int]],
         both: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Masks of both sizes, which are the same one where the sizes are or only one is wanted."""
+        """The masks of both sizes; the same one twice if the sizes are equal or not `both`."""
         wanted = sizes if both and sizes[0] != sizes[1] else sizes[:1]
         key = (seen, wanted)
         if key not in self.kept:
             if len(self.kept) == KEPT:
                 del self.kept[next(iter(self.kept))]
             predictor = Predictor(self.network, self.inference, wanted, self.places)
-            # TensorFlow's own convolutions are several times as fast on CPUs as XLA's.
+            # On CPUs TensorFlow's convolutions are several times as fast as XLA's.
             predictor.compile(jit_compile=keras.backend.backend() == "jax")
             self.kept[key] = predictor
         batch = [resize_image(image, s)[None] for s in self.inference.input_sizes(seen)]
@@ -156,10 +155,10 @@ class _Predict:
 
 
 def _read_instances(path: Path, label: np.ndarray) -> np.ndarray:
-    """The numbers of instances where the label is not void.
+    """Ids of instances, 0 where the label is void.
 
     Raises:
-        ValueError: the file cannot be read, or has not the label's size.
+        ValueError: the file cannot be read or does not have the label's size.
     """
     numbers = np.asarray(open_image(path))
     if numbers.shape != label.shape or numbers.dtype.kind not in "ui":

@@ -1,4 +1,4 @@
-"""What a network may see of a frame, and at what size its answer is compared."""
+"""Evaluation protocols: input and comparison size, per dataset."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ def protocol_of(dataset: str, name: str | None = None) -> Protocol:
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bring a uint8 image to (height, width): by averaging down, bilinearly up."""
+    """Resize a uint8 image to (height, width): by averaging down, bilinearly up."""
     if image.shape[:2] == tuple(size):
         return image
     smaller = size[0] < image.shape[0]
@@ -40,7 +40,7 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def reduce_label(label: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """A label at the protocol's size: every second pixel of one twice as large.
+    """The label at the protocol's size; a label twice as large is subsampled by 2.
 
     Raises:
         ValueError: the label has neither the size nor twice the size.

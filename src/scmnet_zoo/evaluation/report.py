@@ -1,4 +1,4 @@
-"""The scores as files: a table, all numbers for programs, and a picture."""
+"""Scores as files: CSV, JSON and a picture of the confusion matrix."""
 
 import csv
 import io
@@ -21,12 +21,12 @@ def write_report(
 ) -> tuple[Path, Path, Path]:
     """Write `scores.csv`, `scores.json` and `confusion_matrix.png`; all of them or none.
 
-    Scores are in percent, empty in the table and null in JSON where nothing was counted.
+    Scores are in percent; NaN is empty in the CSV and null in the JSON.
 
     Args:
-        scores: what was found.
-        folder: where to write; made if it is not there.
-        about: what was measured, for the JSON: network, weights and so on.
+        scores: the scores.
+        folder: output folder; created if missing.
+        about: facts for the JSON: network, weights and so on.
 
     Returns:
         The paths of the table, the JSON and the picture.
@@ -49,7 +49,7 @@ def write_report(
 
 
 def as_csv(scores: Scores) -> str:
-    """A row for each class, each category and the means, in percent."""
+    """CSV with a row per class, category and mean, in percent."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -74,7 +74,7 @@ def rows(scores: Scores) -> list[tuple[str, str, float, float]]:
 
 
 def as_dict(scores: Scores) -> dict[str, Any]:
-    """All numbers, for JSON, scores in percent."""
+    """All numbers for the JSON, scores in percent."""
 
     def percent(value: float) -> float | None:
         return None if math.isnan(value) else 100 * value

@@ -1,4 +1,4 @@
-"""What an evaluation found, by the names of the classes."""
+"""The scores of an evaluation, by class name."""
 
 from dataclasses import dataclass, field
 
@@ -9,16 +9,16 @@ from scmnet_zoo.metrics.confusion import mean
 
 @dataclass(frozen=True)
 class Scores:
-    """What an evaluation found. Scores are fractions, NaN where nothing was counted.
+    """The scores of an evaluation, as fractions; NaN if nothing was counted.
 
     Attributes:
         space: the classes of the dataset.
-        matrix: pixels by label and prediction, over all frames.
-        instances: pixels weighted by instance; None where the dataset has no instances.
-        left_out: classes that the network does not know; their pixels were not counted.
-        frames: how many were measured.
-        warnings: what makes the scores mean little, a line each.
-        seen: how many frames the network saw at each (height, width), the most frequent first.
+        matrix: confusion matrix over all frames.
+        instances: weighted counts for nIoU; None if the dataset has no instances.
+        left_out: classes that the network does not know; their pixels are not counted.
+        frames: number of frames.
+        warnings: reasons to doubt the scores, a line each.
+        seen: number of frames per input size (height, width), the most frequent first.
     """
 
     space: LabelSpace
@@ -43,20 +43,20 @@ class Scores:
         return self.matrix.category_iou([label.category for label in self.space.labels])
 
     def niou(self) -> dict[str, float]:
-        """nIoU by class; NaN for those without instances."""
+        """nIoU by class; NaN for classes without instances."""
         if self.instances is None:
             return dict.fromkeys(self.space.classes, float("nan"))
         scores = self.instances.iou(self.matrix).tolist()
         return dict(zip(self.space.classes, scores, strict=True))
 
     def category_niou(self) -> dict[str, float]:
-        """nIoU by category; NaN for those without instances."""
+        """nIoU by category; NaN for categories without instances."""
         if self.instances is None:
             return dict.fromkeys(self.space.categories, float("nan"))
         return self.instances.category_iou(self.matrix)
 
     def means(self) -> dict[str, float]:
-        """The means over what occurs: `"miou"`, `"category_miou"`, `"niou"`, `"category_niou"`."""
+        """Means over what occurs: `"miou"`, `"category_miou"`, `"niou"`, `"category_niou"`."""
         return {
             "miou": mean(self.iou().values()),
             "category_miou": mean(self.category_iou().values()),
@@ -69,5 +69,5 @@ class Scores:
         return self.matrix.mean_iou()
 
     def pixel_accuracy(self) -> float:
-        """The share of pixels that are right."""
+        """Share of correct pixels."""
         return self.matrix.pixel_accuracy()

@@ -1,4 +1,4 @@
-"""Losses over the pixels of a batch, void left out; each is usable in `model.compile`."""
+"""Losses over the pixels of a batch that ignore void, for `model.compile`."""
 
 from scmnet_zoo.losses.cross_entropy import CrossEntropy
 from scmnet_zoo.losses.dice import Dice

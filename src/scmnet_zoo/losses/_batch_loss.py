@@ -1,4 +1,4 @@
-"""A loss that is one number for a whole batch."""
+"""Base of losses that return one number per batch."""
 
 import math
 import numbers
@@ -8,13 +8,13 @@ import numpy as np
 
 
 class BatchLoss(keras.losses.Loss):
-    """Computed in float32 whatever the scores are in; nothing is left to reduce."""
+    """A loss that returns one float32 number per batch; it needs no reduction."""
 
     def __init__(self, name):
         super().__init__(name=name, reduction=None, dtype="float32")
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        if sample_weight is not None:  # Keras would multiply the batch's one number by each of them
+        if sample_weight is not None:  # Keras would multiply the number of the batch by each weight
             known = hasattr(sample_weight, "shape")
             shape = tuple(sample_weight.shape) if known else np.shape(sample_weight)
             raise ValueError(
@@ -28,19 +28,19 @@ class BatchLoss(keras.losses.Loss):
 
 
 def checked_weight(weight, argument):
-    """A weight of a loss among others as a float, or a ValueError that names the argument."""
+    """The weight of a loss as a float; raises a ValueError that names the argument."""
     if not is_number(weight) or not 0 <= weight < math.inf:
         raise ValueError(f"Expected finite weights from 0 up. Received: {argument}={weight!r}")
     return float(weight)
 
 
 def is_number(value):
-    """Whether a value is a number, Python's or NumPy's: what cannot be compared is none."""
+    """Whether a value is a real number of Python or NumPy."""
     return isinstance(value, numbers.Real)
 
 
 def checked_loss(loss, argument):
-    """The loss itself, or a ValueError that names the argument."""
+    """The loss; raises a ValueError that names the argument if it is not one."""
     if not isinstance(loss, keras.losses.Loss):
         raise ValueError(f"Expected a keras.losses.Loss. Received: {argument}={loss!r}")
     return loss

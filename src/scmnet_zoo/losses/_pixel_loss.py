@@ -1,4 +1,4 @@
-"""What the losses of labels and scores share: checks, void, the forms of the scores, weights."""
+"""Base of losses of labels and scores: checks, void, logits or probabilities, class weights."""
 
 import numpy as np
 from keras import ops
@@ -6,8 +6,8 @@ from keras import ops
 from scmnet_zoo.data.labels import VOID
 from scmnet_zoo.losses._batch_loss import BatchLoss
 
-# The least probability that a logarithm is taken of. It is Keras's own epsilon; float32 tells
-# probabilities near 1 apart by about as much.
+# Probabilities are clipped at this value before a logarithm. It is Keras's epsilon and about the
+# spacing of float32 numbers near 1.
 FLOOR = 1e-7
 
 
@@ -37,21 +37,21 @@ class PixelLoss(BatchLoss):
         target = labels[..., None] == ops.arange(classes, dtype="int32")
         valid = ops.any(target, axis=-1)
         known = ops.all(ops.logical_or(valid, labels == VOID))
-        # A compiled step cannot raise. NaN is seen at once, where an id taken for void would pass
-        # in silence; as a constant it has the gradient 0, so that the weights stay as they were.
+        # A compiled step cannot raise. NaN shows invalid labels, which as void would go unnoticed.
+        # A constant has gradient 0, so the weights do not change.
         return ops.where(known, self.value(target, valid, scores), float("nan"))
 
     def log_probability(self, scores, target):
-        """Of each pixel's class, (batch, height, width), 0 at void; finite for finite scores."""
+        """Log-probability of each pixel's class, (batch, height, width); 0 at void."""
         values, norm = self.log_values(scores)
         found = at_label(values, target) - norm
         return ops.where(ops.any(target, axis=-1), found, 0.0)
 
     def log_values(self, scores):
-        """The logarithms of the probabilities as (batch, height, width, classes) values less a
-        (batch, height, width) norm.
+        """Log-probabilities as values (batch, height, width, classes) minus a norm (batch, height,
+        width).
 
-        Sums over the classes then need no map of all logarithms, which XLA would write and read.
+        Sums over classes then need no array of all log-probabilities, which XLA would store.
         """
         if not self.from_logits:
             values = ops.log(ops.maximum(scores, FLOOR))
@@ -60,17 +60,17 @@ class PixelLoss(BatchLoss):
         return values, ops.log(ops.sum(ops.exp(values), axis=-1))
 
     def probabilities(self, scores):
-        """(batch, height, width, classes)."""
+        """Probabilities, (batch, height, width, classes)."""
         return ops.softmax(scores, axis=-1) if self.from_logits else scores
 
     def pixel_weights(self, target, valid):
-        """The weight of each pixel's class; 0 at void."""
+        """The class weight of each pixel, (batch, height, width); 0 at void."""
         if self.class_weights is None:
             return ops.cast(valid, "float32")
         return at_label(ops.array(self.class_weights, dtype="float32"), target)
 
     def mean_of_classes(self, losses, counted):
-        """The weighted mean of (classes,) losses over those classes that are counted."""
+        """The weighted mean of losses (classes,) over the counted classes."""
         weights = ops.cast(counted, "float32")
         if self.class_weights is not None:
             weights = weights * ops.array(self.class_weights, dtype="float32")
@@ -85,12 +85,12 @@ class PixelLoss(BatchLoss):
 
 
 def at_label(values, target):
-    """Of values by class, that of each pixel's class; 0 at void."""
+    """The value at each pixel's class, from values (..., classes); 0 at void."""
     return ops.sum(ops.where(target, values, 0.0), axis=-1)
 
 
 def weighted_mean(values, weights):
-    """The sum of the weighted values over that of the weights; 0 where all weights are 0."""
+    """The weighted mean of values; 0 if all weights are 0."""
     total = ops.sum(weights)
     return ops.sum(values * weights) / ops.where(total > 0, total, 1.0)
 
@@ -113,7 +113,7 @@ def _labels_and_scores(y_true, y_pred):
 
 
 def _agree(shape, other):
-    """Whether batch, height and width are the same where known: in a `tf.function` some are not."""
+    """Whether batch, height and width agree; in a `tf.function` some may be unknown."""
     pairs = zip(tuple(shape)[:3], tuple(other)[:3], strict=True)
     return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
@@ -123,7 +123,7 @@ def _checked_class_weights(class_weights):
         return None
     try:
         weights = np.asarray(class_weights, dtype="float64")
-    except (TypeError, ValueError):  # a dict or a word, say
+    except (TypeError, ValueError):  # e.g. a dict or a string
         weights = np.array(np.nan)
     if weights.ndim != 1 or not (np.isfinite(weights) & (weights >= 0)).all():
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Cross-entropy."""
+"""Cross-entropy over pixels."""
 
 from keras import ops
 
@@ -9,25 +9,25 @@ from scmnet_zoo.losses._pixel_loss import PixelLoss, at_label, weighted_mean
 
 @register
 class CrossEntropy(PixelLoss):
-    """Cross-entropy over the pixels that are not void, weighted by class.
+    """Cross-entropy over the pixels that are not void, with class weights.
 
     The sum over pixels of `weight[label] * -log p(label)`, divided by the sum of the weights.
     With label smoothing s the target is `1 - s` on the label and `s / classes` on every class.
 
     Args:
-        class_weights: one number for each class, or None for all 1.
-        label_smoothing: from 0 up to, not including, 1.
-        from_logits: whether the scores are logits; False for probabilities, which count as at
-            least 1e-7 and have no gradient below that.
+        class_weights: one weight per class, or None for all 1.
+        label_smoothing: in [0, 1).
+        from_logits: whether the scores are logits; False for probabilities, which are clipped at
+            1e-7.
         name: name of the loss.
 
-    Shapes: labels (batch, height, width) or (batch, height, width, 1), whole numbers
-    0..classes-1 and 255 for void; scores (batch, height, width, classes). One number, in float32:
-    0 where every pixel is void, NaN with gradient 0 where a label is none of these.
+    Shapes: labels (batch, height, width) or (batch, height, width, 1), integers 0..classes-1 or
+    255 for void; scores (batch, height, width, classes). Returns one float32 number: 0 if all
+    pixels are void, NaN with gradient 0 if a label is invalid.
 
     Raises:
-        ValueError: an argument is out of range; when called, shapes that do not fit, not as many
-            weights as classes, or sample weights.
+        ValueError: an argument is out of range; when called, shapes do not fit, the number of class
+            weights is not that of the classes, or there are sample weights.
 
     Source: label smoothing as in Szegedy et al. 2016, arXiv 1512.00567, section 7.
 
@@ -54,9 +54,9 @@ class CrossEntropy(PixelLoss):
         values, norm = self.log_values(scores)
         losses = norm - at_label(values, target)
         if self.label_smoothing:
-            spread = norm - ops.mean(values, axis=-1)
-            losses = (1 - self.label_smoothing) * losses + self.label_smoothing * spread
-        losses = ops.where(valid, losses, 0.0)  # whatever the scores are there
+            uniform = norm - ops.mean(values, axis=-1)
+            losses = (1 - self.label_smoothing) * losses + self.label_smoothing * uniform
+        losses = ops.where(valid, losses, 0.0)  # scores at void may be NaN
         return weighted_mean(losses, self.pixel_weights(target, valid))
 
     def get_config(self):

@@ -11,27 +11,26 @@ from scmnet_zoo.losses._pixel_loss import PixelLoss
 
 @register
 class Dice(PixelLoss):
-    """One minus the soft Dice overlap, averaged over the classes that the labels of the batch have.
+    """1 minus the soft Dice coefficient, averaged over the classes in the labels of the batch.
 
-    The overlap of a class is `(2 sum(p g) + smooth) / (sum(p^2) + sum(g^2) + smooth)`: p its
-    probability, g 1 on its pixels and 0 elsewhere, sums over all valid pixels of the batch. The
-    batch is taken as one image: in a single image a class may have a handful of pixels, whose
-    overlap jumps, and which would count as much as the road of another.
+    The coefficient of a class is `(2 sum(p g) + smooth) / (sum(p^2) + sum(g^2) + smooth)`, with p
+    its probability, g 1 on its pixels and 0 elsewhere, and sums over all valid pixels of the batch.
+    Per-image coefficients would be noisy for classes of few pixels in an image.
 
     Args:
-        smooth: 0 or more; draws the overlap of classes with few pixels towards 1. The paper has
-            0, which is safe here, as classes without pixels do not count.
-        class_weights: one number for each class, of the mean over classes; or None for all 1.
+        smooth: 0 or more; moves the coefficient of classes with few pixels towards 1. Defaults to
+            0 as in the paper, which is safe, since classes without pixels are left out.
+        class_weights: one weight per class in the mean over classes, or None for all 1.
         from_logits: whether the scores are logits; False for probabilities.
         name: name of the loss.
 
-    Shapes: labels (batch, height, width) or (batch, height, width, 1), whole numbers
-    0..classes-1 and 255 for void; scores (batch, height, width, classes). One number, in float32:
-    0 where every pixel is void, NaN with gradient 0 where a label is none of these.
+    Shapes: labels (batch, height, width) or (batch, height, width, 1), integers 0..classes-1 or
+    255 for void; scores (batch, height, width, classes). Returns one float32 number: 0 if all
+    pixels are void, NaN with gradient 0 if a label is invalid.
 
     Raises:
-        ValueError: an argument is out of range; when called, shapes that do not fit, not as many
-            weights as classes, or sample weights.
+        ValueError: an argument is out of range; when called, shapes do not fit, the number of class
+            weights is not that of the classes, or there are sample weights.
 
     Source: Milletari et al. 2016, V-Net, arXiv 1606.04797, section 3, the form with squares in the
     denominator; there for one class.
@@ -57,7 +56,7 @@ class Dice(PixelLoss):
         shared = ops.sum(ops.where(target, p, 0.0), axis=pixels)
         sizes = ops.sum(ops.square(p), axis=pixels) + ops.cast(counts, "float32")
         present = counts > 0
-        # Where a class is absent both sizes may be 0; 1 there keeps the gradient finite.
+        # Both sizes of an absent class may be 0; dividing by 1 keeps the gradient finite.
         overlaps = (2 * shared + self.smooth) / ops.where(present, sizes + self.smooth, 1.0)
         return self.mean_of_classes(1 - overlaps, present)
 

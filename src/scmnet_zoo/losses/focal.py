@@ -11,26 +11,26 @@ from scmnet_zoo.losses._pixel_loss import FLOOR, PixelLoss, weighted_mean
 
 @register
 class Focal(PixelLoss):
-    """Cross-entropy in which a pixel counts the less, the surer the network is of its class.
+    """Focal loss: cross-entropy with lower weight for pixels that are classified well.
 
-    The sum over pixels of `weight[label] * (1 - p)^gamma * -log p`, p the probability of the label,
-    divided by the sum of the weights (the paper divides by a number of boxes, of which pixels have
-    none). So gamma 0 is `CrossEntropy`.
+    The sum over pixels of `weight[label] * (1 - p)^gamma * -log p`, with p the probability of the
+    label, divided by the sum of the weights (by the number of boxes in the paper). With gamma 0 it
+    equals `CrossEntropy`.
 
     Args:
-        gamma: 0 or more; how fast sure pixels lose weight.
-        class_weights: one number for each class, the paper's alpha, or None for all 1.
-        from_logits: whether the scores are logits; False for probabilities, which count as at
-            least 1e-7 and have no gradient below that.
+        gamma: 0 or more; larger values reduce the weight of easy pixels more.
+        class_weights: one weight per class, the paper's alpha, or None for all 1.
+        from_logits: whether the scores are logits; False for probabilities, which are clipped at
+            1e-7.
         name: name of the loss.
 
-    Shapes: labels (batch, height, width) or (batch, height, width, 1), whole numbers
-    0..classes-1 and 255 for void; scores (batch, height, width, classes). One number, in float32:
-    0 where every pixel is void, NaN with gradient 0 where a label is none of these.
+    Shapes: labels (batch, height, width) or (batch, height, width, 1), integers 0..classes-1 or
+    255 for void; scores (batch, height, width, classes). Returns one float32 number: 0 if all
+    pixels are void, NaN with gradient 0 if a label is invalid.
 
     Raises:
-        ValueError: an argument is out of range; when called, shapes that do not fit, not as many
-            weights as classes, or sample weights.
+        ValueError: an argument is out of range; when called, shapes do not fit, the number of class
+            weights is not that of the classes, or there are sample weights.
 
     Source: Lin et al. 2017, arXiv 1708.02002, equation 4, with class weights equation 5; p is the
     softmax over the classes in place of the paper's sigmoid.
@@ -51,7 +51,9 @@ class Focal(PixelLoss):
 
     def value(self, target, valid, scores):
         log_p = self.log_probability(scores, target)
-        missing = ops.maximum(1 - ops.exp(log_p), FLOOR)  # a power below 1 has no slope at 0
+        missing = ops.maximum(
+            1 - ops.exp(log_p), FLOOR
+        )  # powers below 1 have no finite gradient at 0
         losses = -ops.power(missing, self.gamma) * log_p
         return weighted_mean(losses, self.pixel_weights(target, valid))
 

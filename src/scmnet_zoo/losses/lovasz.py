@@ -1,4 +1,4 @@
-"""Lovász-Softmax, a surrogate of the mean intersection over union."""
+"""Lovász-Softmax, a convex surrogate of mean IoU."""
 
 from keras import ops
 
@@ -10,27 +10,27 @@ from scmnet_zoo.losses._pixel_loss import PixelLoss
 class LovaszSoftmax(PixelLoss):
     """The Lovász extension of the Jaccard loss of each class, averaged over classes.
 
-    The error of a pixel for a class is how far its probability is from the truth, 1 or 0. With the
-    errors in falling order, each is multiplied by what the Jaccard loss grows by as that pixel
-    joins the wrong ones. All valid pixels of the batch are one set.
+    The error of a pixel for a class is |target - probability|. Errors are sorted in descending
+    order, and each is multiplied by the increase of the Jaccard loss when that pixel becomes wrong
+    too. All valid pixels of the batch form one set.
 
-    Every class sorts all pixels, so memory and time are those of several arrays of the scores'
-    size. Pixels are counted in int32: a batch holds fewer than 2^31 of them.
+    All pixels are sorted for each class, which takes several arrays of the size of the scores. A
+    batch may have fewer than 2^31 pixels.
 
     Args:
-        classes: `"present"`, the mean over the classes that the labels of the batch have; or
-            `"all"`, as in the paper, where a class without pixels costs its greatest error.
-        class_weights: one number for each class, of the mean over classes; or None for all 1.
+        classes: `"present"`, the mean over the classes in the labels of the batch, or `"all"`, as
+            in the paper, where the loss of a class without pixels is its largest error.
+        class_weights: one weight per class in the mean over classes, or None for all 1.
         from_logits: whether the scores are logits; False for probabilities.
         name: name of the loss.
 
-    Shapes: labels (batch, height, width) or (batch, height, width, 1), whole numbers
-    0..classes-1 and 255 for void; scores (batch, height, width, classes). One number, in float32:
-    0 where every pixel is void, NaN with gradient 0 where a label is none of these.
+    Shapes: labels (batch, height, width) or (batch, height, width, 1), integers 0..classes-1 or
+    255 for void; scores (batch, height, width, classes). Returns one float32 number: 0 if all
+    pixels are void, NaN with gradient 0 if a label is invalid.
 
     Raises:
-        ValueError: an argument is out of range; when called, shapes that do not fit, not as many
-            weights as classes, or sample weights.
+        ValueError: an argument is out of range; when called, shapes do not fit, the number of class
+            weights is not that of the classes, or there are sample weights.
 
     Source: Berman, Rannen Triki, Blaschko 2018, arXiv 1705.08790, algorithm 1 and equations 8, 9,
     11 and 12.
@@ -76,18 +76,18 @@ def _by_class(x):
 
 
 def _jaccard_growth(target, counts):
-    """What each pixel adds to the Jaccard loss of the wrong pixels before it (equation 9).
+    """The increase of the Jaccard loss by each pixel, given the previous ones (equation 9).
 
-    The loss is 1 - intersection / union. A wrong pixel of the class takes 1 from the intersection,
-    any other adds 1 to the union. The differences are written out, for in float32 the losses
-    themselves, near 1, would differ from pixel to pixel by little more than their rounding. Sums of
-    ones run in int32, as float32 cannot count beyond 2^24.
+    The loss is 1 - intersection / union. A wrong pixel of the class reduces the intersection by 1,
+    any other increases the union by 1. The increases are computed directly, since differences of
+    losses near 1 would be lost to float32 rounding. Counts are int32, since float32 cannot count
+    beyond 2^24.
     """
     wrong = ops.cumsum(ops.cast(target, "int32"), axis=-1)
     others = ops.cumsum(ops.cast(ops.logical_not(target), "int32"), axis=-1)
     intersection = ops.cast(counts - wrong, "float32")
     union = ops.cast(counts + others, "float32")
     added = intersection / (union * ops.maximum(union - 1, 1.0))
-    # Of a class without pixels the first wrong one already costs all.
+    # For a class without pixels the first wrong pixel has the whole loss.
     added = ops.where(union > 1, added, 1.0)
     return ops.where(target, 1 / ops.maximum(union, 1.0), added)

@@ -1,4 +1,4 @@
-"""Cross-entropy over the hard pixels of a batch."""
+"""Cross-entropy over the hard pixels of a batch (OHEM)."""
 
 import math
 
@@ -11,29 +11,28 @@ from scmnet_zoo.losses._pixel_loss import PixelLoss, weighted_mean
 
 @register
 class OhemCrossEntropy(PixelLoss):
-    """Cross-entropy with online hard example mining: easy pixels do not count.
+    """Cross-entropy with online hard example mining: easy pixels are ignored.
 
-    A pixel is hard where the probability of its class is below `threshold`. Where fewer than the
-    share `min_kept` of the valid pixels (rounded up) are hard, as many are kept, those of the
-    lowest probability. Pixels that tie with the last one kept are kept too, so what is kept does
-    not depend on an order. The weights choose no pixels; they weight the mean over those kept.
+    A pixel is hard if the probability of its class is below `threshold`. At least the share
+    `min_kept` of the valid pixels (rounded up) is kept, those of the lowest probability, with all
+    ties of the last one, so the choice does not depend on an order. Class weights do not affect the
+    choice, only the mean over kept pixels.
 
     Args:
-        threshold: probability of the right class below which every pixel is kept, 0 to 1.
-        min_kept: least share of the batch's valid pixels to keep, 0 to 1. A share, as a number of
-            pixels would mean something else with every size of crop and batch.
-        class_weights: one number for each class, or None for all 1.
-        from_logits: whether the scores are logits; False for probabilities, which count as at
-            least 1e-7 and have no gradient below that.
+        threshold: probability of the label below which a pixel is kept, 0 to 1.
+        min_kept: minimum share of the valid pixels of the batch to keep, 0 to 1.
+        class_weights: one weight per class, or None for all 1.
+        from_logits: whether the scores are logits; False for probabilities, which are clipped at
+            1e-7.
         name: name of the loss.
 
-    Shapes: labels (batch, height, width) or (batch, height, width, 1), whole numbers
-    0..classes-1 and 255 for void; scores (batch, height, width, classes). One number, in float32:
-    0 where no pixel is kept, NaN with gradient 0 where a label is none of these.
+    Shapes: labels (batch, height, width) or (batch, height, width, 1), integers 0..classes-1 or
+    255 for void; scores (batch, height, width, classes). Returns one float32 number: 0 if no
+    pixel is kept, NaN with gradient 0 if a label is invalid.
 
     Raises:
-        ValueError: an argument is out of range; when called, shapes that do not fit, not as many
-            weights as classes, or sample weights.
+        ValueError: an argument is out of range; when called, shapes do not fit, the number of class
+            weights is not that of the classes, or there are sample weights.
 
     Source: Shrivastava et al. 2016, arXiv 1604.03540, section 4, for regions; for pixels by a
     threshold and a least number Wu et al. 2016, arXiv 1605.06885. Threshold 0.7 and a sixteenth of
@@ -76,12 +75,12 @@ class OhemCrossEntropy(PixelLoss):
         return weighted_mean(-log_p, kept * self.pixel_weights(target, valid))
 
     def _kept(self, log_p, valid):
-        """Which pixels count, by the logarithm of the probability of their class."""
+        """Whether each pixel is kept, from the log-probability of its class."""
         log_p = ops.stop_gradient(log_p)
         count = ops.cast(ops.sum(ops.cast(valid, "int32")), "float32")
-        # Less a millionth, so that a whole product stays itself in spite of float32's rounding.
+        # Reduced by a millionth, so that float32 rounding does not raise a whole number.
         least = ops.cast(ops.ceil(self.min_kept * count * (1 - 1e-6)), "int32")
-        ordered = ops.sort(ops.reshape(log_p, (-1,)))  # that of void, 0, is at the end
+        ordered = ops.sort(ops.reshape(log_p, (-1,)))  # void has 0 and is last
         last = ops.take(ordered, ops.maximum(least - 1, 0))
         last = ops.where(least > 0, last, -math.inf)
         limit = math.log(self.threshold) if self.threshold else -math.inf

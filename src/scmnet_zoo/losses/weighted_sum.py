@@ -1,4 +1,4 @@
-"""Several losses of the same output."""
+"""A weighted sum of losses of the same output."""
 
 import keras
 
@@ -8,20 +8,20 @@ from scmnet_zoo.losses._batch_loss import BatchLoss, checked_loss, checked_weigh
 
 @register
 class WeightedSum(BatchLoss):
-    """The sum of losses of the same labels and scores, each multiplied by its weight.
+    """The weighted sum of losses of the same labels and scores.
 
     Args:
-        losses: `keras.losses.Loss` instances that give one number each; all must read the same
-            kind of scores, logits or probabilities.
-        weights: one number for each loss.
+        losses: `keras.losses.Loss` instances that return one number each, all for logits or all
+            for probabilities.
+        weights: one weight per loss.
         name: name of the loss.
 
     Shapes: those of the losses.
 
     Raises:
-        ValueError: no losses, not as many weights as losses, a weight that is negative or not
-            finite, something that is not a loss; when called, a loss that gives more than one
-            number, or sample weights.
+        ValueError: there are no losses, the numbers of losses and weights differ, a weight is
+            negative or not finite, or an item is not a loss; when called, a loss returns more than
+            one number, or there are sample weights.
 
     Example:
 

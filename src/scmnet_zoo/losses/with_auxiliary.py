@@ -1,4 +1,4 @@
-"""The loss of a network with auxiliary heads."""
+"""The loss of a network with auxiliary outputs."""
 
 import keras
 
@@ -10,24 +10,23 @@ MAIN = "main"
 
 @register
 class WithAuxiliary(BatchLoss):
-    """A loss of the main output plus the weighted losses of the auxiliary ones.
+    """The loss of the main output plus weighted losses of auxiliary outputs.
 
-    For networks whose output is a dict, like `FastSCNN(auxiliary=True)`. Keras's `compile` takes a
-    dict of outputs apart before any loss sees it, so this one is called with the whole dict: by
-    `TrainingModel`, or in a `compute_loss` of your own (docs/losses.md has both ways).
+    For networks that return a dict, like `FastSCNN(auxiliary=True)`. Keras's `compile` passes the
+    outputs of a dict to losses one by one, so call this loss in `compute_loss`; see docs/losses.md.
 
     Args:
         loss: a `keras.losses.Loss`, applied to each output with the same labels.
-        weights: the weight of each auxiliary output by its name, e.g. `{"aux_downsample": 0.4}`.
-            The main output, `"main"`, has weight 1.
+        weights: weight of each auxiliary output by name, e.g. `{"aux_downsample": 0.4}`. The main
+            output, `"main"`, has weight 1.
         name: name of the loss.
 
-    Shapes: labels as of `loss`; scores a dict `{"main": ..., **auxiliary}` of what `loss` takes.
+    Shapes: labels as for `loss`; scores a dict `{"main": ..., **auxiliary}` of scores for `loss`.
 
     Raises:
-        ValueError: not a loss, no weights, a weight of `"main"`, a weight that is negative or not
-            finite; when called, scores that are not a dict of `"main"` and just the outputs that
-            have a weight, or sample weights.
+        ValueError: `loss` is not a loss, there are no weights or one of `"main"`, or a weight is
+            negative or not finite; when called, the scores are not a dict of `"main"` and the
+            outputs with a weight, or there are sample weights.
 
     Source: the weights of auxiliary losses are 0.4 in Fast-SCNN, Poudel et al. 2019,
     arXiv 1902.04502.

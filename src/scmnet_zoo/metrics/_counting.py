@@ -1,8 +1,8 @@
-"""Exact counting of pixels inside a compiled step, where whole numbers have 32 bits.
+"""Exact counting of pixels inside a compiled step, with 32-bit integers.
 
-JAX has no int64 by default, and Keras' `segment_sum` adds in float32 on PyTorch, which is exact up
-to 2**24 only. So pixels are dealt to lanes that are added one by one and then together, and what
-is added over batches is kept in two parts, `high * 2**30 + low`.
+JAX has no int64 by default, and Keras's `segment_sum` adds in float32 on PyTorch, which is exact
+only up to 2**24. So pixels are counted in lanes, whose counts are then summed, and sums over
+batches are stored in two parts, `high * 2**30 + low`.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ LOW = 2**30  # a batch may add less than this to a count
 COUNT_LANES = 64  # lanes hold exact counts for batches of up to 2**30 pixels
 DIGIT_LANES = 8192  # and exact sums of digits for batches of up to 2**25 pixels
 DIGIT = 4096
-UNITS = (2.0**5, 2.0**-7, 2.0**-19, 2.0**-31)  # of the digits of a weight, the largest first
+UNITS = (2.0**5, 2.0**-7, 2.0**-19, 2.0**-31)  # of the digits of a weight, in descending order
 
 
 def labels_and_predictions(y_true, y_pred, classes: int):
-    """Whole numbers (batch, height, width) from what a metric is given.
+    """Labels and predictions, int32 (batch, height, width), from the arguments of a metric.
 
     Args:
         y_true: (batch, height, width) or (batch, height, width, 1).
         y_pred: (batch, height, width, classes), or a dict with such under `"main"`.
-        classes: how many the metric counts.
+        classes: number of classes of the metric.
 
     Raises:
         ValueError: other shapes.
@@ -44,7 +44,7 @@ def labels_and_predictions(y_true, y_pred, classes: int):
 
 
 def pixels(values, scores, dtype="int32"):
-    """One value for each pixel of the scores, without a last axis of 1.
+    """Values per pixel of the scores, without a last axis of 1.
 
     Raises:
         ValueError: of another size than the scores.
@@ -65,23 +65,23 @@ def pixels(values, scores, dtype="int32"):
 
 
 def is_class(labels, classes: int):
-    """Where a label is one of the classes."""
+    """Whether each label is a class."""
     return ops.logical_and(labels >= 0, labels < classes)
 
 
 def is_unknown(labels, classes: int):
-    """1 if a label is neither a class nor void, as where ids were not converted, else 0."""
+    """1 if a label is neither a class nor void, e.g. an id that was not converted, else 0."""
     known = ops.logical_or(is_class(labels, classes), ops.equal(labels, VOID))
     return ops.cast(ops.logical_not(ops.all(known)), "int32")
 
 
 def count(codes, where, number: int):
-    """How often each code occurs.
+    """Count each code.
 
     Args:
-        codes: int32 in 0..number-1 where they count.
-        where: booleans of the same shape: what counts.
-        number: of codes.
+        codes: int32, in 0..number-1 where counted.
+        where: booleans of the same shape, true where counted.
+        number: number of codes.
 
     Returns:
         int32 (number,).
@@ -94,15 +94,15 @@ def count(codes, where, number: int):
 def sum_digits(weights, codes, where, number: int):
     """The sums of weights by code, as sums of the weights' digits.
 
-    A weight is cut into four digits of 12 bits, so that the sum depends neither on the order nor
-    on the backend, and loses nothing of weights from 2**-8 up.
+    A weight is split into four digits of 12 bits, so that the sum does not depend on order or
+    backend and is exact for weights from 2**-8 up.
 
     Args:
         weights: float32, from 0 up.
         codes, where, number: as in `count`.
 
     Returns:
-        int32 (number, 4, 2): of each digit the sum, as parts of 4096 and of 1.
+        int32 (number, 4, 2): the sum of each digit, as multiples of 4096 and of 1.
     """
     rest = ops.reshape(weights, (-1,))
     digits = []
@@ -116,7 +116,7 @@ def sum_digits(weights, codes, where, number: int):
 
 
 def digits_to_float(sums):
-    """What `sum_digits` gave, as float32 (number,); takes floats (number, 4, 2)."""
+    """Sums of `sum_digits`, as floats (number, 4, 2), to float32 (number,)."""
     units = np.array([[unit * DIGIT, unit] for unit in UNITS], np.float32)
     return ops.sum(sums * ops.convert_to_tensor(units), axis=(-1, -2))
 
@@ -146,15 +146,16 @@ def ratio(part, whole):
 
 
 def mean(scores):
-    """The mean of the numbers that are not NaN; NaN where there is none."""
+    """The mean of the numbers that are not NaN; NaN if there are none."""
     known = ops.logical_not(ops.isnan(scores))
     total = ops.sum(ops.where(known, scores, 0.0))
     return ratio(total, ops.sum(ops.cast(known, "float32")))
 
 
 def group(values, members: np.ndarray, axis: int):
-    """Sums over the members of groups along an axis, without a matrix product: on GPUs that may
-    round to fewer bits.
+    """Sums over the members of groups along an axis.
+
+    Without a matrix product, which may round to fewer bits on GPUs.
 
     Args:
         values: float32.
@@ -167,7 +168,7 @@ def group(values, members: np.ndarray, axis: int):
 
 
 def membership(groups: Sequence[str], names: Sequence[str]) -> np.ndarray:
-    """Booleans (names, groups): where the name of a group is the name."""
+    """Booleans (names, groups): whether the group has the name."""
     return np.array([[name == other for other in groups] for name in names], bool)
 
 

@@ -1,4 +1,4 @@
-"""A confusion matrix over frames, and the scores read from it."""
+"""A confusion matrix over frames, and its scores."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,10 @@ from scmnet_zoo.data.labels import VOID
 
 
 class ConfusionMatrix:
-    """Counts of (label, prediction) pairs in int64, void labels left out.
+    """Counts of (label, prediction) pairs in int64, without void labels.
 
-    One matrix over all frames, as Cityscapes (arXiv 1604.01685, section 4.1) and the CamVid
-    literature count; not a mean over frames. A pixel predicted as void where the label is not is
-    a miss of its class, and a false positive of none.
+    One matrix over all frames, as in Cityscapes (arXiv 1604.01685, section 4.1) and the CamVid
+    literature. A pixel predicted as void is a false negative of its label's class.
 
     Args:
         classes: number of classes, at most 255, as 255 is the label of void.
@@ -35,7 +34,7 @@ class ConfusionMatrix:
         self.missed = np.zeros(classes, np.int64)
 
     def update(self, labels: np.ndarray, predictions: np.ndarray) -> None:
-        """Count the pixels of a frame; both arrays whole numbers of the same shape.
+        """Count the pixels of a frame; both arrays are integers of the same shape.
 
         Raises:
             ValueError: the shapes differ, or an id is neither a class nor 255.
@@ -63,18 +62,18 @@ class ConfusionMatrix:
         self.missed += pairs[:, classes]
 
     def iou(self) -> np.ndarray:
-        """Intersection over union of each class, float64 (classes,); NaN where it never occurs."""
+        """IoU of each class, float64 (classes,); NaN for classes that never occur."""
         hits = np.diag(self.counts)
         return ratio(hits, self.counts.sum(0) + self.counts.sum(1) + self.missed - hits)
 
     def category_iou(self, categories: Sequence[str]) -> dict[str, float]:
-        """The IoU of each category: classes of one category taken for each other are hits.
+        """IoU of each category; confusions within a category count as correct.
 
         Args:
-            categories: that of each class, e.g. `[label.category for label in space.labels]`.
+            categories: one per class, e.g. `[label.category for label in space.labels]`.
 
         Returns:
-            By category, in the order of their first class; NaN where it never occurs.
+            IoU by category, in the order of their first class; NaN for those that never occur.
         """
         grouped = self.grouped(categories)
         return dict(zip(dict.fromkeys(categories), grouped.iou().tolist(), strict=True))
@@ -83,7 +82,7 @@ class ConfusionMatrix:
         """The confusion matrix of the categories, in the order of their first class.
 
         Raises:
-            ValueError: not one category for each class.
+            ValueError: the number of categories is not that of the classes.
         """
         if len(categories) != len(self.counts):
             raise ValueError(
@@ -98,27 +97,27 @@ class ConfusionMatrix:
         return grouped
 
     def false_positives(self) -> np.ndarray:
-        """Pixels of other classes that were taken for each class, int64 (classes,)."""
+        """Number of pixels of other classes predicted as each class, int64 (classes,)."""
         return self.counts.sum(0) - np.diag(self.counts)
 
     def mean_iou(self) -> float:
-        """The mean IoU over the classes that occur; NaN where none does."""
+        """Mean IoU of the classes that occur; NaN if none does."""
         return mean(self.iou())
 
     def pixel_accuracy(self) -> float:
-        """The share of pixels that are right; NaN where none is counted."""
+        """Share of correct pixels; NaN if no pixel is counted."""
         total = self.counts.sum() + self.missed.sum()
         return float(ratio(np.diag(self.counts).sum(), total))
 
 
 def ratio(part, whole) -> np.ndarray:
-    """`part / whole` in float64, NaN where both are 0."""
+    """`part / whole` in float64; NaN where both are 0."""
     with np.errstate(invalid="ignore"):
         return np.divide(part, whole, dtype=np.float64)
 
 
 def mean(scores) -> float:
-    """The mean of the numbers that are not NaN; NaN where there is none."""
+    """The mean of the numbers that are not NaN; NaN if there are none."""
     values = np.asarray(list(scores), np.float64)
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")

@@ -1,4 +1,4 @@
-"""A Keras metric: nIoU, the IoU with pixels weighted by the size of their instance."""
+"""A Keras metric of nIoU, the IoU with pixels weighted by instance size."""
 
 from collections.abc import Sequence
 
@@ -21,23 +21,22 @@ SAME, RELATED, OTHER = range(3)  # predicted as the class, as one of its categor
 
 @register
 class InstanceScores(keras.metrics.Metric):
-    """nIoU of classes and categories for `compile`, void left out.
+    """nIoU of classes and categories for `compile`, ignoring void.
 
-    The weights are those of `instance_weights`, passed as `sample_weight`: list the metric under
-    `weighted_metrics`, where Keras passes them on. Only true positives and false negatives are
-    weighted, as nothing weights a false positive (arXiv 1604.01685, section 4.1). Sums are exact,
-    whatever the order of pixels, for batches of up to 2**25 pixels (16 of 1024x2048).
+    The weights are those of `instance_weights`, passed as `sample_weight`; list the metric under
+    `weighted_metrics`. Only true positives and false negatives are weighted (arXiv 1604.01685,
+    section 4.1). Sums are exact for batches of up to 2**25 pixels (16 frames of 1024x2048).
 
     Args:
         classes: a `LabelSpace`, or the names of the classes in the order of the training ids.
         instance_classes: names of the classes with instances, or None for those that have a mean
             size in the `LabelSpace`.
         categories: the category of each class, or None for those of the `LabelSpace`; without
-            either there is no nIoU of categories. Only those count all of whose classes have
-            instances.
-        per_class: give the nIoU of each class and category too.
-        name: of the metric; the entries of `result()` have names of their own.
-        dtype: of Keras metrics; the sums are whole numbers, the scores float32.
+            either there is no nIoU of categories. Only categories whose classes all have instances
+            are scored.
+        per_class: also report the nIoU of each class and category.
+        name: name of the metric; entries of `result()` have other names.
+        dtype: dtype of Keras metrics; sums are integers, scores float32.
 
     Shapes: labels and scores as `SegmentationScores` takes them; sample weights (batch, height,
     width) or (batch, height, width, 1), from 0 up, 0 where a pixel belongs to no instance.
@@ -93,7 +92,7 @@ class InstanceScores(keras.metrics.Metric):
         update_counts(self.counts, self.unknown, labels, predictions, classes)
         weights = _counting.pixels(sample_weight, predictions[..., None], "float32")
         valid = _counting.is_class(labels, classes)
-        # From a label and a prediction to the place of their weight; beyond for no instances.
+        # Index of the sum of each (label, prediction) pair; the last if there are no instances.
         codes = np.full((classes, classes), 3 * len(self._places), np.int32)
         for order, place in enumerate(self._places):
             codes[place] = 3 * order + OTHER

@@ -1,9 +1,9 @@
-"""nIoU: the IoU with pixels weighted by the size of their instance, exact, in NumPy.
+"""nIoU, the IoU with pixels weighted by instance size, in NumPy.
 
 Source: Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding",
-arXiv 1604.01685, section 4.1 (there iIoU). The weight of a pixel is the mean size of its class's
-instances divided by the size of its own instance, so that a distant car counts as much as a near
-one. Only true positives and false negatives are weighted: no instance is behind a false positive.
+arXiv 1604.01685, section 4.1 (there iIoU). The weight of a pixel is the mean instance size of
+its class divided by the size of its instance, so that small instances count as much as large ones.
+False positives belong to no instance and are not weighted.
 """
 
 import numpy as np
@@ -11,20 +11,20 @@ import numpy as np
 from scmnet_zoo.data.labels import VOID, LabelSpace
 from scmnet_zoo.metrics.confusion import ConfusionMatrix, ratio
 
-BASE = 1000  # an instance's id is this times the class's id plus its number
+BASE = 1000  # id of an instance = BASE * id of the class + number of the instance
 
 
 def instance_weights(instances: np.ndarray, space: LabelSpace) -> np.ndarray:
     """The weight of each pixel for nIoU.
 
     Args:
-        instances: whole numbers (height, width) as in Cityscapes' instanceIds.png: an id of
+        instances: integers (height, width) as in Cityscapes' instanceIds.png: an id of
             `space.ids`, or 1000 times it plus the number of the instance.
-        space: says which classes have instances, and their mean size.
+        space: classes, with the mean size of their instances.
 
     Returns:
-        float32 (height, width): the mean size of the class's instances divided by the size of
-        this one; 0 outside instances (groups such as a crowd are none) and in classes without.
+        float32 (height, width): mean instance size of the class divided by the size of the
+        instance; 0 outside instances, in groups such as a crowd, and in classes without instances.
 
     Raises:
         ValueError: not whole numbers (height, width).
@@ -36,7 +36,7 @@ def instance_weights(instances: np.ndarray, space: LabelSpace) -> np.ndarray:
 
 
 def instance_categories(space: LabelSpace) -> tuple[str, ...]:
-    """The categories all of whose classes have instances: human and vehicle of Cityscapes."""
+    """Categories whose classes all have instances: human and vehicle of Cityscapes."""
     return tuple(
         category
         for category in space.categories
@@ -50,11 +50,11 @@ class InstanceHits:
     """Weighted true positives and false negatives over frames, in float64.
 
     Args:
-        space: says which classes have instances, their mean size, and their categories.
+        space: classes, with categories and the mean size of their instances.
 
     Attributes:
         hits: (classes,), weighted pixels of a class's instances predicted as the class.
-        related: (classes,), those predicted as any class of its category.
+        related: (classes,), weighted pixels predicted as any class of the category.
         totals: (classes,), all weighted pixels of a class's instances.
     """
 
@@ -67,7 +67,7 @@ class InstanceHits:
 
         Args:
             instances: as `instance_weights` takes them.
-            predictions: training ids of the same shape, 255 for none of the classes.
+            predictions: training ids of the same shape, 255 for void.
 
         Raises:
             ValueError: the shapes differ, or a prediction is neither a class nor 255.
@@ -95,17 +95,17 @@ class InstanceHits:
         """nIoU of each class, float64 (classes,).
 
         Args:
-            matrix: of the same frames; its false positives count unweighted.
+            matrix: confusion matrix of the same frames, for the unweighted false positives.
 
         Returns:
-            NaN for classes without instances, and those that never occur.
+            nIoU, NaN for classes without instances and those that never occur.
         """
         scores = ratio(self.hits, self.totals + matrix.false_positives())
         counted = [label.instance_size is not None for label in self.space.labels]
         return np.where(counted, scores, np.nan)
 
     def category_iou(self, matrix: ConfusionMatrix) -> dict[str, float]:
-        """nIoU of each category; NaN for those of which not all classes have instances."""
+        """nIoU of each category; NaN unless all its classes have instances."""
         categories = [label.category for label in self.space.labels]
         grouped = matrix.grouped(categories).false_positives()
         counted = instance_categories(self.space)
@@ -119,7 +119,7 @@ class InstanceHits:
 
 
 def _instances(instances: np.ndarray, space: LabelSpace):
-    """Of each instance that counts: its training id, where it is, and the weight of its pixels."""
+    """Yield training id, mask and pixel weight of each instance."""
     if instances.ndim != 2 or instances.dtype.kind not in "ui":
         raise ValueError(
             "Expected instances as whole numbers (height, width). "

@@ -1,4 +1,4 @@
-"""A Keras metric: mIoU, category IoU and pixel accuracy from one confusion matrix."""
+"""A Keras metric of mIoU, category IoU and pixel accuracy."""
 
 from collections.abc import Sequence
 
@@ -13,19 +13,19 @@ from scmnet_zoo.metrics.confusion import ConfusionMatrix
 
 @register
 class SegmentationScores(keras.metrics.Metric):
-    """mIoU, category IoU and pixel accuracy for `compile`, void left out.
+    """mIoU, category IoU and pixel accuracy for `compile`, ignoring void.
 
     Counts all pixels since the last reset in one confusion matrix (arXiv 1604.01685, section
-    4.1). The counts are exact on every backend and do not overflow, however many pixels there
-    are; a batch may have up to 2**30.
+    4.1). The counts are exact on every backend and do not overflow; a batch may have up to 2**30
+    pixels.
 
     Args:
         classes: a `LabelSpace`, or the names of the classes in the order of the training ids.
         categories: the category of each class, or None for those of the `LabelSpace`; without
             either there is no category IoU.
-        per_class: give the IoU of each class and category too.
-        name: of the metric; the entries of `result()` have names of their own.
-        dtype: of Keras metrics; the counts are whole numbers, the scores float32.
+        per_class: also report the IoU of each class and category.
+        name: name of the metric; entries of `result()` have other names.
+        dtype: dtype of Keras metrics; counts are integers, scores float32.
 
     Shapes: labels (batch, height, width) or (batch, height, width, 1), whole numbers, 255 for
     void; scores (batch, height, width, classes), logits or probabilities, or a dict with such
@@ -34,8 +34,8 @@ class SegmentationScores(keras.metrics.Metric):
     `result()` is a dict of scalars, in `fit` and `evaluate` an entry of the logs each:
     `"miou"`, `"category_miou"`, `"pixel_accuracy"`, and with `per_class` `"iou_road"`, ... and
     `"category_iou_flat"`, ..., with underscores for spaces. Means leave out classes that never
-    occurred; what nothing was counted for is NaN. All are NaN once a label was neither a class
-    nor 255, as where ids of a dataset's files were not made training ids.
+    occurred, whose scores are NaN. All scores are NaN after a label that is neither a class nor
+    255, e.g. an id that was not converted to a training id.
 
     Raises:
         ValueError: no classes, more than 255, not one category for each, other shapes, or sample
@@ -87,7 +87,7 @@ class SegmentationScores(keras.metrics.Metric):
         return guarded(results | (by_name if self.per_class else {}), self.unknown)
 
     def confusion_matrix(self) -> ConfusionMatrix:
-        """What was counted, as NumPy int64, exact; not for use inside a compiled function."""
+        """The exact counts in NumPy int64; not for use inside a compiled function."""
         matrix = ConfusionMatrix(len(self.classes))
         matrix.counts = _counting.to_int64(self.counts)
         return matrix
@@ -104,7 +104,7 @@ class SegmentationScores(keras.metrics.Metric):
 def classes_and_categories(
     classes: LabelSpace | Sequence[str], categories: Sequence[str] | None
 ) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
-    """The names of the classes, and the category of each if they are known.
+    """Names of the classes, and the category of each if known.
 
     Raises:
         ValueError: no classes, more than 255, or not one category for each.
@@ -141,17 +141,17 @@ def update_counts(counts, unknown, labels, predictions, classes: int) -> None:
 
 
 def iou(counts):
-    """IoU of each class from floats (classes, classes)."""
+    """IoU of each class from counts, floats (classes, classes)."""
     hits = ops.diagonal(counts)
     return _counting.ratio(hits, ops.sum(counts, axis=0) + ops.sum(counts, axis=1) - hits)
 
 
 def named(prefix: str, names: Sequence[str], scores) -> dict:
-    """Scalars by name: the prefix and that of the class, without spaces."""
+    """Scalars by name, PREFIX_CLASS with underscores for spaces."""
     return {f"{prefix}_{n.replace(' ', '_')}": scores[i] for i, n in enumerate(names)}
 
 
 def guarded(results: dict, unknown) -> dict:
-    """NaN in the place of all scores if there were labels that are neither a class nor void."""
+    """Replace all scores by NaN if a label was neither a class nor void."""
     bad = ops.cast(unknown, "int32") > 0
     return {name: ops.where(bad, float("nan"), value) for name, value in results.items()}
