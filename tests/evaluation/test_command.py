@@ -107,7 +107,7 @@ def test_classes_that_the_weights_do_not_know(data, tmp_path):
     weights = _write(tmp_path / "few.safetensors", ("car", "road", "cat"))
     result = _run("--weights", weights, "--data", data)
     assert result.exit_code == 0, result.stderr
-    assert "Not known to the weights, left out: sky, building, pole," in result.stdout
+    assert "Left out, as the weights lack them: sky, building, pole," in result.stdout
     lines = [line for line in result.stdout.splitlines() if "sky" in line and "│" in line]
     assert all("-" in line for line in lines)
 

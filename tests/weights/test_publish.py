@@ -380,10 +380,10 @@ def test_evaluate_stated_compares_with_the_manifest(measured, prepared, data):
     assert "more than 0.1 from the manifest: fastscnn/camvid A by -0.20" in line
     done = CliRunner().invoke(cli.app, [*named, "camvid", "--dataset", "cityscapes"])
     assert done.exit_code == 1
-    assert "states nothing on cityscapes" in done.stderr
+    assert "no result on cityscapes" in done.stderr
     done = CliRunner().invoke(cli.app, [*named, "cityscapes"])
     assert done.exit_code == 1
-    assert "states nothing on camvid of fastscnn/cityscapes" in done.stderr
+    assert "no result on camvid for fastscnn/cityscapes" in done.stderr
 
 
 def test_evaluate_stated_keeps_what_it_has_measured(prepared, data):

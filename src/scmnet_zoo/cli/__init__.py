@@ -1,6 +1,6 @@
-"""The command line, `scmnet-zoo`: one file a command, each a few lines over the library.
+"""The command line, `scmnet-zoo`: one file per command, each a thin layer over the library.
 
-Its imports take half a second, so they wait until Ctrl-C is looked after.
+The imports of the commands take half a second. They run after the handlers of SIGINT are set.
 """
 
 import os
@@ -8,11 +8,11 @@ import sys
 
 try:
     from scmnet_zoo.cli._start import ending_at_once
-except KeyboardInterrupt:  # before there is a handler of Ctrl-C
+except KeyboardInterrupt:  # before the handler of SIGINT is set
     sys.stderr.write("scmnet-zoo: error: interrupted\n")
     raise SystemExit(130) from None
 
-TYPE_CHECKING = False  # that of `typing`, without its import
+TYPE_CHECKING = False  # as `typing.TYPE_CHECKING`, without importing typing
 if TYPE_CHECKING:
     from scmnet_zoo.cli._app import app
 
@@ -28,7 +28,7 @@ def __getattr__(name):
 
 
 def main() -> None:
-    """Run the command line. Here, not in the library, TensorFlow is told to keep quiet."""
+    """Run the command line, with TensorFlow's log messages off. The library leaves them on."""
     ending_at_once()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")

@@ -1,4 +1,4 @@
-"""The commands of `scmnet-zoo`, put together."""
+"""The Typer application of `scmnet-zoo`, with all commands."""
 
 from typing import Annotated
 

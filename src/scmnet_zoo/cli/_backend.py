@@ -1,4 +1,4 @@
-"""The import of Keras and its backend: quiet, and with what was compiled before."""
+"""Import of Keras and its backend, without log messages and with JAX's compilation cache."""
 
 import contextlib
 import json
@@ -10,17 +10,17 @@ from pathlib import Path
 
 from scmnet_zoo.cli._signals import heeding_signals
 
-# By Keras backend: the module it imports. The package is called likewise.
+# Keras backend -> module that it imports. The package on PyPI has the same name.
 MODULES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 
 def start_keras() -> None:
-    """Import Keras, which takes seconds, quietly.
+    """Import Keras without messages on stderr. The import takes seconds.
 
-    TensorFlow's C++ part writes to the file descriptor of stderr before any setting silences it.
+    TensorFlow's C++ code writes to the file descriptor of stderr before any setting silences it.
 
     Raises:
-        ValueError: Keras has no such backend, or the zoo does not run on it.
+        ValueError: the zoo does not run on the backend that Keras is set to.
         ModuleNotFoundError: the backend that `KERAS_BACKEND` names is not installed.
     """
     if "keras" not in sys.modules:
@@ -32,7 +32,7 @@ def start_keras() -> None:
 
 
 def check_backend() -> None:
-    """Raise a ValueError unless the backend in force is one on which the networks run."""
+    """Raise a ValueError unless the networks run on Keras's current backend."""
     backend, source = backend_in_force()
     if backend not in MODULES:
         raise ValueError(
@@ -42,7 +42,7 @@ def check_backend() -> None:
 
 
 def backend_in_force() -> tuple[str, str]:
-    """The name of Keras's backend, and what sets it, also where Keras cannot be imported."""
+    """Return the name of Keras's backend and what sets it. Keras is not imported."""
     named = os.environ.get("KERAS_BACKEND")
     if named:
         return named, "the variable KERAS_BACKEND"
@@ -56,7 +56,7 @@ def backend_in_force() -> tuple[str, str]:
 
 
 def missing_backend(error: ModuleNotFoundError) -> str:
-    """What to add to the error, if the module that is missing is the backend."""
+    """Return advice to append to the error if the missing module is the backend, else ""."""
     backend, source = backend_in_force()
     if MODULES.get(backend) != (error.name or "").partition(".")[0]:
         return ""
@@ -68,10 +68,10 @@ def missing_backend(error: ModuleNotFoundError) -> str:
 
 
 def _keep_programs() -> None:
-    """Have JAX keep what it compiles for a GPU, unless the user has named a folder for that.
+    """Turn on JAX's persistent compilation cache for GPUs, unless the user has set its folder.
 
-    A run that goes on, or another like it, then starts without compiling. Not for CPUs: what was
-    compiled for one need not run on the next one that shares the folder.
+    A resumed run then starts without compiling. CPUs are left out: a program compiled for one CPU
+    may fail on another CPU that shares the folder.
     """
     import jax
 

@@ -1,4 +1,4 @@
-"""How commands end that fail: one line on stderr and a status, no traceback."""
+"""Errors of commands: one line on stderr and an exit status, without a traceback."""
 
 import io
 import sys
@@ -11,7 +11,7 @@ from scmnet_zoo.cli._backend import missing_backend
 from scmnet_zoo.cli._start import INTERRUPTED, ending_as_usual
 
 FAILED = 1
-# In the errors of JAX and TensorFlow, PyTorch on a GPU, and PyTorch on a CPU, in small letters.
+# Parts of the messages of JAX and TensorFlow, PyTorch on a GPU and PyTorch on a CPU, in lower case.
 OUT_OF_MEMORY = (
     "resource_exhausted",
     "resourceexhausted",
@@ -21,13 +21,13 @@ OUT_OF_MEMORY = (
 
 
 class Commands(TyperGroup):
-    """The group of all commands; it reports the errors that users can mend in one line."""
+    """Group of all commands. It reports errors that users can fix in one line."""
 
     def invoke(self, ctx) -> Any:
         try:
             ending_as_usual()
             return super().invoke(ctx)
-        except BrokenPipeError:  # the reader, e.g. `head`, has enough; Typer ends quietly
+        except BrokenPipeError:  # the reader, e.g. `head`, has closed the pipe; Typer exits
             raise
         except KeyboardInterrupt:
             fail("interrupted", INTERRUPTED)
@@ -44,35 +44,35 @@ class Commands(TyperGroup):
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether a backend says so: each has an error of its own for it, and none is MemoryError."""
+    """Whether a backend reports that memory ran out. No backend raises MemoryError for it."""
     text = f"{type(error).__name__} {error}".lower()
     return any(words in text for words in OUT_OF_MEMORY)
 
 
 def fail(message: str, status: int = FAILED) -> NoReturn:
-    """Print one line on stderr and end with a status."""
+    """Print an error in one line on stderr, and exit with `status`."""
     sys.stdout.flush()
     say(f"scmnet-zoo: error: {one_line(message)}", err=True)
     raise typer.Exit(status)
 
 
 def say(text: str, err: bool = False) -> None:
-    """Print a line on stdout or stderr; letters that the stream lacks are escaped.
+    """Print a line on stdout or stderr, with characters that its encoding lacks escaped.
 
-    `typer.echo` by itself would write UTF-8 to a terminal that knows ASCII alone.
+    Without `file`, `typer.echo` writes UTF-8 even to an ASCII terminal.
     """
     typer.echo(text, file=sys.stderr if err else sys.stdout)
 
 
 def escape_what_cannot_be_shown(stream: TextIO) -> None:
-    """Let a stream write letters that its encoding lacks as `\\u9053`, where it would raise."""
-    if not isinstance(stream, io.TextIOWrapper):  # None, or what a program put in its place
+    """Make a stream escape characters that its encoding lacks, as `\\u9053`, instead of raising."""
+    if not isinstance(stream, io.TextIOWrapper):  # None, or replaced by the calling program
         return
     unicode = stream.encoding.lower().replace("-", "").startswith("utf")
-    if stream.errors == "strict" or not unicode:  # else bytes of file names go through
+    if stream.errors == "strict" or not unicode:  # else bytes of file names are written as they are
         stream.reconfigure(errors="backslashreplace")
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks, and without the bytes of file names that are no text."""
+    """Join the lines of a text, and replace undecodable bytes of file names by `?`."""
     return " ".join(text.split()).encode("utf-8", "replace").decode()

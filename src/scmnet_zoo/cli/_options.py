@@ -1,16 +1,18 @@
-"""What several commands say of their options."""
+"""Help texts and defaults of options that several commands have."""
 
 from scmnet_zoo.catalogue.datasets import DATASET_CARDS
 
-NETWORK, WEIGHTS = "scmnet", "camvid"  # by default
+NETWORK, WEIGHTS = "scmnet", "camvid"  # defaults
 NETWORK_HELP = (
-    "Network (`scmnet-zoo models` lists them); by default the one that the weights' file says."
+    "Network (`scmnet-zoo models` lists them). A file of weights states its network, which is then "
+    "the default."
 )
 WEIGHTS_HELP = (
-    "Name (`scmnet-zoo weights` lists them) or NETWORK/NAME, .safetensors file, or folder of a run."
+    "Name of weights (`scmnet-zoo weights` lists them), NETWORK/NAME, .safetensors file, or folder "
+    "of a run."
 )
 DATASET_HELP = (
-    f"Name of the dataset: {', '.join(DATASET_CARDS)}; by default folder where there is a "
-    "classes.toml."
+    f"Name of the dataset: {', '.join(DATASET_CARDS)}. A folder with a classes.toml has the "
+    "default folder."
 )
 DATASET = "camvid"

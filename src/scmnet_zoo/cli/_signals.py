@@ -1,4 +1,4 @@
-"""Signals that end a command."""
+"""Context managers for the signals that end a command."""
 
 import contextlib
 import signal
@@ -10,9 +10,9 @@ from scmnet_zoo.cli._start import LINES
 
 @contextlib.contextmanager
 def heeding_signals() -> Iterator[None]:
-    """What SIGINT or SIGTERM raises in the block ends it.
+    """Raise again, at the end of the block, what a handler of SIGINT or SIGTERM raised in it.
 
-    Imports of compiled modules make another error of it, or go on.
+    Imports of compiled modules replace such an exception by another, or ignore it.
     """
     raised: list[BaseException] = []
 
@@ -46,13 +46,14 @@ def heeding_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ending_at_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block as an error does, so that what it has opened is closed.
+    """Make SIGTERM raise SystemExit in the block, so that open files are closed and removed.
 
-    The process then ends with the status that shells have for it. Only the main thread can do so.
+    The exit status is 143, as shells have it for SIGTERM. Outside the main thread, which alone can
+    set signal handlers, the block is left unchanged.
     """
 
     def end(number, frame):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: it is being cleaned up
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not stop the cleanup
         raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():

@@ -1,10 +1,10 @@
-"""Sizes on the command line."""
+"""Parser of image sizes on the command line."""
 
 import typer
 
 
 def parse_size(text: str, option: str = "--size") -> tuple[int, int]:
-    """(height, width) from `HEIGHTxWIDTH`; a usage error names the option."""
+    """Return (height, width) of `HEIGHTxWIDTH`, or raise a usage error that names the option."""
     height, _, width = text.lower().partition("x")
     if not (height.isdecimal() and width.isdecimal()):
         raise typer.BadParameter(

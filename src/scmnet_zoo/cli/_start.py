@@ -1,16 +1,17 @@
-"""Signals until a command begins. It imports next to nothing, so that it is there at once."""
+"""Signal handlers until a command starts. Few imports, so that they are set early."""
 
 import os
 import signal
 
-INTERRUPTED = 130  # the status that shells have for SIGINT
+INTERRUPTED = 130  # exit status for SIGINT, as shells have it
 LINES = {signal.SIGINT: b"interrupted", signal.SIGTERM: b"ended by SIGTERM"}
 
 
 def ending_at_once() -> None:
-    """Until a command begins, SIGINT and SIGTERM end the process: a line, no traceback.
+    """Make SIGINT and SIGTERM end the process with one line and no traceback.
 
-    Nothing is to be closed by then. A signal that is ignored, as in the background, stays so.
+    Meant for the time before a command starts, when nothing has to be closed. Signals that the
+    process ignores, as background jobs do, stay ignored.
     """
     for number in LINES:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -18,7 +19,7 @@ def ending_at_once() -> None:
 
 
 def ending_as_usual() -> None:
-    """From here on SIGINT raises KeyboardInterrupt, and SIGTERM ends the process silently."""
+    """Restore Python's handlers: SIGINT raises KeyboardInterrupt, SIGTERM ends the process."""
     if signal.getsignal(signal.SIGINT) is _end_at_once:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGTERM) is _end_at_once:

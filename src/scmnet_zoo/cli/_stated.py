@@ -1,4 +1,4 @@
-"""`scmnet-zoo evaluate --stated`: weights measured again and compared with the manifest."""
+"""`scmnet-zoo evaluate --stated`: measure weights again and compare with the manifest."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from scmnet_zoo.cli._errors import fail
 
 
 def compare_stated(data: Path, dataset: str, keys: list[str]) -> None:
-    """Print the stated and the measured mIoU of weights, and fail where they differ.
+    """Print the stated and the measured mIoU of weights, and fail if they differ.
 
     Args:
         data: folder of the dataset.
-        dataset: its name; results on others are left out.
-        keys: `network/name` of the weights; empty for all on this machine.
+        dataset: name of the dataset. Results on other datasets are left out.
+        keys: `network/name` of each set of weights. Empty: all weights on this machine.
     """
     from scmnet_zoo.weights import manifest
     from scmnet_zoo.weights.inventory import stated_path
@@ -25,14 +25,14 @@ def compare_stated(data: Path, dataset: str, keys: list[str]) -> None:
     entries = tuple(manifest.find_key(key) for key in keys)
     silent = [e.key for e in entries if dataset not in {r.dataset for r in e.results}]
     if silent:
-        fail(f"the manifest states nothing on {dataset} of {', '.join(silent)}")
+        fail(f"the manifest has no result on {dataset} for {', '.join(silent)}")
     if not keys:
         entries = tuple(entry for entry in manifest.entries() if stated_path(entry))
     start_keras()
     from scmnet_zoo.evaluation.stated import TOLERANCE, compare
 
     table = Table(title=Text(f"mIoU % on {dataset}"))
-    for title in ("weights", "split", "protocol", "stated", "found", "class that differs most"):
+    for title in ("weights", "split", "protocol", "stated", "measured", "class that differs most"):
         table.add_column(title, overflow="fold")  # names stay whole
     shown, wrong = Console(stderr=True), []
     try:
@@ -60,6 +60,6 @@ def compare_stated(data: Path, dataset: str, keys: list[str]) -> None:
         if table.row_count:
             Console().print(table)
     if not table.row_count:
-        fail(f"the manifest states nothing on {dataset} of weights that are on this machine")
+        fail(f"the manifest has no result on {dataset} for the weights on this machine")
     if wrong:
-        fail(f"more than {TOLERANCE} from the manifest: {', '.join(wrong)}")
+        fail(f"mIoU differs by more than {TOLERANCE} from the manifest: {', '.join(wrong)}")

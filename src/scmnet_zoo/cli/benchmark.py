@@ -1,4 +1,4 @@
-"""`scmnet-zoo benchmark`: deprecated names of commands."""
+"""`scmnet-zoo benchmark`: deprecated commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,14 +22,14 @@ def accuracy(
     dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "camvid",
     keys: Annotated[list[str] | None, typer.Argument(metavar="[NETWORK/NAME...]")] = None,
 ) -> None:
-    """Now `scmnet-zoo evaluate --stated`."""
+    """Deprecated: use `scmnet-zoo evaluate --stated`."""
     instead = "use scmnet-zoo evaluate --stated"
     say(f"scmnet-zoo: benchmark accuracy is deprecated; {instead}", err=True)
     compare_stated(data, dataset, keys or [])
 
 
 def _moved(name: str, instead: str) -> None:
-    """Make an old command end with a line that says what to run."""
+    """Add an old command that fails with a line that says what to run instead."""
 
     def command() -> None:
         fail(f"benchmark {name} is no longer part of the package; {instead}")

@@ -1,4 +1,4 @@
-"""`scmnet-zoo data`: look through a dataset before training on it, and pack it into one file."""
+"""`scmnet-zoo data`: check a dataset before training, and pack it into one file."""
 
 import contextlib
 import logging
@@ -29,7 +29,7 @@ Name = Annotated[
 ]
 Splits = Annotated[
     list[str] | None,
-    typer.Option("--split", "--splits", help="One of its splits; may be repeated. Default: all."),
+    typer.Option("--split", "--splits", help="Split to read; can be repeated. Default: all."),
 ]
 
 
@@ -39,23 +39,24 @@ def check(
     dataset: Name = None,
     split: Splits = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help=f"Folder for {PLOT}, a plot of the shares.")
+        Path | None,
+        typer.Option(metavar="DIR", help=f"Folder for {PLOT}, a plot of the class shares."),
     ] = None,
     size: Annotated[
         str | None,
         typer.Option(
             metavar="HxW",
-            help="Size of the frames in training, by default that of the dataset's recipes.",
+            help="Frame size in training. Default: that of the dataset's shipped recipe.",
         ),
     ] = None,
     lines: Annotated[
-        int, typer.Option(min=1, help="How many lines a kind of problem gets at most.")
+        int, typer.Option(min=1, help="Largest number of lines for each kind of problem.")
     ] = 5,
 ) -> None:
-    """Read every frame, and report all that would spoil a training.
+    """Read every frame, and report problems that would harm training.
 
-    Errors are faults of the data, and end with status 1; after warnings scores mean little;
-    notes may be as they should be.
+    Errors are faults of the data; the exit status is then 1. Warnings name data whose scores say
+    little. Notes name things that may be intended.
     """
     sides = None if size is None else parse_size(size)
     from scmnet_zoo.data import dataset_of
@@ -106,9 +107,9 @@ def pack(
     dataset: Name = None,
     split: Splits = None,
 ) -> None:
-    """Write the frames of a dataset at one size to one HDF5 file.
+    """Resize the frames of a dataset to one size and write them to one HDF5 file.
 
-    The file can be given wherever the folder can be.
+    Other commands take the file in place of the dataset's folder.
     """
     sides = parse_size(size)
     from scmnet_zoo.data import dataset_of, open_dataset, reader_of, write_pack
@@ -126,7 +127,7 @@ def pack(
 
 
 def _recipe_size(dataset: str) -> tuple[int, int] | None:
-    """The training size of a dataset's shipped recipes; read without Keras, which takes seconds."""
+    """Return the training size of a dataset's shipped recipe, without importing Keras."""
     folder = resources.files("scmnet_zoo") / "training" / "recipes"
     recipe = folder / f"{dataset}.toml"
     if not recipe.is_file():
@@ -137,7 +138,7 @@ def _recipe_size(dataset: str) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal; gives what takes the frames done and those there are."""
+    """Show a progress bar on a terminal. Yields a function of (frames done, frames in total)."""
     shown = Console(stderr=True)
     with Progress(console=shown, transient=True, disable=not shown.is_terminal) as progress:
         task = progress.add_task(what, total=None)
@@ -146,7 +147,7 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the readers' warnings, as the report says the same."""
+    """Silence the readers' warnings in the block, as the report repeats them."""
     loggers = [logging.getLogger(name) for name in ("scmnet_zoo.data", "scmnet_zoo.image_files")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""`scmnet-zoo evaluate`: measure a network on a dataset."""
+"""`scmnet-zoo evaluate`: measure the accuracy of a network on a dataset."""
 
 import contextlib
 import math
@@ -33,7 +33,7 @@ _PROTOCOLS = ", ".join(
     f"{' or '.join(protocol.name for protocol in card.protocols)} for {card.key}"
     for card in DATASET_CARDS.values()
 )
-SIZES = 4  # of those that the network saw, that are told
+SIZES = 4  # largest number of network input sizes that are printed
 
 
 def command(
@@ -44,7 +44,7 @@ def command(
         typer.Option(help=WEIGHTS_HELP, show_default=WEIGHTS),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help=DATASET_HELP, show_default=DATASET)] = None,
-    split: Annotated[str, typer.Option(help="Which part of the dataset.")] = "test",
+    split: Annotated[str, typer.Option(help="Split of the dataset.")] = "test",
     protocol: Annotated[
         str | None,
         typer.Option(help=f"{_PROTOCOLS}; see docs/metrics.md."),
@@ -53,36 +53,38 @@ def command(
         str | None,
         typer.Option(
             metavar="HxW",
-            help="Size the network sees, whatever an image's aspect ratio; by default as many "
-            "pixels as in training, in the image's own.",
+            help="Input size of the network, for images of any aspect ratio. Default: as many "
+            "pixels as in training, in the image's aspect ratio.",
         ),
     ] = None,
-    flip: Annotated[bool, typer.Option("--flip", help="See each image mirrored too.")] = False,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Average over each image and its mirror image.")
+    ] = False,
     scales: Annotated[
         list[str] | None,
         typer.Option(metavar="NUMBERS", help="Scales to average over, e.g. 0.75,1,1.25."),
     ] = None,
     window: Annotated[
-        str | None, typer.Option(metavar="HxW", help="See the image in windows of this size.")
+        str | None, typer.Option(metavar="HxW", help="Run on sliding windows of this size.")
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for scores.csv, scores.json and a picture."),
+        typer.Option(metavar="DIR", help="Folder for scores.csv, scores.json and a plot."),
     ] = None,
     export_predictions: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for the predictions, as Cityscapes takes them."),
+        typer.Option(metavar="DIR", help="Folder for predictions in the format of Cityscapes."),
     ] = None,
     stated: Annotated[
         bool,
         typer.Option(
             "--stated",
-            help="Measure what the manifest states on the dataset again and compare: of all "
-            "weights on this machine, or of --network and --weights.",
+            help="Measure the results of the manifest again and compare them: for all weights on "
+            "this machine, or for those of --network and --weights.",
         ),
     ] = False,
 ) -> None:
-    """Print the IoU of each class and category, nIoU where there are instances, and the means."""
+    """Print the IoU of each class and category, their means, and nIoU if instances are known."""
     from scmnet_zoo.data import dataset_of
 
     dataset = dataset_of(data, dataset)
@@ -138,7 +140,7 @@ def command(
 
 
 def _check_unused(options: dict[str, object]) -> None:
-    """Refuse options that say how one measurement is made, where `--stated` makes several."""
+    """Raise a usage error for options that `--stated` has no use for."""
     for name, value in options.items():
         if value:
             raise typer.BadParameter(
@@ -148,7 +150,7 @@ def _check_unused(options: dict[str, object]) -> None:
 
 
 def _keys(network: str | None, weights: str | None, dataset: str) -> list[str]:
-    """The weights that `--stated` measures, as `network/name`; none for all on this machine."""
+    """Return `network/name` of the weights that `--stated` measures. Empty: all on this machine."""
     if weights is not None:
         return [f"{network or NETWORK}/{weights}"]
     if network is None:
@@ -161,8 +163,8 @@ def _keys(network: str | None, weights: str | None, dataset: str) -> list[str]:
     found = [key for key, entry in results.items() if stated_path(entry)]
     if not found:
         fail(
-            f"Expected weights of {network} on this machine that the manifest states results of "
-            f"on {dataset}. Received: none; scmnet-zoo weights list shows what there is"
+            f"Expected weights of {network} on this machine, with results on {dataset} in the "
+            "manifest. Received: none; scmnet-zoo weights list shows all weights"
         )
     return found
 
@@ -170,12 +172,12 @@ def _keys(network: str | None, weights: str | None, dataset: str) -> list[str]:
 def _measured(
     task: "Task", inference: "Inference", predictions: Path | None, squash: bool
 ) -> "Scores":
-    """The scores, under a progress bar; the predictions go into a folder if one is named."""
+    """Evaluate with a progress bar, and write predictions if a folder is given."""
     from scmnet_zoo.evaluation import Export, evaluate
 
     shown = Console(stderr=True)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(ending_at_sigterm())  # no part of the predictions stays then either
+        stack.enter_context(ending_at_sigterm())  # partial predictions are removed then too
         export = None
         if predictions is not None:
             export = stack.enter_context(Export(predictions, task.dataset.space))
@@ -193,7 +195,7 @@ def _measured(
 
 
 def _print(scores: "Scores", task: "Task", inference: "Inference", title: str) -> None:
-    """The table, if there is anything to tell, and how it was measured."""
+    """Print the table of scores, how they were measured, and warnings."""
     console, protocol = Console(), task.protocol
     if scores.labelled:
         console.print(Text(one_line(f"{title}, protocol {protocol.name}")))
@@ -204,11 +206,11 @@ def _print(scores: "Scores", task: "Task", inference: "Inference", title: str) -
     for warning in scores.warnings:
         console.print(Text(one_line(f"Warning: {warning}")))
     if scores.left_out:
-        console.print(f"Not known to the weights, left out: {', '.join(scores.left_out)}.")
+        console.print(f"Left out, as the weights lack them: {', '.join(scores.left_out)}.")
 
 
 def _sizes(seen: dict[tuple[int, int], int]) -> str:
-    """The sizes that a network saw: the most frequent ones, and the number of frames of each."""
+    """Format the most frequent input sizes of a network, with the number of frames of each."""
     if len(seen) == 1:
         return "{}x{}".format(*next(iter(seen)))
     shown = [f"{height}x{width} ({count} frames)" for (height, width), count in seen.items()]
@@ -229,7 +231,7 @@ def _parse_scales(texts: list[str] | None) -> tuple[float, ...]:
 
 
 def _table(scores: "Scores") -> Table:
-    """Classes, categories and means in percent; nIoU where there are instances."""
+    """Return a table of classes, categories and means in percent, with nIoU if measured."""
     from scmnet_zoo.evaluation.report import rows
 
     table = Table()

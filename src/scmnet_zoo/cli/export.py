@@ -1,4 +1,4 @@
-"""`scmnet-zoo export`: a network as a file for another runtime."""
+"""`scmnet-zoo export`: write a network as a file for another runtime."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,50 +26,54 @@ if TYPE_CHECKING:
     from scmnet_zoo.deploy import Labelled, Report
 
 ANY = "dynamic"
-MOST_IMAGES = 200  # of a calibration
-SPLIT = "test"  # where only --data is given
+MOST_IMAGES = 200  # largest number of images for calibration
+SPLIT = "test"  # default of --split
 
 
 def command(
     output: Annotated[
-        Path, typer.Option(metavar="FILE", help="What to write; a folder for saved_model.")
+        Path, typer.Option(metavar="FILE", help="File to write; for saved_model a folder.")
     ],
-    format: Annotated[str, typer.Option(help=f"{', '.join(FORMAT_CARDS)}.")],
+    format: Annotated[str, typer.Option(help=f"Format: {', '.join(FORMAT_CARDS)}.")],
     network: Annotated[str | None, typer.Option(help=NETWORK_HELP, show_default=NETWORK)] = None,
     weights: Annotated[str, typer.Option(help=WEIGHTS_HELP)] = WEIGHTS,
     size: Annotated[
         str | None,
         typer.Option(
-            metavar="HxW|dynamic", help="Size the network sees, by default as in training."
+            metavar="HxW|dynamic", help="Input size of the network. Default: as in training."
         ),
     ] = None,
-    precision: Annotated[str, typer.Option(help="f32, f16, bf16 or int8.")] = "f32",
+    precision: Annotated[
+        str, typer.Option(help="Precision of the file: f32, f16, bf16 or int8.")
+    ] = "f32",
     output_kind: Annotated[
-        str, typer.Option(help="probabilities, logits, or mask: the class of each pixel.")
+        str, typer.Option(help="Output: probabilities, logits, or mask (class of each pixel).")
     ] = "probabilities",
     original_size: Annotated[
         str | None,
         typer.Option(
             metavar="HxW|dynamic",
-            help="Size of the images, which are then resized inside, and the result back.",
+            help="Image size. The file then resizes images to the input size, and the output back.",
         ),
     ] = None,
     calibrate: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of images to set int8's scales by.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of images to calibrate int8 on.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Dataset to compare mIoU on.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of a dataset to compare mIoU on.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help=DATASET_HELP, show_default=DATASET)] = None,
-    split: Annotated[str | None, typer.Option(help="Which part of it, by default test.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Split of that dataset.", show_default=SPLIT)
+    ] = None,
     frames: Annotated[
-        int | None, typer.Option(min=1, help="How many of its frames at most, by default all.")
+        int | None, typer.Option(min=1, help="Largest number of its frames. Default: all.")
     ] = None,
 ) -> None:
-    """Write a network as a file for another runtime, and compare it with the network there.
+    """Write a network as a file for another runtime, and compare the file with the network.
 
-    Normalisation is inside: the file takes RGB images as they are, (batch, height, width, 3) in
-    uint8. If it differs too much from the network, nothing is written.
+    The file contains the normalisation: its input is RGB images of shape (batch, height, width, 3)
+    in uint8. If its output differs too much from the network's, no file is written.
     """
     seen = _parse(size, "--size")
     original = _parse(original_size, "--original-size")
@@ -93,7 +97,7 @@ def command(
         labelled = _labelled(network, weights, dataset, data, split or SPLIT, frames)
     if size is None:
         seen = description.training_size
-    with ending_at_sigterm():  # nothing half-written stays then either
+    with ending_at_sigterm():  # partial files are removed then too
         done = export(
             factory(weights=weights),
             output,
@@ -115,7 +119,7 @@ def _parse(text: str | None, option: str) -> tuple[int, int] | None:
 
 
 def _check_unused(options: dict[str, str | int | None]) -> None:
-    """That no option is given that says something of `--data`."""
+    """Raise a usage error for options that need `--data`."""
     for name, value in options.items():
         if value is not None:
             raise typer.BadParameter(
@@ -124,11 +128,11 @@ def _check_unused(options: dict[str, str | int | None]) -> None:
 
 
 def _images(folder: Path) -> list[Path]:
-    """Some of the folder's images, evenly spread.
+    """Return at most `MOST_IMAGES` images of a folder, evenly spaced.
 
     Raises:
-        OSError: there is no such folder.
-        ValueError: there are none in it.
+        OSError: the folder does not exist.
+        ValueError: it has no images.
     """
     from scmnet_zoo.cli.segment import find_photos
 
@@ -167,7 +171,7 @@ def _print(done: "Report") -> None:
         slow, fast = (1000 * one for one in quality.seconds)
         before, after = (one / 1e6 for one in quality.sizes)
         console.print(
-            f"in float {slow:.1f} ms and {before:.1f} MB, now {fast:.1f} ms and {after:.1f} MB"
+            f"float: {slow:.1f} ms, {before:.1f} MB; 8-bit: {fast:.1f} ms, {after:.1f} MB"
         )
     sizes = ", ".join(f"{height}x{width}" for height, width in compared.sizes)
     difference = ""

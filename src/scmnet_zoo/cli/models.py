@@ -1,4 +1,4 @@
-"""`scmnet-zoo models`: the networks there are."""
+"""`scmnet-zoo models`: list the networks."""
 
 from rich.console import Console
 from rich.table import Table
@@ -8,10 +8,10 @@ from scmnet_zoo.weights import manifest
 
 
 def command() -> None:
-    """List the networks: parameters at 19 classes, source, and the weights there are."""
+    """List the networks: parameters at 19 classes, source, and names of trained weights."""
     table = Table()
     for title in ("network", "name", "parameters", "source", "weights"):
-        typed = title in ("network", "weights")  # which the user has to type, so they stay whole
+        typed = title in ("network", "weights")  # users type these, so they are not wrapped
         table.add_column(title, no_wrap=typed, overflow="fold")
     table.columns[2].justify = "right"
     for card in NETWORK_CARDS.values():

@@ -1,4 +1,4 @@
-"""`scmnet-zoo segment`: photographs to overlays, masks and shares of the classes."""
+"""`scmnet-zoo segment`: write overlays and masks of photographs, print the class shares."""
 
 import contextlib
 import errno
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LARGEST = 3  # how many classes the table of several photographs names
+LARGEST = 3  # number of classes per row in the table of several photographs
 
 
 class Row(NamedTuple):
-    """What the table says of a photograph; its pixels are not kept."""
+    """Table row of a photograph, without its pixels."""
 
-    name: str  # of its file
-    shares: dict[str, float]  # by class, the largest first
-    colours: dict[str, tuple[int, int, int]]  # by class, RGB 0..255
-    seconds: float  # in the network
+    name: str  # file name
+    shares: dict[str, float]  # share of each class, the largest first
+    colours: dict[str, tuple[int, int, int]]  # colour of each class, RGB 0..255
+    seconds: float  # time in the network
 
 
 def command(
@@ -53,19 +53,19 @@ def command(
     ),
     size: Annotated[
         str | None,
-        typer.Option(metavar="HxW", help="Size the network sees, by default as in training."),
+        typer.Option(metavar="HxW", help="Input size of the network. Default: as in training."),
     ] = None,
     example: Annotated[
         bool, typer.Option("--example", help="Segment the photograph that ships with the package.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse JPEG files without their end marker.")
+        bool, typer.Option("--strict", help="Refuse JPEG files without an end marker.")
     ] = False,
 ) -> None:
     """Segment photographs of streets.
 
-    Writes NAME_overlay.png (with a legend) and NAME_mask.png (class indices, with a palette) for
-    each, and shows the share of each class.
+    For each photograph, writes NAME_overlay.png (with a legend) and NAME_mask.png (class indices
+    with a palette), and prints the share of each class.
     """
     arguments = [*(photos or []), *([example_photo()] if example else [])]
     if not arguments:
@@ -85,7 +85,7 @@ def command(
     console, shown = Console(), Console(stderr=True)
     hidden = len(paths) == 1 or not shown.is_terminal
     bar = Progress(console=shown, transient=True, disable=hidden)
-    # Ended by SIGTERM, no part of a picture stays.
+    # SIGTERM removes a picture that is written in part.
     with ending_at_sigterm(), bar as progress:
         for path, stem in progress.track(
             zip(paths, stems, strict=True), total=len(paths), description="Segmenting"
@@ -102,7 +102,7 @@ def command(
                 result.save(output, stem)
             except WriteError as error:
                 if getattr(error.__cause__, "errno", None) != errno.ENAMETOOLONG:
-                    raise  # a full disk, say: the next would fail too
+                    raise  # e.g. a full disk: the next write would fail too
                 bad.append(str(error))
                 continue
             done.append(_row(path, result))
@@ -116,12 +116,12 @@ def command(
 
 
 def find_photos(arguments: Iterable[Path]) -> list[Path]:
-    """The files given, and those in folders given that are named like images, sorted; each once.
+    """List the given files and the image files in given folders, sorted, without repeats.
 
-    A warning counts what is left out of a folder, by suffix.
+    A warning counts the files of a folder that are left out, by suffix.
 
     Raises:
-        ValueError: a folder without any.
+        ValueError: a folder has no images.
     """
     found: list[Path] = []
     for argument in arguments:
@@ -161,8 +161,8 @@ def without_results(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def unique_stems(paths: Sequence[Path], output: Path) -> list[str]:
-    """A name for each photograph's results: no two the same, and none that of a photograph."""
-    # Compared without case: some file systems do not tell A_mask.png from a_mask.png.
+    """Return a stem for the results of each photograph, unique and unlike any photograph's."""
+    # Compared without case: for some file systems A_mask.png and a_mask.png are the same file.
     taken = {_place(path) for path in paths}
     stems = []
     for path in paths:
@@ -185,7 +185,7 @@ def _place(path: Path) -> str:
 def _load(
     network: str | None, weights: str, size: tuple[int, int] | None, output: Path
 ) -> "Segmenter":
-    """The network; the output is looked at first, as that takes no seconds."""
+    """Make the output folder, then load the network, which takes longer."""
     start_keras()
     from scmnet_zoo.predict import Segmenter, make_directory
 
@@ -196,7 +196,7 @@ def _load(
     except BaseException:
         if new:
             with contextlib.suppress(OSError):
-                output.rmdir()  # nothing will be in it
+                output.rmdir()  # remove the empty folder
         raise
 
 

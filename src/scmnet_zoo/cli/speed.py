@@ -1,4 +1,4 @@
-"""`scmnet-zoo speed`: how fast a network or an exported file is on this machine."""
+"""`scmnet-zoo speed`: time a network or an exported file on this machine."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from scmnet_zoo.cli._options import NETWORK, NETWORK_HELP, WEIGHTS
 from scmnet_zoo.cli._signals import ending_at_sigterm
 from scmnet_zoo.cli._sizes import parse_size
 
-ENGINE, PRECISION = "keras", "f32"  # by default
+ENGINE, PRECISION = "keras", "f32"  # defaults
 RANDOM = "random"
 
 _ENGINES = ", ".join(card.engine for card in FORMAT_CARDS.values() if card.engine)
@@ -34,40 +34,43 @@ def command(
     engine: Annotated[
         str | None,
         typer.Option(
-            help=f"keras (on the backend of KERAS_BACKEND), {_ENGINES}.",
+            help=f"Engine: keras (on the backend of KERAS_BACKEND), {_ENGINES}.",
             show_default=ENGINE,
         ),
     ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
-            help="f32, f16 or bf16, as the engine has them.",
+            help="Precision: f32, f16 or bf16, if the engine supports it.",
             show_default=PRECISION,
         ),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A file of `scmnet-zoo export`, instead of a network."),
+        typer.Option(metavar="FILE", help="File of `scmnet-zoo export` to time."),
     ] = None,
     size: Annotated[
         str | None,
         typer.Option(
-            metavar="HxW", help="Size of the image, by default as in training, else 512x1024."
+            metavar="HxW", help="Image size. Default: as in training; for random, 512x1024."
         ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Of an engine on the CPU, by default as it likes.")
+        int | None,
+        typer.Option(
+            min=1, help="Number of CPU threads of the engine. Default: the engine's choice."
+        ),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    runs: Annotated[int, typer.Option(min=1, help="Largest number of timed runs.")] = 100,
     seconds: Annotated[
-        float, typer.Option(min=0, help="No further run is started after this time.")
+        float, typer.Option(min=0, help="Time limit: no run starts after it.")
     ] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Time a network from an RGB image in memory to the class of each pixel.
 
-    One image at a time. Normalisation, the choice of the class and transfers to an accelerator are
-    part of the time; reading the file is not.
+    The batch size is 1. The time includes normalisation, argmax over the classes and transfers to
+    an accelerator. It does not include reading the image file.
     """
     seen = None if size is None else parse_size(size)
     if file is not None:
@@ -75,14 +78,14 @@ def command(
         for name, value in {**of_network, "engine": engine, "precision": precision}.items():
             if value is not None:
                 raise typer.BadParameter(
-                    f"expected no --{name} with --file, which states it. Received: {value}",
+                    f"expected no --{name} with --file, as the file has it. Received: {value}",
                     param_hint=f"--{name}",
                 )
     start_keras()
     from scmnet_zoo.speed import time_file, time_network
     from scmnet_zoo.weights.registry import network_of
 
-    with ending_at_sigterm():  # the temporary file is removed then too
+    with ending_at_sigterm():  # temporary files are removed then too
         if file is not None:
             found = time_file(file, size=seen, threads=threads, runs=runs, seconds=seconds)
         else:

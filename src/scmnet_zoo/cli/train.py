@@ -35,72 +35,85 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the run, by default runs/NETWORK_DATASET. Started again "
-            "with the same arguments, a run that was broken off goes on."
+            help="Folder of the run. Default: runs/NETWORK_DATASET. The same command again "
+            "resumes an interrupted run."
         ),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="A TOML file or a shipped recipe, by default NETWORK_DATASET."),
+        typer.Option(help="TOML file or shipped recipe. Default: NETWORK_DATASET."),
     ] = None,
-    weights: Annotated[str | None, typer.Option(help=f"What to start from. {WEIGHTS_HELP}")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    weights: Annotated[str | None, typer.Option(help=f"Initial weights. {WEIGHTS_HELP}")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Number of epochs. Default: the recipe's.")
+    ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="HxW", help="Frame size instead of the recipe's; the crop follows."),
+        typer.Option(metavar="HxW", help="Frame size; the crop follows. Default: the recipe's."),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Frames per step. Default: the recipe's.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate. Default: the recipe's.")
+    ] = None,
     freeze_epochs: Annotated[
-        int | None, typer.Option(min=0, help="First epochs in which only the classifier learns.")
+        int | None,
+        typer.Option(min=0, help="Number of first epochs that train the classifier alone."),
     ] = None,
     change: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any value of the recipe, as in its file: --set loss.lovasz=0.5.",
+            help="Change a value of the recipe, e.g. --set loss.lovasz=0.5; can be repeated.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the weights, the order and the augmentation.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the initial weights, frame order and augmentation.")
+    ] = 0,
     keep: Annotated[
         str | None,
-        typer.Option(help="Where frames are kept: device, memory or files; by default as fits."),
+        typer.Option(
+            help="Where frames are stored: device, memory or files. Default: the first that "
+            "has room."
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that read frames, by default one a core.")
+        int | None,
+        typer.Option(min=1, help="Number of threads that read frames. Default: CPU cores."),
     ] = None,
     train_split: Annotated[
         list[str] | None,
-        typer.Option(help="Split to learn from, by default train; can be given again."),
+        typer.Option(help="Split to train on; can be repeated. Default: train."),
     ] = None,
     teacher: Annotated[
         list[str] | None,
         typer.Option(
-            help="Weights of a network for the same classes to learn from too: a .safetensors "
-            "file or a key such as scmnet/camvid; can be given again. Wants --set loss.teachers=1, "
-            "or --dataset frames, where a file that `weights import` reads will do too."
+            help="Weights of a teacher for distillation, with the same classes: .safetensors file "
+            "or NETWORK/NAME; can be repeated. Needs --set loss.teachers=1, or --dataset frames, "
+            "which also takes files that `weights import` reads."
         ),
     ] = None,
     teacher_weight: Annotated[
         list[float] | None,
-        typer.Option(help="With --dataset frames: what each teacher counts, by default alike."),
+        typer.Option(help="With --dataset frames: weight of each teacher. Default: equal."),
     ] = None,
     labelled_dataset: Annotated[
         str | None,
-        typer.Option(help="With --dataset frames: name of a dataset with labels to mix in."),
+        typer.Option(help="With --dataset frames: name of a labelled dataset to mix in."),
     ] = None,
     labelled_data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of that dataset.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the labelled dataset.")
     ] = None,
     labelled_split: Annotated[
         list[str] | None,
-        typer.Option(help="Split of it, by default train; can be given again."),
+        typer.Option(help="Split of the labelled dataset; can be repeated. Default: train."),
     ] = None,
 ) -> None:
-    """Train a network on the dataset's train split, validating on its val split.
+    """Train a network on the train split of a dataset, and validate on the val split.
 
-    With `--dataset frames` it learns from a folder of images without labels, by what teachers see.
+    With `--dataset frames`, distil teachers into it on a folder of images without labels.
     """
     if dataset != FRAMES:
         _check_unused(
@@ -123,7 +136,7 @@ def command(
     network, dataset = network_of(weights, network), dataset_of(data, dataset)
     factory_of(network)
     if dataset != FRAMES:
-        reader_of(dataset)  # else the error would be of a recipe that there is not
+        reader_of(dataset)  # an unknown dataset raises here, before its recipe is looked for
     chosen = shipped_recipe(network, dataset) if recipe is None else find_recipe(recipe)
     if size is not None:
         chosen = with_size(chosen, parse_size(size))
@@ -187,7 +200,7 @@ def command(
 
 
 def _check_unused(options: dict[str, object]) -> None:
-    """That no option is given that says something of frames without labels."""
+    """Raise a usage error for options that need `--dataset frames`."""
     for name, value in options.items():
         if value:
             raise typer.BadParameter(

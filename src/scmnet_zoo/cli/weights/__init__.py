@@ -1,11 +1,12 @@
-"""`scmnet-zoo weights`: the trained weights, their files, and files of others."""
+"""`scmnet-zoo weights`: commands for files of trained weights."""
 
 import typer
 
 from scmnet_zoo.cli.weights import averaging, files, importing, listing, publishing
 
 app = typer.Typer(
-    invoke_without_command=True, help="List, fetch, check, import, average, publish weights."
+    invoke_without_command=True,
+    help="List, download, verify, import, average and publish weights.",
 )
 
 

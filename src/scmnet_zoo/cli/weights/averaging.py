@@ -1,4 +1,4 @@
-"""`scmnet-zoo weights average`: the mean of several runs' weights."""
+"""`scmnet-zoo weights average`: average the weights of several runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,10 +15,10 @@ def command(
     ],
     output: Annotated[Path, typer.Option(metavar="FILE", help="The new .safetensors file.")],
     half: Annotated[
-        bool, typer.Option("--half", help="Keep the kernels in 16 bits, for half the size.")
+        bool, typer.Option("--half", help="Store the kernels in float16, for half the size.")
     ] = False,
 ) -> None:
-    """Write the mean of the weights of runs that began with the same ones."""
+    """Write the mean of the weights of runs that started from the same weights."""
     start_keras()
     from scmnet_zoo.weights.average import average_checkpoints
 

@@ -12,16 +12,16 @@ from scmnet_zoo.weights.fetch.download import fetch
 from scmnet_zoo.weights.inventory import State, state_of
 
 Keys = Annotated[
-    list[str], typer.Argument(metavar="NETWORK/NAME...", help="As `weights list` has them.")
+    list[str], typer.Argument(metavar="NETWORK/NAME...", help="Weights, as in `weights list`.")
 ]
 KeysOrAll = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NETWORK/NAME...]", help="By default all that are on this machine."),
+    typer.Argument(metavar="[NETWORK/NAME...]", help="Weights. Default: all on this machine."),
 ]
 
 
 def download(keys: Keys) -> None:
-    """Bring weights to this machine; those that are here are checked."""
+    """Download weights to the cache. Files that are in the cache are verified."""
     for entry in [manifest.find_key(key) for key in keys]:
         if state_of(entry) is not State.OWN:
             fetch(manifest.published_file(entry))
@@ -29,12 +29,12 @@ def download(keys: Keys) -> None:
 
 
 def verify(keys: KeysOrAll = None) -> None:
-    """Check the files that are on this machine against the manifest."""
+    """Verify the files of weights on this machine against the manifest."""
     found = [manifest.find_key(key) for key in keys or []]
     if not keys:
         found = [entry for entry in manifest.entries() if inventory.stored_path(entry)]
     if any(state_of(entry) is State.OWN for entry in found):
-        start_keras()  # which reads them
+        start_keras()  # needed to read these files
     damaged = []
     for entry in found:
         problem = inventory.verify(entry)
@@ -56,7 +56,7 @@ def remove(keys: Keys) -> None:
 
 
 def path(key: Annotated[str, typer.Argument(metavar="NETWORK/NAME")]) -> None:
-    """Print where the file of weights lies on this machine."""
+    """Print the path of a file of weights on this machine."""
     entry = manifest.find_key(key)
     found = inventory.stored_path(entry)
     if found is None:

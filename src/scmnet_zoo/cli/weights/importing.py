@@ -1,4 +1,4 @@
-"""`scmnet-zoo weights import`: files of other implementations into the zoo's format."""
+"""`scmnet-zoo weights import`: convert files of other implementations to the zoo's format."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,21 +13,22 @@ _NAMED = ", ".join(key for key, card in DATASET_CARDS.items() if card.space is n
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="The file: .h5, .npz or .pth; see docs/weights.md.")],
-    name: Annotated[str, typer.Option("--as", help="Name of the new file, without its suffix.")],
+    file: Annotated[Path, typer.Argument(help="File: .h5, .npz or .pth; see docs/weights.md.")],
+    name: Annotated[str, typer.Option("--as", help="Name of the new file, without a suffix.")],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the new file.")] = Path(),
     classes: Annotated[
-        str, typer.Option(help=f"{_NAMED}, or a text file with a name a line.")
+        str,
+        typer.Option(help=f"Classes: {_NAMED}, or a text file with one class name per line."),
     ] = "cityscapes",
 ) -> None:
-    """Write NAME.safetensors, which `weights=` takes, from a file of another implementation."""
+    """Convert a file of another implementation to NAME.safetensors, which `weights=` takes."""
     if not name or not name.isprintable() or Path(name).name != name or name.startswith("."):
         raise typer.BadParameter(f"expected a name without folders. Received: {name!r}")
     if name.endswith(".safetensors"):
-        raise typer.BadParameter(f"expected a name without its suffix. Received: {name!r}")
+        raise typer.BadParameter(f"expected a name without a suffix. Received: {name!r}")
     path = output / f"{name}.safetensors"
     if path.exists():
-        raise ValueError(f"Expected a new file. Received: {path}, which is there")
+        raise ValueError(f"Expected a new file. Received: {path}, which exists")
     names = _class_names(classes)
     start_keras()
     from scmnet_zoo.importers import import_checkpoint, write_imported
@@ -41,10 +42,10 @@ def command(
 
 
 def _class_names(text: str) -> tuple[str, ...]:
-    """The classes of a dataset, or those of a file.
+    """Return the classes of a dataset, or those in a text file.
 
     Raises:
-        ValueError: neither.
+        ValueError: `text` is neither a dataset nor a readable list of classes.
     """
     from scmnet_zoo.data.labels import LABEL_SPACES, composed
 
@@ -59,5 +60,5 @@ def _class_names(text: str) -> tuple[str, ...]:
         ) from error
     names = tuple(composed(line.strip()) for line in lines if line.strip())
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"{text}: expected a class name a line, each once")
+        raise ValueError(f"{text}: expected one class name per line, each once")
     return names

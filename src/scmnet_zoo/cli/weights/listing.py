@@ -12,7 +12,7 @@ from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.entry import Entry, File, Https, Hub
 from scmnet_zoo.weights.inventory import state_of, stored_path
 
-Key = Annotated[str, typer.Argument(metavar="NETWORK/NAME", help="As `weights list` has it.")]
+Key = Annotated[str, typer.Argument(metavar="NETWORK/NAME", help="Weights, as in `weights list`.")]
 
 
 def command() -> None:
@@ -27,11 +27,11 @@ def command() -> None:
         table.add_row(Text(entry.key), state.value, classes, Text(results or "-"))
     console = Console()
     console.print(table)
-    console.print("`scmnet-zoo weights show NETWORK/NAME` tells more.", highlight=False)
+    console.print("Details: `scmnet-zoo weights show NETWORK/NAME`.", highlight=False)
 
 
 def show(key: Key) -> None:
-    """Show all that is known of one set of weights."""
+    """Show classes, sizes, licences, sources and results of a set of weights."""
     entry = manifest.find_key(key)
     path = stored_path(entry)
     facts = {
@@ -51,7 +51,7 @@ def show(key: Key) -> None:
         facts |= _file_facts(entry.file)
     if entry.made is not None:
         facts |= {
-            "made here": f"{entry.made.size / 1e6:.1f} MB, published nowhere",
+            "made here": f"{entry.made.size / 1e6:.1f} MB, not published",
             "hash": f"sha256 {entry.made.sha256}",
         }
     table = Table(title=entry.key, show_header=False)
@@ -83,7 +83,7 @@ def _file_facts(file: File) -> dict[str, str]:
 
 
 def _results(entry: Entry) -> Table:
-    """IoU in percent, a column for each measurement."""
+    """Return a table of IoU in percent, with a column for each measurement."""
     table = Table(title="IoU %")
     table.add_column("class")
     for result in entry.results:

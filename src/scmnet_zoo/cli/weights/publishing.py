@@ -1,4 +1,4 @@
-"""`scmnet-zoo weights publish`: a run's weights on the Hugging Face Hub."""
+"""`scmnet-zoo weights publish`: publish a run's weights on the Hugging Face Hub."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,29 +14,29 @@ from scmnet_zoo.cli._errors import say
 def command(
     run: Annotated[Path, typer.Argument(help="Folder of the training run.")],
     repo: Annotated[str, typer.Option(metavar="USER/NAME", help="Repository on the Hub.")],
-    data: Annotated[Path, typer.Option(help="Folder of the dataset it learned from.")],
+    data: Annotated[Path, typer.Option(help="Folder of the run's dataset.")],
     split: Annotated[
         str | None,
-        typer.Option(help="Which part of it to measure on; by default test where it has labels."),
+        typer.Option(help="Split to measure on. Default: test if it has labels, else val."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the weights, by default the dataset's.")
+        str | None, typer.Option(help="Name of the weights. Default: the dataset's name.")
     ] = None,
-    licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "Apache-2.0",
     data_licence: Annotated[
-        str | None, typer.Option(help="Of the data, by default what is known of the dataset.")
+        str | None, typer.Option(help="Licence of the data. Default: the dataset's, if known.")
     ] = None,
     last: Annotated[
-        bool, typer.Option("--last", help="The last epoch's weights, not the best one's.")
+        bool, typer.Option("--last", help="Publish the last epoch's weights, not the best.")
     ] = False,
     half: Annotated[
-        bool, typer.Option("--half", help="Keep the kernels in 16 bits, for half the size.")
+        bool, typer.Option("--half", help="Store the kernels in float16, for half the size.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="New folder, by default published/NAME.")
+        Path | None, typer.Option(metavar="DIR", help="New folder. Default: published/NAME.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write everything to the folder, upload nothing.")
+        bool, typer.Option("--dry-run", help="Write the folder without uploading it.")
     ] = False,
 ) -> None:
     """Measure weights again, write their manifest entry and model card, and upload them."""
@@ -61,6 +61,6 @@ def command(
     for result in entry.results:
         say(f"{result.dataset} {result.split}, protocol {result.protocol}: {result.miou:.2f} mIoU")
     if dry_run:
-        say(f"{output}: nothing was uploaded; the entry's revision is zeros until it is")
+        say(f"{output}: nothing was uploaded; the entry's revision is zeros until the upload")
     else:
         say(f"{entry.key} is on the Hub; its entry is in {output / 'weights_manifest.json'}")
