@@ -66,7 +66,7 @@ def drawn(tmp_path_factory):
     (_, script), (_, commands) = _blocks("The data")
     (folder / "draw_yard.py").write_text(script)
     with contextlib.chdir(folder):
-        assert "80 frames: 0 errors" in _shell(commands)
+        assert "errors: 0" in _shell(commands)
     return folder
 
 

@@ -87,8 +87,8 @@ def test_a_clean_dataset(folder):
     assert result.exit_code == 0
     assert result.stderr == ""
     lines = result.stdout.splitlines()
-    assert lines[-1] == "camvid, 11 frames: 0 errors, 6 notes"
-    assert [line for line in lines if line.startswith("error")] == []
+    assert lines[-1] == "errors: 0, warnings: 0, notes: 6 (camvid, 11 frames)"
+    assert [line for line in lines if line.startswith("error:")] == []
     (row,) = [line for line in lines if "bicyclist" in line]
     assert row.count("%") == 3
     assert "train" in result.stdout
@@ -99,7 +99,7 @@ def test_faults_are_lines_and_a_status(folder):
     paths = _spoil(folder, [f"train_00{number}" for number in range(4)])
     (folder / "labels" / "val_000.png").unlink()
     result = _data("check", folder, "--lines", 2)
-    assert _ends_in_error(result) == "camvid, 10 frames: 5 errors, 5 notes"
+    assert _ends_in_error(result) == "errors: 5, warnings: 0, notes: 5 (camvid, 10 frames)"
     lines = [line for line in result.stdout.splitlines() if line.startswith("error: ")]
     assert len(lines) == 4
     assert "val_000" in lines[0]
@@ -112,7 +112,7 @@ def test_splits_asked_for(folder):
     _spoil(folder, ["train_001"])
     result = _data("check", folder, "--split", "val", "--split", "test")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "camvid, 5 frames: 0 errors, 3 notes"
+    assert result.stdout.splitlines()[-1] == "errors: 0, warnings: 0, notes: 3 (camvid, 5 frames)"
 
 
 def test_the_plot(folder, tmp_path):
@@ -129,7 +129,7 @@ def test_readers_do_not_say_it_again(tmp_path, caplog):
     next((root / "images/10k/train").iterdir()).unlink()
     result = _data("check", root, "--dataset", "bdd100k")
     # The notes: scenes of 128x64 are not of 16:9, as the frames of BDD100K and its recipes are.
-    assert _ends_in_error(result) == "bdd100k, 6 frames: 1 error, 2 notes"
+    assert _ends_in_error(result) == "errors: 1, warnings: 0, notes: 2 (bdd100k, 6 frames)"
     assert "a label without an image" in result.stdout
     assert caplog.records == []
     assert logging.getLogger("scmnet_zoo.data").level == logging.NOTSET
@@ -167,7 +167,7 @@ def test_pack_and_read(folder, tmp_path):
         assert [sample.name for sample in dataset.samples] == expected
         assert dataset.read(dataset.samples[0])[0].shape == (36, 48, 3)
     result = _data("check", path)
-    assert result.stdout.splitlines()[-1] == "camvid, 11 frames: 0 errors, 0 notes"
+    assert result.stdout.splitlines()[-1] == "errors: 0, warnings: 0, notes: 0 (camvid, 11 frames)"
 
 
 def test_some_splits(folder, tmp_path):

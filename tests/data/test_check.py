@@ -625,3 +625,18 @@ def test_the_plot_shows_every_split(folder, tmp_path):
 def test_no_plot_of_nothing():
     with pytest.raises(ValueError, match="with shares"):
         plot_shares(Report("camvid", None, {}, {}, {}, ()))
+
+
+def test_images_in_several_formats_are_noted(tmp_path):
+    for name in ("a.png", "b.png", "c.avif"):
+        for kind, suffix in (("images", name[1:]), ("masks", ".png")):
+            path = tmp_path / kind / "train" / f"{name[0]}{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.zeros((32, 48), np.uint8)
+            pixels[:16] = 1
+            _save(path, pixels)
+    (tmp_path / "classes.toml").write_text('[[class]]\nname = "a"\n[[class]]\nname = "b"\n')
+    report = check("folder", tmp_path)
+    (note,) = [problem for problem in report.notes if problem.kind == "formats"]
+    path = tmp_path / "images" / "train" / "c.avif"
+    assert note.message == f"images of train are 2 .png, 1 .avif, such as {path}"

@@ -263,7 +263,7 @@ def test_void_beside_a_frame_is_no_void_of_its_label(tmp_path, caplog):
     assert not any(tally.counts[255] for tally in tallies)
     check_learned(*tallies)
     assert "holds 255" not in caplog.text
-    assert "no pixel in train of: car (index 2)" in caplog.text
+    assert "no pixel in train or val of: car (index 2)" in caplog.text
     write_pack(datasets, size, tmp_path / "own.h5")
 
 
@@ -284,6 +284,19 @@ def test_a_split_without_a_whole_frame_beside_a_good_one(tmp_path):
 def test_of_many_classes_without_a_pixel_some_are_named(tmp_path):
     classes = [f"class {number}" for number in range(60)]
     root = draw(tmp_path / "own", classes, both(0, 1))
-    found = [p.message for p in check("folder", root).notes if p.kind == "absent"]
-    assert len(found) == 2
-    assert found[0].endswith("class 21 (index 21) and 38 more")
+    (found,) = [p.message for p in check("folder", root).warnings if p.kind == "missing"]
+    assert "class 21 (index 21) and 38 more;" in found
+
+
+def test_a_class_in_no_split_is_a_loud_warning_with_its_mend(tmp_path, caplog):
+    root = draw(tmp_path / "own", THREE, both(0, 1))
+    (problem,) = check("folder", root).warnings
+    assert problem.kind == "missing"
+    said = f"{root / 'masks/train'}: no pixel in train or val of: car (index 2)"
+    assert problem.message.startswith(said)
+    assert "Correct the index or colour of the class" in problem.message
+    check_learned(*tallies(root))
+    assert said in caplog.text
+    (warning,) = check_measured(tallies(root)[1])
+    assert "no pixel in val of: car (index 2)" in warning
+    assert "remove the class" in warning

@@ -89,11 +89,9 @@ def check(
             plot_shares(report).savefig(part, dpi=150)
         say(one_line(f"Written to {output / PLOT}"))
     frames = sum(report.frames.values())
-    counts = {"error": len(report.errors), "note": len(report.notes)}
-    if report.warnings:
-        counts = {"error": counts["error"], "warning": len(report.warnings)} | counts
-    words = ", ".join(_count(number, noun) for noun, number in counts.items())
-    summary = f"{dataset}, {frames} frames: {words}"
+    counts = {"errors": report.errors, "warnings": report.warnings, "notes": report.notes}
+    words = ", ".join(f"{noun}: {len(found)}" for noun, found in counts.items())
+    summary = f"{words} ({dataset}, {frames} frames)"
     if report.errors:
         fail(summary)
     say(summary)
@@ -157,7 +155,3 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def check(
                 problems += frame.problems
                 done += 1
                 progress(done, total)
+        problems += _formats(each)
     guessed = dict.fromkeys(line for each in opened.values() for line in each.guessed)
     problems += [Problem("guessed", root, line) for line in guessed]
     tallies = {split: Tally(each) for split, each in opened.items()}
@@ -174,6 +176,17 @@ def _ratios(split: str, frames: Sequence[Frame], size: Size) -> list[Problem]:
         )
         problems.append(Problem("ratio", file, message))
     return problems
+
+
+def _formats(dataset: Dataset) -> list[Problem]:
+    """The note that images of a split have several suffixes."""
+    suffixes = Counter(sample.image.suffix.lower() for sample in dataset.samples)
+    if len(suffixes) < 2 or not isinstance(dataset.read, FileReader):
+        return []
+    rarest = min(suffixes, key=lambda suffix: (suffixes[suffix], suffix))
+    path = next(s.image for s in dataset.samples if s.image.suffix.lower() == rarest)
+    counts = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common())
+    return [Problem("formats", path, f"images of {dataset.split} are {counts}, such as {path}")]
 
 
 def _taken_for_others(root: Path, dataset: Dataset, frames: Sequence[Frame]) -> list[Problem]:

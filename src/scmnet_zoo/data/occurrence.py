@@ -90,6 +90,9 @@ def findings(
     doubt = assumed_void(tallies)
     if doubt is not None:
         yield doubt
+    missing = [] if doubt is not None else _missing(tallies, left_out)
+    if missing:
+        yield _in_no_split(tallies, missing)
     for tally in tallies:
         split = tally.dataset.split
         wanted = [place for place in range(len(tally.classes)) if place not in left_out]
@@ -102,8 +105,29 @@ def findings(
             name = next((tally.dataset.space.classes[p] for p in wanted if p not in absent), None)
             message = _one_class(tally, file, name, absent)
             yield Problem("single" if split in learned else "lone", file, message)
-        elif absent:
+        elif set(absent) - set(missing):
+            absent = [place for place in absent if place not in missing]
             yield Problem("absent", file.parent, _absent(tally, file.parent, absent))
+
+
+def _missing(tallies: Sequence[Tally], left_out: Sequence[int]) -> list[int]:
+    """The classes without a pixel in any split, where two or more classes occur."""
+    total = sum((tally.classes for tally in tallies), np.int64(0))
+    wanted = [place for place in range(len(total)) if place not in left_out]
+    absent = [place for place in wanted if not total[place]]
+    return absent if len(wanted) - len(absent) > 1 else []
+
+
+def _in_no_split(tallies: Sequence[Tally], missing: Sequence[int]) -> Problem:
+    """The warning of classes that no label holds, with what to do."""
+    dataset, folder = tallies[0].dataset, tallies[0].dataset.samples[0].label.parent
+    where = " or ".join(_looked_through(tally) for tally in tallies)
+    message = (
+        f"{folder}: no pixel in {where} of: {_names(dataset, missing)}; a score cannot count them. "
+        "Correct the index or colour of the class in the table of classes, add frames that show "
+        "it, or remove the class"
+    )
+    return Problem("missing", folder, message)
 
 
 def assumed_void(tallies: Sequence[Tally]) -> Problem | None:
@@ -188,10 +212,14 @@ def _one_class(tally: Tally, file: Path, name: str | None, absent: Sequence[int]
 
 
 def _absent(tally: Tally, folder: Path, absent: Sequence[int]) -> str:
+    return f"{folder}: no pixel in {_looked_through(tally)} of: {_names(tally.dataset, absent)}"
+
+
+def _looked_through(tally: Tally) -> str:
+    """The frames that a tally has counted, in words."""
     split = tally.dataset.split
     every = tally.frames >= len(tally.dataset.samples)
-    where = split if every else f"the first {tally.frames} frames of {split}"
-    return f"{folder}: no pixel in {where} of: {_names(tally.dataset, absent)}"
+    return split if every else f"the first {tally.frames} frames of {split}"
 
 
 def _names(dataset: Dataset, places: Sequence[int]) -> str:

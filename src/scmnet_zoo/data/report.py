@@ -29,6 +29,7 @@ ERRORS = {
 WARNINGS = {
     "guessed": "datasets whose classes were guessed",
     "lone": "splits with one class only",
+    "missing": "datasets without a class",
     "trial": "splits of one frame that is in another split too",
 }
 NOTES = {
@@ -39,6 +40,7 @@ NOTES = {
     "left out": "folders with files that are left out",
     "void": "labels that are void throughout",
     "absent": "splits without a class",
+    "formats": "splits of images in several formats",
     "repeat": "images that are in a split twice",
     "similar": "images that are nearly the same in two splits",
     "ratio": "aspect ratios other than the training size's",
