@@ -1,4 +1,4 @@
-"""What a run writes into its folder at each validation."""
+"""Writes the results of a run to its folder at each validation."""
 
 import contextlib
 import math
@@ -20,17 +20,17 @@ from scmnet_zoo.training.validation import Validation
 from scmnet_zoo.weights.checkpoint import write_checkpoint
 from scmnet_zoo.weights.metadata import Metadata
 
-SHOWN = 3  # validation frames of which predictions are drawn
+SHOWN = 3  # number of validation frames in `samples/`
 
 
 class Results:
     """Records of a run in its folder.
 
     Args:
-        folder: the run's.
-        network: what is trained.
-        final: its like in the form that weights are written in.
-        metadata: of the weights.
+        folder: the run's folder.
+        network: the network that is trained.
+        final: the same network in the form in which weights are saved.
+        metadata: metadata of the weights.
     """
 
     def __init__(
@@ -67,9 +67,12 @@ class Results:
         return f"its frames are listed in {path}"
 
     def _write_events(self, rows: list[dict[str, Any]]) -> None:
-        """The rows since the last validation, for TensorBoard; those of a run broken off go."""
-        # Imports PyTorch where it is installed. Its SummaryWriter would write in a thread, whose
-        # errors no one sees, and to one file whatever is written within a second.
+        """Write the rows since the last validation for TensorBoard.
+
+        The start event makes TensorBoard drop the same epochs of an interrupted run.
+        """
+        # Imported late, as it imports PyTorch if installed. SummaryWriter writes in a thread, which
+        # hides errors, and names files by the second.
         from tensorboardX.proto.event_pb2 import Event, SessionLog
         from tensorboardX.record_writer import RecordWriter
         from tensorboardX.summary import scalar
@@ -82,7 +85,7 @@ class Results:
         ]
         for row in rows[first:]:
             for name in row.keys() - {"epoch", "step"}:
-                if math.isnan(row[name]):  # of a class that does not occur
+                if math.isnan(row[name]):  # a class that does not occur
                     continue
                 summary = scalar(name.replace("val_", "val/", 1), row[name])
                 events.append(Event(step=row["epoch"], summary=summary))

@@ -1,4 +1,4 @@
-"""The network that a run trains: from nothing, or from weights for the same or other classes."""
+"""Builds the network of a run, with random weights or from weights for other classes."""
 
 import contextlib
 import dataclasses
@@ -31,7 +31,7 @@ NOT_OF_A_RECIPE = {
     "auxiliary",  # follows from the recipe's loss
     "name",
 }
-# What the factories' arguments may be: in words, and their types.
+# The values that arguments of the factories allow: as text, and as types.
 KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "residual": ("true or false", (bool,)),
     "decoder": ("true or false", (bool,)),
@@ -40,12 +40,12 @@ KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "backbone": ("a string", (str,)),
     "backbone_weights": ("a string", (str,)),
 }
-START_ONLY = "backbone_weights"  # matters to a fresh network only; files of weights do not state it
+START_ONLY = "backbone_weights"  # used for a fresh network only; not stored in files of weights
 
 
 @contextlib.contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Set Keras's global dtype policy for as long as networks are built, and restore it."""
+    """Set Keras's global dtype policy inside a `with` block."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -56,7 +56,7 @@ def dtype_policy(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_loading() -> Iterator[None]:
-    """No word of a classifier that starts fresh: its rows are matched by name afterwards."""
+    """Silence the log about a fresh classifier, whose rows are matched by name afterwards."""
     level = checkpoint_logger.level
     checkpoint_logger.setLevel(logging.ERROR)
     try:
@@ -66,10 +66,10 @@ def _quiet_loading() -> Iterator[None]:
 
 
 def check_arguments(network: str, recipe: Recipe) -> None:
-    """That a network takes the arguments and auxiliary heads of a recipe.
+    """Check that a network takes the arguments and auxiliary heads of a recipe.
 
     Raises:
-        ValueError: it does not.
+        ValueError: it does not; the message lists the arguments.
     """
     parameters = set(inspect.signature(factory_of(network)).parameters)
     taken = sorted(parameters - NOT_OF_A_RECIPE)
@@ -190,12 +190,12 @@ def normalisation_of(model: keras.Model) -> Normalisation:
 
 
 def freeze(network: keras.Model, learning: list[bool], frozen: bool) -> None:
-    """Let all layers but the classifiers stand still, batch norms in inference mode, or learn.
+    """Freeze or unfreeze all layers but the classifiers; frozen batch norms are in inference mode.
 
     Args:
-        network: whose layers they are.
-        learning: for each layer whether it learns where nothing is frozen.
-        frozen: whether they stand still.
+        network: the network.
+        learning: whether each layer is trainable when nothing is frozen.
+        frozen: whether to freeze.
     """
     for layer, learns in zip(network.layers, learning, strict=True):
         layer.trainable = learns and (not frozen or is_classifier(f"{layer.name}/kernel"))
@@ -204,7 +204,7 @@ def freeze(network: keras.Model, learning: list[bool], frozen: bool) -> None:
 def _match_classifiers(
     model: keras.Model, checkpoint: Checkpoint, classes: tuple[str, ...], given: tuple[str, ...]
 ) -> None:
-    """Give every class the classifier rows of its namesake, others fresh ones."""
+    """Assign the classifier rows of classes with the same name, and fresh rows to the others."""
     places = match_classes(classes, given)
     kept = [(new, old) for new, old in enumerate(places) if old is not None]
     fresh = [name for name, old in zip(classes, places, strict=True) if old is None]
