@@ -33,12 +33,12 @@ def forms(name: str) -> dict[str, keras.Layer]:
     """The layers that are compared: Keras's, the shifted form, and what the zoo takes."""
     if name == "pointwise":
         settings: dict[str, Any] = {"filters": SIZE[2], "kernel_size": 1, "use_bias": False}
-        return {"keras": keras.layers.Conv2D(**settings), "zoo": layers.Conv2D(**settings)}
+        return {"keras": keras.layers.Conv2D(**settings), "zoo": layers.FastConv2D(**settings)}
     settings = {**DEPTHWISE[name], "padding": "same", "use_bias": False}
     return {
         "keras": keras.layers.DepthwiseConv2D(**settings),
-        "shifted": layers.DepthwiseConv2D(form="shifted", **settings),
-        "zoo": layers.DepthwiseConv2D(**settings),
+        "shifted": layers.FastDepthwiseConv2D(form="shifted", **settings),
+        "zoo": layers.FastDepthwiseConv2D(**settings),
     }
 
 

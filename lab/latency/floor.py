@@ -20,7 +20,7 @@ from scmnet_zoo.deploy._walk import Step, walk
 
 BYTES = {"f32": 4, "f16": 2, "bf16": 2, "int8": 1}  # of a value and of a weight
 
-CONVOLUTIONS = (layers.Conv2D, zoo.DepthwiseConv2D)
+CONVOLUTIONS = (layers.Conv2D, zoo.FastDepthwiseConv2D)
 POOLS = (
     layers.MaxPooling2D,
     layers.AveragePooling2D,
@@ -244,7 +244,7 @@ def _macs(layer: keras.Layer, output: Any) -> int:
     if not isinstance(layer, CONVOLUTIONS):
         return 0
     height, width, channels = output.shape[1:]
-    if isinstance(layer, zoo.DepthwiseConv2D):
+    if isinstance(layer, zoo.FastDepthwiseConv2D):
         return height * width * channels * prod(layer.kernel_size)
     return height * width * prod(layer.kernel.shape)
 

@@ -7,7 +7,7 @@ import keras
 
 from lab.latency.preset import Cell
 from scmnet_zoo.deploy import fuse
-from scmnet_zoo.layers import BatchNormalization, Conv2D, DepthwiseConv2D, ImageInput
+from scmnet_zoo.layers import FastConv2D, FastDepthwiseConv2D, ImageInput, OnePassBatchNormalization
 from scmnet_zoo.models import NETWORKS
 
 CLASSES = 19
@@ -20,9 +20,9 @@ OURS["deeplabv3plus_mobilenet_v2"] = ("deeplabv3plus", {"backbone": "mobilenet_v
 
 # Keras's own layers, for form "stock", in place of the zoo's.
 STOCK: dict[type, type] = {
-    BatchNormalization: keras.layers.BatchNormalization,
-    Conv2D: keras.layers.Conv2D,
-    DepthwiseConv2D: keras.layers.DepthwiseConv2D,
+    OnePassBatchNormalization: keras.layers.BatchNormalization,
+    FastConv2D: keras.layers.Conv2D,
+    FastDepthwiseConv2D: keras.layers.DepthwiseConv2D,
 }
 
 

@@ -345,7 +345,7 @@ def test_batch_norm_into_either_convolution(multiplier):
     """Depthwise ones with several channels for one too, and several batch norms in a row."""
 
     def body(x):
-        x = layers.DepthwiseConv2D(
+        x = layers.FastDepthwiseConv2D(
             3, strides=2, padding="same", depth_multiplier=multiplier, name="depthwise"
         )(x)
         x = keras.layers.BatchNormalization(scale=False, name="bn1")(x)

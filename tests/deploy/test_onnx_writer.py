@@ -52,15 +52,15 @@ LAYERS = {
     "conv_dilated": lambda x: kl.Conv2D(6, 3, padding="same", dilation_rate=(4, 2))(x),
     "conv_even": lambda x: kl.Conv2D(6, 4, padding="same")(x),
     "conv_groups": lambda x: kl.Conv2D(6, 3, groups=2, padding="same")(x),
-    "conv_groups_pointwise": lambda x: zoo.Conv2D(6, 1, groups=2)(x),
+    "conv_groups_pointwise": lambda x: zoo.FastConv2D(6, 1, groups=2)(x),
     "conv_padded": lambda x: kl.Conv2D(6, 3, 2)(kl.ZeroPadding2D(((1, 2), (0, 3)))(x)),
     "padding_twice": lambda x: kl.Conv2D(6, 3)(kl.ZeroPadding2D(1)(kl.ZeroPadding2D(2)(x))),
     "padding_kept": lambda x: kl.Activation("relu")(kl.ZeroPadding2D(((1, 2), (0, 3)))(x)),
-    "depthwise": lambda x: zoo.DepthwiseConv2D(3, padding="same")(x),
-    "depthwise_stride": lambda x: zoo.DepthwiseConv2D(3, strides=2, padding="same")(x),
-    "depthwise_dilated": lambda x: zoo.DepthwiseConv2D(3, padding="same", dilation_rate=6)(x),
-    "depthwise_padded": lambda x: zoo.DepthwiseConv2D(3, strides=2)(kl.ZeroPadding2D(1)(x)),
-    "depthwise_double": lambda x: zoo.DepthwiseConv2D(3, depth_multiplier=2)(x),
+    "depthwise": lambda x: zoo.FastDepthwiseConv2D(3, padding="same")(x),
+    "depthwise_stride": lambda x: zoo.FastDepthwiseConv2D(3, strides=2, padding="same")(x),
+    "depthwise_dilated": lambda x: zoo.FastDepthwiseConv2D(3, padding="same", dilation_rate=6)(x),
+    "depthwise_padded": lambda x: zoo.FastDepthwiseConv2D(3, strides=2)(kl.ZeroPadding2D(1)(x)),
+    "depthwise_double": lambda x: zoo.FastDepthwiseConv2D(3, depth_multiplier=2)(x),
     "relu": lambda x: kl.Activation("relu")(x),
     "relu6": lambda x: kl.Activation("relu6")(kl.Conv2D(6, 1, kernel_initializer="ones")(x)),
     "silu": lambda x: kl.Activation("silu")(x),
@@ -174,7 +174,7 @@ def _wide(x):
     """24 channels that meet every layer which hands channels of zeros on."""
     x = kl.Conv2D(24, 3, 2, padding="same", name="stem")(x)
     x = kl.Activation("silu")(x)
-    y = zoo.DepthwiseConv2D(3, padding="same", name="depthwise")(x)
+    y = zoo.FastDepthwiseConv2D(3, padding="same", name="depthwise")(x)
     y = kl.MaxPooling2D(2, padding="same")(kl.Add()([x, y]))
     y = zoo.ResizeToPartner("bilinear")([y, x])
     return kl.Conv2D(5, 1, name="head")(kl.Add()([y, x]))
@@ -205,7 +205,7 @@ def test_averages_that_stay():
     assert "AveragePool" in _averaged(kl.Conv2D(5, 3, 2, padding="same"), (35, 44))
     assert "AveragePool" in _averaged(kl.Conv2D(5, 3, 2, padding="same"), channels=8)
     assert "AveragePool" in _averaged(kl.Conv2D(5, 3, padding="same", dilation_rate=2))
-    assert "AveragePool" in _averaged(zoo.DepthwiseConv2D(3, padding="same"))
+    assert "AveragePool" in _averaged(zoo.FastDepthwiseConv2D(3, padding="same"))
     assert "AveragePool" in _averaged(lambda x: kl.Add()([x, kl.Conv2D(3, 1)(x)]))
     assert "AveragePool" in _averaged(lambda x: x)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from testing_tools import gradients
 
-from scmnet_zoo.layers import BatchNormalization
+from scmnet_zoo.layers import OnePassBatchNormalization
 
 CASES = (
     {},
@@ -18,7 +18,7 @@ CASES = (
 def _pair(policy="float32", **arguments):
     layers = [
         kind(dtype=policy, **arguments)
-        for kind in (BatchNormalization, keras.layers.BatchNormalization)
+        for kind in (OnePassBatchNormalization, keras.layers.BatchNormalization)
     ]
     rng = np.random.default_rng(1)
     shape = (3, 8, 6, 4)
@@ -48,7 +48,7 @@ def test_the_same_as_keras(arguments, policy, training):
 def test_gradients():
     """Of a convolution before it too, which sees what flows through mean and variance."""
     found = []
-    for kind in (BatchNormalization, keras.layers.BatchNormalization):
+    for kind in (OnePassBatchNormalization, keras.layers.BatchNormalization):
         keras.utils.set_random_seed(0)
         image = keras.Input((8, 6, 3))
         y = kind(name="bn")(keras.layers.Conv2D(4, 3, name="conv")(image))

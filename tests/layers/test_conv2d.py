@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from scmnet_zoo.layers import Conv2D, DepthwiseConv2D
+from scmnet_zoo.layers import FastConv2D, FastDepthwiseConv2D
 
 CASES = (
     {"kernel_size": 1},
@@ -25,7 +25,7 @@ CASES = (
 @pytest.mark.parametrize("size", [(7, 9), (8, 10)], ids=["odd", "even"])
 def test_the_same_as_keras(arguments, size, policy):
     x = np.random.default_rng(0).normal(size=(2, *size, 6)).astype("float32")
-    ours = Conv2D(4, dtype=policy, **arguments)
+    ours = FastConv2D(4, dtype=policy, **arguments)
     theirs = keras.layers.Conv2D(4, dtype=policy, **arguments)
     ours.build(x.shape)
     theirs.build(x.shape)
@@ -43,7 +43,7 @@ def test_a_pointwise_convolution_is_a_product_of_matrices():
     import jax
 
     def primitives(**arguments):
-        layer = Conv2D(4, **arguments)
+        layer = FastConv2D(4, **arguments)
         layer.build((1, 8, 8, 3))
         return str(jax.make_jaxpr(layer)(np.ones((1, 8, 8, 3), "float32")))
 
@@ -55,7 +55,7 @@ def test_a_pointwise_convolution_is_a_product_of_matrices():
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="Keras copies on PyTorch alone")
 @pytest.mark.parametrize(
     "layer",
-    [Conv2D(4, 3, padding="same"), Conv2D(4, 1), DepthwiseConv2D(3, padding="same")],
+    [FastConv2D(4, 3, padding="same"), FastConv2D(4, 1), FastDepthwiseConv2D(3, padding="same")],
     ids=["convolution", "pointwise", "depthwise"],
 )
 def test_no_copy_is_made_of_the_map(layer):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from scmnet_zoo.layers import DepthwiseConv2D, depthwise_conv2d
+from scmnet_zoo.layers import FastDepthwiseConv2D, depthwise_conv2d
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="the kernels are for JAX alone"
@@ -75,7 +75,7 @@ def test_half_precision_is_summed_in_float32():
 def test_the_layer_takes_them_where_they_run(monkeypatch):
     """As on a GPU: the layer's own weights, bias and activation go through the kernels."""
     triton = depthwise_conv2d._triton()
-    layer = DepthwiseConv2D(3, strides=2, padding="same", activation="relu")
+    layer = FastDepthwiseConv2D(3, strides=2, padding="same", activation="relu")
     x = np.random.default_rng(0).normal(size=(1, 9, 12, 8)).astype("float32")
     expected = keras.ops.convert_to_numpy(layer(x))
     assert not triton.takes(x, layer.kernel, (2, 2))

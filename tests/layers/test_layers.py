@@ -16,7 +16,7 @@ from testing_tools import (
 )
 
 from scmnet_zoo import layers
-from scmnet_zoo.layers.pyramid_pooling import adaptive_average_pool
+from scmnet_zoo.layers.adaptive_average_pooling import adaptive_average_pool
 from scmnet_zoo.layers.resize import INTERPOLATIONS, resize
 
 BACKEND = keras.backend.backend()
@@ -29,11 +29,11 @@ CASES = {
         {"filters": 6, "rates": (2, 3), "dropout": 0.3, "momentum": 0.9, "epsilon": 1e-3},
         MAP,
     ),
-    "BatchNormalization": ({"momentum": 0.9, "epsilon": 1e-5, "center": False}, MAP),
+    "OnePassBatchNormalization": ({"momentum": 0.9, "epsilon": 1e-5, "center": False}, MAP),
     "ClassMask": ({}, [(8, 12, 4), (15, 23, 2)]),
     "ContextMiningModule": ({"dilation_rate": 3}, MAP),
-    "Conv2D": ({"filters": 5, "kernel_size": 1, "activation": "relu"}, MAP),
-    "DepthwiseConv2D": (
+    "FastConv2D": ({"filters": 5, "kernel_size": 1, "activation": "relu"}, MAP),
+    "FastDepthwiseConv2D": (
         {"kernel_size": 3, "form": "shifted", "strides": 2, "padding": "same", "use_bias": True},
         MAP,
     ),
@@ -87,7 +87,7 @@ CASES = {
     "ResizeToPartner": ({"interpolation": "bilinear"}, [(8, 12, 4), (15, 23, 2)]),
 }
 FIXED_SIDES = ("AdaptiveAveragePooling2D", "ResizeTo")  # whatever the input's
-DROP_INS = ("BatchNormalization", "Conv2D", "DepthwiseConv2D")  # for layers of Keras
+DROP_INS = ("FastConv2D", "FastDepthwiseConv2D", "OnePassBatchNormalization")  # for layers of Keras
 every_layer = pytest.mark.parametrize("name", layers.__all__)
 
 
@@ -222,7 +222,7 @@ def test_sizes_unknown_to_the_graph_give_the_same(name):
     np.testing.assert_allclose(y.numpy(), run(model, x), atol=1e-4, rtol=1e-4)
 
 
-# DepthwiseConv2D
+# FastDepthwiseConv2D
 
 
 @pytest.mark.parametrize("form", ["native", "shifted"])
@@ -251,7 +251,7 @@ def test_depthwise_equals_keras(arguments, form):
     x = np.random.default_rng(0).normal(size=(2, 17, 20, 4)).astype("float32")
     inputs = keras.Input((17, 20, 4))
     stock = keras.Model(inputs, keras.layers.DepthwiseConv2D(**arguments)(inputs))
-    ours = keras.Model(inputs, layers.DepthwiseConv2D(**arguments, form=form)(inputs))
+    ours = keras.Model(inputs, layers.FastDepthwiseConv2D(**arguments, form=form)(inputs))
     ours.set_weights(stock.get_weights())
     expected = run(stock, x)
     assert ours.output_shape == stock.output_shape
@@ -296,7 +296,7 @@ def test_depthwise_in_half_precision_on_the_cpu(arguments, data_format, monkeypa
     arguments = {**arguments, "data_format": data_format, "bias_initializer": "random_normal"}
     models = []
     for policy in ("float32", "mixed_bfloat16"):
-        layer = layers.DepthwiseConv2D(3, activation="relu", dtype=policy, **arguments)
+        layer = layers.FastDepthwiseConv2D(3, activation="relu", dtype=policy, **arguments)
         inputs = keras.Input(shape)
         models.append(keras.Model(inputs, layer(inputs)))
     exact, half = models
@@ -313,7 +313,7 @@ def test_depthwise_in_half_precision_on_the_cpu(arguments, data_format, monkeypa
 
 
 def test_depthwise_takes_the_arguments_in_the_order_of_keras():
-    ours = layers.DepthwiseConv2D((3, 5), 2, "same", 3, "channels_last", 1, "relu", False)
+    ours = layers.FastDepthwiseConv2D((3, 5), 2, "same", 3, "channels_last", 1, "relu", False)
     stock = keras.layers.DepthwiseConv2D((3, 5), 2, "same", 3, "channels_last", 1, "relu", False)
     config = ours.get_config()
     assert config.pop("form") == "auto"
@@ -322,9 +322,9 @@ def test_depthwise_takes_the_arguments_in_the_order_of_keras():
 
 def test_depthwise_refuses_unknown_forms():
     with pytest.raises(ValueError, match=r"Expected form .* Received: form='fast'"):
-        layers.DepthwiseConv2D(3, form="fast")
+        layers.FastDepthwiseConv2D(3, form="fast")
     with pytest.raises(ValueError, match=r"Expected data_format='channels_last'"):
-        layers.DepthwiseConv2D(3, form="shifted", data_format="channels_first")
+        layers.FastDepthwiseConv2D(3, form="shifted", data_format="channels_first")
 
 
 # In groups
@@ -337,7 +337,7 @@ def test_convolution_in_groups_equals_pytorch(kernel_size):
         pytest.skip("as Keras")
     x = np.random.default_rng(0).normal(size=(2, 9, 11, 12)).astype("float32")
     inputs = keras.Input((9, 11, 12))
-    layer = layers.Conv2D(6, kernel_size, groups=3, padding="same", use_bias=True)
+    layer = layers.FastConv2D(6, kernel_size, groups=3, padding="same", use_bias=True)
     model = randomise(keras.Model(inputs, layer(inputs)))
     kernel, bias = (keras.ops.convert_to_numpy(v) for v in layer.weights)
     expected = torch.nn.functional.conv2d(

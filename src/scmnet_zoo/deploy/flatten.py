@@ -1,279 +1,231 @@
-"""A network of the zoo as nodes of plain layers: one function for each composite layer.
+"""A functional model as nodes of plain layers.
 
-A composite's nodes are named `<layer>_<sublayer>`, as `fusion_td2_F0_pointwise`. What only
-training needs is left out.
+A composite layer of the zoo, or a model within the model, is taken apart: its own `call`, on
+symbolic tensors, says which sublayers it calls and with what. Their nodes are named
+`<layer>_<sublayer>`, as `fusion_td2_F0_pointwise`. Layers that act in training only are left out.
 """
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers as keras_layers
 
 from scmnet_zoo import layers as zoo
-from scmnet_zoo.deploy._node import Node
-from scmnet_zoo.layers.feature_fusion import LEVELS, NODES
+from scmnet_zoo.deploy._node import Item, Node
+from scmnet_zoo.deploy._walk import calls, fill
+from scmnet_zoo.layers._register import is_composite
 
-PAD = keras_layers.ZeroPadding2D
-SYMMETRIC = "symmetric"  # a convolution's padding: alike before and after, where it strides
-ACTIVATIONS = ("relu", "relu6", "silu", "hard_silu", "softmax")
+SYMMETRIC = "symmetric"  # a convolution's padding: as much before as after, where it strides
+
+# Each kind of convolution, and the kind that the flat model has in its place.
+CONVOLUTIONS: dict[type, type] = {
+    keras_layers.Conv2D: zoo.FastConv2D,
+    zoo.FastConv2D: zoo.FastConv2D,
+    keras_layers.DepthwiseConv2D: zoo.FastDepthwiseConv2D,
+    zoo.FastDepthwiseConv2D: zoo.FastDepthwiseConv2D,
+}
+BATCH_NORMS = (keras_layers.BatchNormalization, zoo.OnePassBatchNormalization)
+TRAINING_ONLY = (
+    keras_layers.Dropout,
+    keras_layers.SpatialDropout2D,
+    keras_layers.GaussianDropout,
+    keras_layers.GaussianNoise,
+    keras_layers.ActivityRegularization,
+    keras_layers.Identity,
+)
 
 
 def flatten(model: keras.Model) -> dict[int, Node]:
-    """The nodes of a functional model, each under the `id` of the symbolic tensor it makes.
+    """The nodes of a functional model, each by the `id` of the symbolic tensor that it makes.
 
     Raises:
-        ValueError: a layer that the networks of the zoo do not have.
+        ValueError: a layer that is called with `training=True`, or that cannot be copied.
     """
     made: dict[int, Node] = {}
-    for layer in model.layers:
-        rule = RULES.get(type(layer))
-        if rule is None or len(layer._inbound_nodes) != 1:
-            raise ValueError(
-                "Expected a network of the zoo, each layer used once. "
-                f"Received: layer {layer.name!r} of type {type(layer).__name__}"
-            )
-        tensors = keras.tree.flatten(layer.input)
-        if isinstance(layer, keras_layers.InputLayer):
-            inputs = []
-        elif all(id(x) in made for x in tensors):
-            inputs = [made[id(x)] for x in tensors]
-        else:
-            raise ValueError(
-                "Expected a network of the zoo, of layers only. "
-                f"Received: an operation before layer {layer.name!r}"
-            )
-        made[id(layer.output)] = rule(layer, inputs)
+    _add_nodes(model.outputs, made)
     return made
 
 
-# Layers that stay what they are.
+def _add_nodes(outputs: Sequence[Any], made: dict[int, Node], prefix: str = "") -> None:
+    """Add the nodes of the calls that lead to symbolic tensors, named with a prefix."""
+    for call in calls(outputs):
+        layer = call.operation
+        inputs = [made[id(tensor)] for tensor in call.input_tensors]
+        if isinstance(layer, keras_layers.InputLayer):
+            nodes = [_input(layer, call.outputs[0])]
+        elif is_composite(layer) or _is_functional(layer):
+            nodes = _take_apart(layer, call, inputs, prefix)
+        elif not isinstance(layer, keras.layers.Layer):
+            name, arguments = prefix + layer.name, (call.arguments.args, call.arguments.kwargs)
+            node = Node(type(layer), name, inputs, arguments=arguments, operation=layer)
+            nodes = _items(node, len(call.outputs))
+        else:
+            nodes = _items(_node(layer, call, inputs, prefix), len(call.outputs))
+        for tensor, node in zip(call.outputs, nodes, strict=True):
+            made[id(tensor)] = node
 
 
-def _array(variable):
+def _is_functional(layer: Any) -> bool:
+    return isinstance(layer, keras.Model) and bool(getattr(layer, "inputs", None))
+
+
+def _take_apart(layer: Any, call: Any, inputs: list[Node], prefix: str) -> list[Node]:
+    """The nodes of the outputs of a layer that is made of sublayers."""
+    made: dict[int, Node] = {}
+    waiting = iter(inputs)
+
+    def symbolic(tensor: Any) -> keras.KerasTensor:
+        replaced = keras.KerasTensor(tensor.shape, dtype=tensor.dtype)
+        made[id(replaced)] = next(waiting)
+        return replaced
+
+    args, kwargs = fill(call.arguments.args, call.arguments.kwargs, symbolic)
+    kwargs["training"] = _in_training(call)
+    with _without_traces(layer):
+        outputs = keras.tree.flatten(layer.call(*args, **kwargs))
+        _add_nodes(outputs, made, f"{prefix}{layer.name}_")
+        return [made[id(tensor)] for tensor in outputs]
+
+
+@contextlib.contextmanager
+def _without_traces(layer: Any) -> Iterator[None]:
+    """Afterwards let Keras forget the calls of sublayers that were made within."""
+    called = [*layer._flatten_layers(), *getattr(layer, "operations", ())]
+    before = [(each, len(each._inbound_nodes), len(each._outbound_nodes)) for each in called]
+    try:
+        yield
+    finally:
+        for each, inbound, outbound in before:
+            del each._inbound_nodes[inbound:]
+            del each._outbound_nodes[outbound:]
+
+
+def _in_training(call: Any) -> bool:
+    return call.arguments.kwargs.get("training") is True
+
+
+def _items(node: Node, count: int) -> list[Node]:
+    """A node for each output of a call."""
+    if count == 1:
+        return [node]
+    items = range(count)
+    return [Node(Item, f"{node.name}_{i}", [node], config={"index": i}) for i in items]
+
+
+def _node(layer: Any, call: Any, inputs: list[Node], prefix: str) -> Node:
+    """The node of a layer with one output, or the last node of several."""
+    kind = type(layer)
+    if isinstance(layer, (*BATCH_NORMS, *TRAINING_ONLY)) and _in_training(call):
+        raise ValueError(
+            "Expected layers that infer. Received: "
+            f"layer {prefix + layer.name!r} of type {kind.__name__}, called with training=True"
+        )
+    if kind in TRAINING_ONLY:
+        return inputs[0]
+    if kind in CONVOLUTIONS and _is_plain(layer):
+        return _convolution(layer, inputs[0], prefix)
+    if kind in BATCH_NORMS and layer.axis in (-1, len(call.input_tensors[0].shape) - 1):
+        return _batch_norm(layer, inputs[0], prefix)
+    function = _function(layer)
+    if function is not None:
+        return _activate(function, inputs[0], prefix + layer.name, layer.dtype_policy)
+    return _kept(layer, call, inputs, prefix)
+
+
+def _array(variable: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(variable), "float64")
 
 
-def _keep(layer, inputs, *keys, name=None):
-    """The same layer, with those of its arguments; it has no weights."""
-    config = layer.get_config()
-    config = {key: config[key] for key in keys}
-    return Node(type(layer), name or layer.name, inputs, layer.dtype_policy, config)
-
-
-def _input(layer, inputs):
-    (shape,) = (tuple(x.shape) for x in keras.tree.flatten(layer.output))
-    config = {"shape": shape[1:], "dtype": layer.dtype}
+def _input(layer: Any, tensor: Any) -> Node:
+    config = {"shape": tuple(tensor.shape)[1:], "dtype": layer.dtype}
     return Node(keras_layers.InputLayer, layer.name, [], None, config)
 
 
-def _conv(layer, x, prefix="", symmetric=False):
-    """A convolution, standard or depthwise, with its activation behind it."""
-    depthwise = isinstance(layer, keras_layers.DepthwiseConv2D)
-    kind = zoo.DepthwiseConv2D if depthwise else zoo.Conv2D
+def _is_plain(layer: Any) -> bool:
+    """Whether a convolution has its channels last, and a kernel and perhaps a bias only."""
+    return layer.data_format == "channels_last" and len(layer.weights) == 1 + layer.use_bias
+
+
+def _convolution(layer: Any, x: Node, prefix: str) -> Node:
+    """A convolution, standard or depthwise, with its activation after it.
+
+    It takes the zeros that a layer before it adds around the map as its own padding.
+    """
+    padding = layer.padding
+    if padding == "valid" and x.kind is keras_layers.ZeroPadding2D:
+        windows = zip(layer.dilation_rate, layer.kernel_size, strict=True)
+        edges = [rate * (taps - 1) // 2 for rate, taps in windows]
+        if [tuple(sides) for sides in x.config["padding"]] == [(edge, edge) for edge in edges]:
+            x, padding = x.inputs[0], SYMMETRIC
+    kind = CONVOLUTIONS[type(layer)]
     config = {
         "kernel_size": layer.kernel_size,
         "strides": layer.strides,
         "dilation_rate": layer.dilation_rate,
-        "padding": SYMMETRIC if symmetric else layer.padding,
+        "padding": padding,
+        "data_format": layer.data_format,
     }
-    key = "depth_multiplier" if depthwise else "filters"
-    config[key] = getattr(layer, key)
-    if not depthwise:
-        config["groups"] = layer.groups
-    name = prefix + layer.name
-    node = Node(kind, name, [x], layer.dtype_policy, config, [_array(v) for v in layer.weights])
-    return _activate(layer.activation, node, f"{name}_", layer.dtype_policy)
+    if kind is zoo.FastDepthwiseConv2D:
+        config["depth_multiplier"] = layer.depth_multiplier
+    else:
+        config.update(filters=layer.filters, groups=layer.groups)
+    name, weights = prefix + layer.name, [_array(variable) for variable in layer.weights]
+    node = Node(kind, name, [x], layer.dtype_policy, config, weights)
+    function = layer.activation
+    return _activate(function, node, f"{name}_{_serialized(function)}", layer.dtype_policy)
 
 
-def _padded_conv(layer, x):
-    """A convolution of the model itself, with the zeros that a layer before puts around the map."""
-    if x.kind is PAD and layer.padding == "valid":
-        windows = zip(layer.dilation_rate, layer.kernel_size, strict=True)
-        edges = [rate * (taps - 1) // 2 for rate, taps in windows]
-        if [tuple(sides) for sides in x.config["padding"]] == [(edge, edge) for edge in edges]:
-            return _conv(layer, x.inputs[0], symmetric=True)
-    return _conv(layer, x)
-
-
-def _batch_norm(layer, x, prefix=""):
-    if layer is None:
-        return x
+def _batch_norm(layer: Any, x: Node, prefix: str) -> Node:
     mean, variance = (_array(v) for v in (layer.moving_mean, layer.moving_variance))
     gamma = np.ones_like(mean) if layer.gamma is None else _array(layer.gamma)
     beta = np.zeros_like(mean) if layer.beta is None else _array(layer.beta)
-    return Node(
-        keras_layers.BatchNormalization,
-        prefix + layer.name,
-        [x],
-        layer.dtype_policy,
-        {"epsilon": layer.epsilon},
-        [gamma, beta, mean, variance],
-    )
+    weights, config = [gamma, beta, mean, variance], {"epsilon": layer.epsilon}
+    kind = keras_layers.BatchNormalization
+    return Node(kind, prefix + layer.name, [x], layer.dtype_policy, config, weights)
 
 
-def _activate(function, x, prefix, dtype):
-    """The activation, named by its kind; nothing where it is linear."""
+def _function(layer: Any) -> Any:
+    """The activation function of a layer that only applies it, else None."""
+    kind = type(layer)
+    if kind is keras_layers.Activation:
+        return layer.activation
+    if kind is keras_layers.ReLU and layer.negative_slope == layer.threshold == 0:
+        functions = {None: keras.activations.relu, 6: keras.activations.relu6}
+        return functions.get(layer.max_value)
+    if kind is keras_layers.Softmax and layer.axis == -1:
+        return keras.activations.softmax
+    return None
+
+
+def _serialized(function: Any) -> str:
     kind = keras.activations.serialize(function)
-    if kind == "linear":
+    return kind if isinstance(kind, str) else "activation"
+
+
+def _activate(function: Any, x: Node, name: str, dtype: Any) -> Node:
+    """The node of an activation; that before it where the activation is linear."""
+    kind = keras.activations.serialize(function)
+    if function is None or kind == "linear":
         return x
-    if kind not in ACTIVATIONS:
+    config = {"activation": kind if isinstance(kind, str) else function}
+    return Node(keras_layers.Activation, name, [x], dtype, config)
+
+
+def _kept(layer: Any, call: Any, inputs: list[Node], prefix: str) -> Node:
+    """The node of a copy of the layer."""
+    name = prefix + layer.name
+    try:
+        config = dict(layer.get_config())
+    except (NotImplementedError, TypeError) as error:
         raise ValueError(
-            f"Expected activations among {', '.join(ACTIVATIONS)}. Received: {kind!r} at {prefix}"
-        )
-    config = {"activation": kind}
-    return Node(keras_layers.Activation, f"{prefix}{kind}", [x], dtype, config)
-
-
-def _activation(layer, x):
-    node = _activate(layer.activation, x, "", layer.dtype_policy)
-    if node is not x:
-        node.name = layer.name
-    return node
-
-
-# Composites. `p` is the prefix of the names.
-
-
-def _conv_bn_relu(conv, bn, x, p, name):
-    x = _batch_norm(bn, _conv(conv, x, p), p)
-    return _activate(keras.activations.relu, x, f"{p}{name}_", conv.dtype_policy)
-
-
-def _resize(x, partner, interpolation, name, dtype):
-    config = {"interpolation": interpolation}
-    return Node(zoo.ResizeToPartner, name, [x, partner], dtype, config)
-
-
-def _global_average(x, name, dtype):
-    return Node(keras_layers.GlobalAveragePooling2D, name, [x], dtype, {"keepdims": True})
-
-
-def _concatenate(inputs, name, dtype):
-    return Node(keras_layers.Concatenate, name, inputs, dtype, {"axis": -1})
-
-
-def _strides_symmetrically(layer):
-    return layer.padding == SYMMETRIC and layer.strides > 1
-
-
-def _separable(layer, inputs, p=""):
-    p, dtype = f"{p}{layer.name}_", layer.dtype_policy
-    x = _conv(layer.depthwise, inputs[0], p, _strides_symmetrically(layer))
-    if layer.depthwise_bn is not None:
-        x = _batch_norm(layer.depthwise_bn, x, p)
-        x = _activate(layer.depthwise_activation, x, f"{p}depthwise_", dtype)
-    x = _batch_norm(layer.bn, _conv(layer.pointwise, x, p), p)
-    return _activate(layer.activation, x, p, dtype)
-
-
-def _inverted_residual(layer, inputs):
-    x, p, dtype = inputs[0], f"{layer.name}_", layer.dtype_policy
-    if layer.expand_conv is not None:
-        x = _batch_norm(layer.expand_bn, _conv(layer.expand_conv, x, p), p)
-        x = _activate(layer.activation, x, f"{p}expand_", dtype)
-    x = _conv(layer.depthwise_conv, x, p, _strides_symmetrically(layer))
-    x = _activate(layer.activation, _batch_norm(layer.depthwise_bn, x, p), f"{p}depthwise_", dtype)
-    x = _batch_norm(layer.project_bn, _conv(layer.project_conv, x, p), p)
-    if not layer.adds_input:
-        return x
-    return Node(keras_layers.Add, f"{p}add", [x, inputs[0]], dtype)
-
-
-def _linear_attention(layer, inputs):
-    (x,), p, dtype = inputs, f"{layer.name}_", layer.dtype_policy
-    near = _conv(layer.qkv, x, p)
-    wide = _conv(layer.aggregate_pointwise, _conv(layer.aggregate_depthwise, near, p), p)
-    x = _concatenate([near, wide], f"{p}concat", dtype)
-    config = {"head_width": layer.head_width}
-    x = Node(zoo.LinearAttention, p + layer.attention.name, [x], dtype, config)
-    return _batch_norm(layer.project_bn, _conv(layer.project_conv, x, p), p)
-
-
-def _context_mining(layer, inputs):
-    (x,), p, dtype = inputs, f"{layer.name}_", layer.dtype_policy
-    point = _conv_bn_relu(layer.pointwise_conv, layer.pointwise_bn, x, p, "pointwise")
-    atrous = _separable(layer.atrous, [x], p)
-    whole = _global_average(x, f"{p}global_pool", dtype)
-    whole = _conv_bn_relu(layer.global_pool_conv, layer.global_pool_bn, whole, p, "global_pool")
-    whole = _resize(whole, x, "nearest", f"{p}global_pool_spread", dtype)
-    local = _pool(layer.local_pool, [x], p + layer.local_pool.name)
-    local = _conv_bn_relu(layer.local_pool_conv, layer.local_pool_bn, local, p, "local_pool")
-    local = _resize(local, x, "bilinear", f"{p}local_pool_upsample", dtype)
-    return _concatenate([point, atrous, whole, local], f"{p}concat", dtype)
-
-
-def _feature_fusion(layer, inputs):
-    p, dtype = f"{layer.name}_", layer.dtype_policy
-    maps = {}
-    for i, level in enumerate(LEVELS):
-        lateral = _conv(layer.lateral_convs[i], inputs[i], p)
-        maps[f"L{level[1]}"] = _batch_norm(layer.lateral_bns[i], lateral, p)
-    for i, (node, move, moved, kept) in enumerate(NODES):
-        others, name = [maps[other] for other in kept], f"{p}{node}_"
-        if move == "down":
-            x = _pool(layer.down, [maps[moved]], f"{name}down")
-        else:
-            x = _resize(maps[moved], others[0], "nearest", f"{name}up", dtype)
-        x = Node(keras_layers.Add, f"{name}add", [x, *others], dtype)
-        x = _activate(keras.activations.silu, x, name, dtype)
-        x = _conv(layer.pointwise[i], _conv(layer.depthwise[i], x, p), p)
-        maps[node] = _batch_norm(layer.bns[i], x, p)
-    return maps["td2_F0"]
-
-
-def _pyramid_pooling(layer, inputs):
-    (x,), p, dtype = inputs, f"{layer.name}_", layer.dtype_policy
-    branches = [x]
-    for count, conv, bn in zip(layer.bins, layer.bin_convs, layer.bin_bns, strict=True):
-        name, interpolation = f"bin{count}", "nearest" if count == 1 else "bilinear_align_corners"
-        if count == 1:
-            grid = _global_average(x, f"{p}{name}", dtype)
-        else:
-            grid = Node(zoo.AdaptiveAveragePooling2D, f"{p}{name}", [x], dtype, {"bins": count})
-        grid = _conv_bn_relu(conv, bn, grid, p, name)
-        branches.append(_resize(grid, x, interpolation, f"{p}{name}_upsample", dtype))
-    joined = _concatenate(branches, f"{p}concat", dtype)
-    return _conv_bn_relu(layer.project_conv, layer.project_bn, joined, p, "project")
-
-
-def _atrous_pyramid(layer, inputs):
-    (x,), p, dtype = inputs, f"{layer.name}_", layer.dtype_policy
-    point = _conv_bn_relu(layer.point_conv, layer.point_bn, x, p, "aspp0")
-    whole = _global_average(x, f"{p}image_pooling_average", dtype)
-    whole = _conv_bn_relu(layer.image_conv, layer.image_bn, whole, p, "image_pooling")
-    whole = _resize(whole, x, "nearest", f"{p}image_pooling_spread", dtype)
-    ranges = [_separable(branch, [x], p) for branch in layer.atrous]
-    joined = _concatenate([whole, point, *ranges], f"{p}concat", dtype)
-    return _conv_bn_relu(layer.project_conv, layer.project_bn, joined, p, "concat_projection")
-
-
-def _pool(layer, inputs, name=None):
-    return _keep(layer, inputs, "pool_size", "strides", "padding", name=name)
-
-
-# From a layer's class to what makes nodes of it and of the nodes that it reads.
-RULES = {
-    keras_layers.InputLayer: _input,
-    zoo.ImageInput: lambda layer, inputs: _keep(layer, inputs, "mean", "std"),
-    PAD: lambda layer, inputs: _keep(layer, inputs, "padding"),
-    keras_layers.Conv2D: lambda layer, inputs: _padded_conv(layer, *inputs),
-    zoo.Conv2D: lambda layer, inputs: _padded_conv(layer, *inputs),
-    zoo.DepthwiseConv2D: lambda layer, inputs: _conv(layer, *inputs),
-    keras_layers.BatchNormalization: lambda layer, inputs: _batch_norm(layer, *inputs),
-    zoo.BatchNormalization: lambda layer, inputs: _batch_norm(layer, *inputs),
-    keras_layers.Activation: lambda layer, inputs: _activation(layer, *inputs),
-    keras_layers.Dropout: lambda layer, inputs: inputs[0],
-    keras_layers.Add: lambda layer, inputs: _keep(layer, inputs),
-    keras_layers.Concatenate: lambda layer, inputs: _keep(layer, inputs, "axis"),
-    keras_layers.MaxPooling2D: _pool,
-    keras_layers.AveragePooling2D: _pool,
-    zoo.ResizeToPartner: lambda layer, inputs: _keep(layer, inputs, "interpolation"),
-    zoo.DilatedMaxPooling2D: lambda layer, inputs: _keep(layer, inputs, "dilation_rate"),
-    zoo.DepthwiseSeparableConv2D: _separable,
-    zoo.InvertedResidual: _inverted_residual,
-    zoo.LinearAttention: lambda layer, inputs: _keep(layer, inputs, "head_width"),
-    zoo.MultiScaleLinearAttention: _linear_attention,
-    zoo.ContextMiningModule: _context_mining,
-    zoo.DeepShallowFeatureFusion: _feature_fusion,
-    zoo.PyramidPooling: _pyramid_pooling,
-    zoo.AtrousSpatialPyramidPooling: _atrous_pyramid,
-}
+            "Expected layers that can be copied, with a get_config() that from_config() takes. "
+            f"Received: layer {name!r} of type {type(layer).__name__}"
+        ) from error
+    for key in ("name", "dtype", "trainable"):
+        config.pop(key, None)
+    arguments = (call.arguments.args, call.arguments.kwargs)
+    weights = layer.get_weights()
+    return Node(type(layer), name, inputs, layer.dtype_policy, config, weights, arguments)

@@ -1,15 +1,16 @@
-"""Less work at an equal result: what can be done once, before, is done on the weights."""
+"""Fold layers into the weights of the convolutions beside them; the result stays equal."""
 
 from keras import layers as keras_layers
 
 from scmnet_zoo import layers as zoo
 from scmnet_zoo.deploy._node import Node, bypass, readers
 
-CONVOLUTIONS = (zoo.Conv2D, zoo.DepthwiseConv2D)
+CONVOLUTIONS = (zoo.FastConv2D, zoo.FastDepthwiseConv2D)
+SIZED_BY_PARTNER = (zoo.ResizeToPartner, zoo.ClassMask)  # they read their second input's size
 
 
 def fold(output: Node) -> None:
-    """Change the nodes behind an output, which stays equal, so that they do less."""
+    """Change the nodes before an output so that they do less and the output stays equal."""
     _batch_norms(output)
     _depthwise_biases(output)
     _pointwise_pairs(output)
@@ -19,7 +20,7 @@ def fold(output: Node) -> None:
 def _scale_outputs(node, scale, shift):
     """Multiply what a convolution gives by a scale and add a shift, both one for each channel."""
     kernel, *bias = node.weights
-    channels = kernel.shape[2:] if node.kind is zoo.DepthwiseConv2D else kernel.shape[3:]
+    channels = kernel.shape[2:] if node.kind is zoo.FastDepthwiseConv2D else kernel.shape[3:]
     bias = bias[0] * scale + shift if bias else shift
     node.weights = [kernel * scale.reshape(channels), bias]
 
@@ -40,7 +41,7 @@ def _batch_norms(output):
 
 def _is_pointwise(node):
     return (
-        node.kind is zoo.Conv2D
+        node.kind is zoo.FastConv2D
         and node.config["groups"] == 1
         and tuple(node.config["kernel_size"]) == (1, 1)
         and tuple(node.config["strides"]) == (1, 1)
@@ -54,7 +55,7 @@ def _depthwise_biases(output):
         if not _is_pointwise(node):
             continue
         (source,) = node.inputs
-        if source.kind is zoo.DepthwiseConv2D and graph[source] == [node]:
+        if source.kind is zoo.FastDepthwiseConv2D and graph[source] == [node]:
             _take_bias(node, source)
 
 
@@ -116,10 +117,10 @@ def _read_by_convolutions(node, graph):
     """The convolutions that read a node's values, or None where other layers do too."""
     found = []
     for reader in dict.fromkeys(graph[node]):
-        if reader.kind is zoo.Conv2D:
+        if reader.kind is zoo.FastConv2D:
             found.append(reader)
-        elif reader.inputs[0] is not node:
-            continue  # a partner, of which only the size is read
+        elif reader.kind in SIZED_BY_PARTNER and reader.inputs[0] is not node:
+            continue  # the partner, of which only the size is read
         elif reader.kind in (keras_layers.AveragePooling2D, zoo.ResizeToPartner):
             behind = _read_by_convolutions(reader, graph)
             if behind is None:

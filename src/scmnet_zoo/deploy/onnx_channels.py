@@ -8,7 +8,7 @@ appended it does not. Where they are appended, and that nobody sees them, is dec
 import keras
 
 from scmnet_zoo.deploy._walk import Step, readers
-from scmnet_zoo.layers import DepthwiseConv2D, ImageInput, ResizeToPartner
+from scmnet_zoo.layers import FastDepthwiseConv2D, ImageInput, ResizeToPartner
 
 BLOCK = 16
 
@@ -63,7 +63,7 @@ def _widens(step: Step) -> bool:
 
 def _passes(step: Step) -> bool:
     layer = step.layer
-    if isinstance(layer, DepthwiseConv2D):
+    if isinstance(layer, FastDepthwiseConv2D):
         return layer.depth_multiplier == 1
     if isinstance(layer, keras.layers.Activation):
         return layer.activation in ODD

@@ -20,9 +20,9 @@ from scmnet_zoo.deploy.onnx_site import Site, padding
 from scmnet_zoo.layers import (
     AdaptiveAveragePooling2D,
     ClassMask,
-    Conv2D,
-    DepthwiseConv2D,
     DilatedMaxPooling2D,
+    FastConv2D,
+    FastDepthwiseConv2D,
     ImageInput,
     LinearAttention,
     ResizeTo,
@@ -208,9 +208,9 @@ def _array(variable) -> np.ndarray:
 
 LAYERS: dict[type, Callable[[Site], str | Value]] = {
     ImageInput: _image_input,
-    Conv2D: _convolution,
+    FastConv2D: _convolution,
     keras.layers.Conv2D: _convolution,
-    DepthwiseConv2D: _depthwise,
+    FastDepthwiseConv2D: _depthwise,
     keras.layers.DepthwiseConv2D: _depthwise,
     keras.layers.Activation: _activation,
     keras.layers.Add: _add,

@@ -2,7 +2,7 @@
 
 import keras
 
-from scmnet_zoo.deploy._walk import replay, walk
+from scmnet_zoo.deploy._walk import call_again, replay, walk
 from scmnet_zoo.deploy.description import takes_bytes
 from scmnet_zoo.deploy.formats import OpenSize, Size
 from scmnet_zoo.deploy.fuse import fuse
@@ -61,7 +61,8 @@ def in_float32(model: keras.Model) -> keras.Model:
 def in_bfloat16(model: keras.Model) -> keras.Model:
     """The same model computing in bfloat16; normalisation and softmax stay in float32."""
     made = {}
-    for layer, inputs, output in walk(model):
+    for step in walk(model):
+        layer, _, output = step
         if isinstance(layer, keras.layers.InputLayer):
             made[id(output)] = image = _like(output)
             continue
@@ -69,8 +70,7 @@ def in_bfloat16(model: keras.Model) -> keras.Model:
         whole = isinstance(layer, ImageInput) or config.get("activation") == "softmax"
         config["dtype"] = "float32" if whole else "mixed_bfloat16"
         copy = type(layer).from_config(config)
-        given = [made[id(tensor)] for tensor in inputs]
-        made[id(output)] = copy(given if len(given) > 1 else given[0])
+        made[id(output)] = call_again(step, made, copy)
         copy.set_weights(layer.get_weights())
     last = made[id(model.outputs[0])]
     if last.dtype == "bfloat16":
@@ -119,8 +119,13 @@ def _scores(model, image):
     return scores["main"] if isinstance(scores, dict) else scores
 
 
+def _is_softmax(layer):
+    plain = isinstance(layer, keras.layers.Activation)
+    return plain and layer.activation is keras.activations.softmax
+
+
 def _check_softmax(fused, output, instead):
-    softmax = any(step.layer.get_config().get("activation") == "softmax" for step in walk(fused))
+    softmax = any(_is_softmax(step.layer) for step in walk(fused))
     if output == "probabilities" and not softmax:
         raise ValueError(
             f"Expected the output {instead} of a network without a softmax. Received: probabilities"

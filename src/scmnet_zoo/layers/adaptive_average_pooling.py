@@ -1,20 +1,23 @@
-"""Averages over a grid of a fixed number of cells, whatever the size of the map."""
+"""Averages over a grid with a fixed number of cells, for maps of any size."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Shape, Tensor
 
 
 @register
 class AdaptiveAveragePooling2D(keras.layers.Layer):
-    """Averages a map over a grid of `bins` x `bins` cells; any map size works, also an unknown one.
+    """Averages a map of any size over a grid of `bins` x `bins` cells.
 
-    Cell i of a side n reaches from floor(i n / bins) to ceil((i + 1) n / bins): cells of a side
-    that `bins` does not divide overlap. The sums run in float32.
+    Cell i of a side n reaches from floor(i n / bins) to ceil((i + 1) n / bins). So the cells
+    overlap where `bins` does not divide the side. The sums are float32.
 
     Args:
-        bins: number of cells along each side.
+        bins: number of cells along each side of the grid.
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -29,21 +32,21 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
     (1, 6, 6, 8)
     """
 
-    def __init__(self, bins, **kwargs):
+    def __init__(self, bins: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.bins = bins
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return adaptive_average_pool(inputs, self.bins)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.bins, self.bins, input_shape[3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bins": self.bins}
 
 
-def adaptive_average_pool(x, bins):
+def adaptive_average_pool(x: Tensor, bins: int) -> Tensor:
     """Average `(batch, height, width, channels)`; see `AdaptiveAveragePooling2D`."""
     height, width, channels = ops.shape(x)[1:]
     # Two products, not an einsum: LiteRT's converter makes none of one over an unknown batch.

@@ -1,31 +1,36 @@
-"""Atrous spatial pyramid pooling with depthwise-separable convolutions."""
+"""Atrous spatial pyramid pooling (ASPP) with depthwise-separable convolutions."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
-from keras import ops
 
-from scmnet_zoo.layers._register import register
-from scmnet_zoo.layers.batch_normalization import BatchNormalization
-from scmnet_zoo.layers.conv2d import Conv2D
+from scmnet_zoo.layers._register import register_composite
+from scmnet_zoo.layers._sublayers import pointwise_conv
+from scmnet_zoo.layers._types import Shape, Tensor
+from scmnet_zoo.layers.batch_normalization import OnePassBatchNormalization
+from scmnet_zoo.layers.resize import ResizeToPartner
 from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D
 
 
-@register
+@register_composite
 class AtrousSpatialPyramidPooling(keras.layers.Layer):
-    """Looks at a map at several ranges: a point, dilated 3x3 windows, the whole image.
+    """Joins views of a map at several ranges: each point, dilated 3x3 windows, the whole image.
 
     The branches are concatenated in this order: `image_pooling` (global average, 1x1
-    convolution, spread over the map), `aspp0` (1x1 convolution), then one separable 3x3
+    convolution, repeated over the map), `aspp0` (1x1 convolution), then one separable 3x3
     convolution `aspp1`, `aspp2`, ... for each rate. A 1x1 convolution projects them.
-    Convolutions have no bias and are followed by batch norm and ReLU, the depthwise ones too.
+    Convolutions have no bias; batch norm and ReLU follow each, the depthwise ones too.
 
-    Sublayers: `image_pooling`, `image_pooling_bn`, `aspp0`, `aspp0_bn`, `aspp1` and so on,
-    `concat_projection`, `concat_projection_bn`.
+    Sublayers with weights: `image_pooling`, `image_pooling_bn`, `aspp0`, `aspp0_bn`, `aspp1` and so
+    on, `concat_projection`, `concat_projection_bn`.
 
     Args:
-        filters: number of channels of each branch and of the output.
-        rates: dilation of each 3x3 branch, in pixels; may be empty.
-        dropout: rate of the dropout behind the projection, in training.
-        momentum, epsilon: of the batch norms.
+        filters: number of channels of each branch and of the output. Defaults to 256.
+        rates: dilation of each 3x3 branch, in pixels; may be empty. Defaults to (6, 12, 18).
+        dropout: rate of the dropout after the projection, in training. Defaults to 0.1.
+        momentum: of the batch norms. Defaults to 0.99.
+        epsilon: of the batch norms. Defaults to 1e-5.
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -43,13 +48,13 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
 
     def __init__(
         self,
-        filters=256,
-        rates=(6, 12, 18),
-        dropout=0.1,
-        momentum=0.99,
-        epsilon=1e-5,
-        **kwargs,
-    ):
+        filters: int = 256,
+        rates: Sequence[int] = (6, 12, 18),
+        dropout: float = 0.1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-5,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.rates = tuple(rates)
@@ -57,63 +62,69 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
 
-    def _conv_bn(self, name):
-        conv = Conv2D(
-            self.filters,
-            1,
-            use_bias=False,
-            data_format="channels_last",
-            dtype=self.dtype_policy,
-            name=name,
+    def _bn(self, name: str) -> OnePassBatchNormalization:
+        return OnePassBatchNormalization(
+            momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype_policy, name=name
         )
-        bn = BatchNormalization(
-            momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype_policy, name=f"{name}_bn"
-        )
-        return conv, bn
 
-    def build(self, input_shape):
-        reduced = (*input_shape[:-1], self.filters)
-        self.image_conv, self.image_bn = self._conv_bn("image_pooling")
-        self.point_conv, self.point_bn = self._conv_bn("aspp0")
+    def _relu(self, name: str) -> keras.layers.Activation:
+        return keras.layers.Activation("relu", dtype=self.dtype_policy, name=name)
+
+    def build(self, input_shape: Shape) -> None:
+        *sides, _ = input_shape
+        filters, dtype = self.filters, self.dtype_policy
+        self.image_average = keras.layers.GlobalAveragePooling2D(
+            keepdims=True,
+            data_format="channels_last",
+            dtype=dtype,
+            name="image_pooling_average",
+        )
+        self.image_conv = pointwise_conv(filters, dtype=dtype, name="image_pooling")
+        self.image_bn = self._bn("image_pooling_bn")
+        self.image_relu = self._relu("image_pooling_relu")
+        self.image_spread = ResizeToPartner("nearest", dtype=dtype, name="image_pooling_spread")
+        self.point_conv = pointwise_conv(filters, dtype=dtype, name="aspp0")
+        self.point_bn = self._bn("aspp0_bn")
+        self.point_relu = self._relu("aspp0_relu")
         self.atrous = [
             DepthwiseSeparableConv2D(
-                self.filters,
+                filters,
                 dilation_rate=rate,
                 depthwise_batchnorm=True,
                 depthwise_activation="relu",
                 use_bias=False,
                 momentum=self.momentum,
                 epsilon=self.epsilon,
-                dtype=self.dtype_policy,
+                dtype=dtype,
                 name=f"aspp{i}",
             )
             for i, rate in enumerate(self.rates, start=1)
         ]
-        self.project_conv, self.project_bn = self._conv_bn("concat_projection")
+        self.concat = keras.layers.Concatenate(dtype=dtype, name="concat")
+        self.project_conv = pointwise_conv(filters, dtype=dtype, name="concat_projection")
+        self.project_bn = self._bn("concat_projection_bn")
+        self.project_relu = self._relu("concat_projection_relu")
+        self.dropout = keras.layers.Dropout(self.dropout_rate, dtype=dtype, name="dropout")
         for layer in (self.image_conv, self.point_conv, *self.atrous):
             layer.build(input_shape)
-        branches = 2 + len(self.rates)
-        self.project_conv.build((*input_shape[:-1], branches * self.filters))
+        self.project_conv.build((*sides, (2 + len(self.rates)) * filters))
         for bn in (self.image_bn, self.point_bn, self.project_bn):
-            bn.build(reduced)
-        self.dropout = keras.layers.Dropout(
-            self.dropout_rate, dtype=self.dtype_policy, name="dropout"
-        )
+            bn.build((*sides, filters))
 
-    def call(self, inputs, training=None):
-        point = ops.relu(self.point_bn(self.point_conv(inputs), training=training))
-        whole = ops.mean(inputs, axis=(1, 2), keepdims=True)  # (batch, 1, 1, channels)
-        whole = ops.relu(self.image_bn(self.image_conv(whole), training=training))
-        whole = ops.broadcast_to(whole, ops.shape(point))  # (batch, height, width, filters)
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        whole = self.image_conv(self.image_average(inputs))  # (batch, 1, 1, filters)
+        whole = self.image_relu(self.image_bn(whole, training=training))
+        whole = self.image_spread([whole, inputs])  # (batch, height, width, filters)
+        point = self.point_relu(self.point_bn(self.point_conv(inputs), training=training))
         ranges = [layer(inputs, training=training) for layer in self.atrous]
-        x = ops.concatenate([whole, point, *ranges], axis=-1)
-        x = ops.relu(self.project_bn(self.project_conv(x), training=training))
-        return self.dropout(x, training=training)
+        x = self.project_conv(self.concat([whole, point, *ranges]))
+        x = self.project_relu(self.project_bn(x, training=training))
+        return self.dropout(x, training=training)  # (batch, height, width, filters)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

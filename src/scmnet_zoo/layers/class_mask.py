@@ -1,9 +1,13 @@
-"""The class of each pixel, as the last layer of a network that only masks are wanted from."""
+"""The class of each pixel, as the last layer of a network that gives masks."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Shape, Tensor
 from scmnet_zoo.layers.resize import resize
 
 MOST_CLASSES = 256
@@ -13,8 +17,8 @@ MOST_CLASSES = 256
 class ClassMask(keras.layers.Layer):
     """The index of the largest channel at each pixel, uint8.
 
-    Given a partner map too, the mask takes its height and width by nearest neighbour: the same as
-    bringing the scores to that size by nearest neighbour first, for a fraction of the work.
+    With a partner map the mask is resized to its height and width by nearest neighbour. The result
+    equals that of resizing the scores first, and takes less work.
 
     Input shape: `(batch, h, w, classes)`, at most 256 classes, or a pair of it and a partner
     `(batch, height, width, anything)`.
@@ -31,7 +35,7 @@ class ClassMask(keras.layers.Layer):
     (1, 45, 60)
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape | Sequence[Shape]) -> None:
         shapes = _as_shapes(input_shape)
         if len(shapes) > 2 or any(len(shape) != 4 for shape in shapes):
             raise ValueError(
@@ -44,7 +48,7 @@ class ClassMask(keras.layers.Layer):
                 f"Expected at most {MOST_CLASSES} classes, for uint8. Received: {classes}"
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor | Sequence[Tensor]) -> Tensor:
         scores, *partner = inputs if isinstance(inputs, list | tuple) else [inputs]
         mask = ops.cast(ops.argmax(scores, axis=-1), "uint8")  # (batch, h, w)
         if not partner:
@@ -52,18 +56,18 @@ class ClassMask(keras.layers.Layer):
         mask = resize(mask[..., None], ops.shape(partner[0])[1:3], "nearest")
         return mask[..., 0]  # (batch, height, width)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
         shapes = _as_shapes(input_shape)
         return (shapes[0][0], *shapes[-1][1:3])
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
         shape = keras.tree.map_structure(lambda x: tuple(x.shape), inputs)
         return keras.KerasTensor(self.compute_output_shape(shape), dtype="uint8")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return dict(super().get_config())  # what Keras makes by itself lacks a policy as dtype
 
 
-def _as_shapes(shape):
+def _as_shapes(shape: Any) -> list[Shape]:
     """The shapes of the scores and, where there is one, of the partner."""
     return list(shape) if isinstance(shape[0], list | tuple) else [shape]

@@ -1,31 +1,37 @@
 """Context Mining Module of SCMNet."""
 
-import keras
-from keras import ops
+from typing import Any
 
-from scmnet_zoo.layers._register import register
-from scmnet_zoo.layers.batch_normalization import BatchNormalization
-from scmnet_zoo.layers.conv2d import Conv2D
-from scmnet_zoo.layers.resize import resize
+import keras
+
+from scmnet_zoo.layers._register import register_composite
+from scmnet_zoo.layers._sublayers import pointwise_conv
+from scmnet_zoo.layers._types import Shape, Tensor
+from scmnet_zoo.layers.batch_normalization import OnePassBatchNormalization
+from scmnet_zoo.layers.resize import ResizeToPartner
 from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D
 
 BRANCHES = 4
 
 
-@register
+@register_composite
 class ContextMiningModule(keras.layers.Layer):
-    """Four views of one map, a quarter of the channels each: point, atrous, global, local.
+    """Concatenates four views of a map, a quarter of the channels each.
 
-    The branches are concatenated in this order: `pointwise` (1x1 convolution), `atrous`
-    (depthwise-separable 3x3 with dilation 6), `global_pool` (global average, 1x1 convolution,
-    spread over the map) and `local_pool` (2x2 average, 1x1 convolution, bilinear to the map's
-    size). Each convolution is followed by batch norm and ReLU.
+    The branches, in order:
 
-    Sublayers: `pointwise_conv`, `pointwise_bn`, `atrous`, `global_pool_conv`, `global_pool_bn`,
-    `local_pool_conv`, `local_pool_bn`.
+    - `pointwise`: 1x1 convolution;
+    - `atrous`: depthwise-separable 3x3 convolution with dilation;
+    - `global_pool`: global average, 1x1 convolution, repeated over the map;
+    - `local_pool`: 2x2 average, 1x1 convolution, resized bilinearly to the map's size.
+
+    Batch norm and ReLU follow each convolution.
+
+    Sublayers with weights: `pointwise_conv`, `pointwise_bn`, `atrous`, `global_pool_conv`,
+    `global_pool_bn`, `local_pool_conv`, `local_pool_bn`.
 
     Args:
-        dilation_rate: distance of the atrous branch's taps, in pixels.
+        dilation_rate: distance of the atrous branch's taps, in pixels. Defaults to 6.
 
     Input shape: `(batch, height, width, channels)`, channels a multiple of 4.
 
@@ -44,64 +50,63 @@ class ContextMiningModule(keras.layers.Layer):
     (1, 32, 64, 48)
     """
 
-    def __init__(self, dilation_rate=6, **kwargs):
+    def __init__(self, dilation_rate: int = 6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dilation_rate = dilation_rate
 
-    def _conv_bn(self, filters, branch):
-        conv = Conv2D(
-            filters,
-            1,
-            use_bias=False,
-            data_format="channels_last",
-            dtype=self.dtype_policy,
-            name=f"{branch}_conv",
-        )
-        bn = BatchNormalization(dtype=self.dtype_policy, name=f"{branch}_bn")
-        return conv, bn
-
-    def build(self, input_shape):
-        channels = input_shape[-1]
-        if channels % BRANCHES:
+    def build(self, input_shape: Shape) -> None:
+        *sides, channels = input_shape
+        if channels is None or channels % BRANCHES:
             raise ValueError(
                 f"Expected a number of channels that is a multiple of {BRANCHES}. "
                 f"Received: input_shape={input_shape}"
             )
-        filters = channels // BRANCHES
-        reduced = (*input_shape[:-1], filters)
-        self.pointwise_conv, self.pointwise_bn = self._conv_bn(filters, "pointwise")
+        filters, dtype = channels // BRANCHES, self.dtype_policy
+        self.pointwise_conv = pointwise_conv(filters, dtype=dtype, name="pointwise_conv")
+        self.pointwise_bn = OnePassBatchNormalization(dtype=dtype, name="pointwise_bn")
+        self.pointwise_relu = keras.layers.Activation("relu", dtype=dtype, name="pointwise_relu")
         self.atrous = DepthwiseSeparableConv2D(
-            filters, dilation_rate=self.dilation_rate, dtype=self.dtype_policy, name="atrous"
+            filters, dilation_rate=self.dilation_rate, dtype=dtype, name="atrous"
         )
-        self.global_pool_conv, self.global_pool_bn = self._conv_bn(filters, "global_pool")
+        self.global_pool = keras.layers.GlobalAveragePooling2D(
+            keepdims=True, data_format="channels_last", dtype=dtype, name="global_pool"
+        )
+        self.global_pool_conv = pointwise_conv(filters, dtype=dtype, name="global_pool_conv")
+        self.global_pool_bn = OnePassBatchNormalization(dtype=dtype, name="global_pool_bn")
+        self.global_pool_relu = keras.layers.Activation(
+            "relu", dtype=dtype, name="global_pool_relu"
+        )
+        self.global_pool_spread = ResizeToPartner("nearest", dtype=dtype, name="global_pool_spread")
         self.local_pool = keras.layers.AveragePooling2D(
-            2,
-            padding="same",
-            data_format="channels_last",
-            dtype=self.dtype_policy,
-            name="local_pool",
+            2, padding="same", data_format="channels_last", dtype=dtype, name="local_pool"
         )
-        self.local_pool_conv, self.local_pool_bn = self._conv_bn(filters, "local_pool")
+        self.local_pool_conv = pointwise_conv(filters, dtype=dtype, name="local_pool_conv")
+        self.local_pool_bn = OnePassBatchNormalization(dtype=dtype, name="local_pool_bn")
+        self.local_pool_relu = keras.layers.Activation("relu", dtype=dtype, name="local_pool_relu")
+        self.local_pool_upsample = ResizeToPartner(
+            "bilinear", dtype=dtype, name="local_pool_upsample"
+        )
+        self.concat = keras.layers.Concatenate(dtype=dtype, name="concat")
         self.atrous.build(input_shape)
         for conv in (self.pointwise_conv, self.global_pool_conv, self.local_pool_conv):
             conv.build(input_shape)
         for bn in (self.pointwise_bn, self.global_pool_bn, self.local_pool_bn):
-            bn.build(reduced)
+            bn.build((*sides, filters))
 
-    def call(self, inputs, training=None):
-        size = ops.shape(inputs)[1:3]
-        point = ops.relu(self.pointwise_bn(self.pointwise_conv(inputs), training=training))
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        point = self.pointwise_bn(self.pointwise_conv(inputs), training=training)
+        point = self.pointwise_relu(point)  # (batch, height, width, channels / 4)
         atrous = self.atrous(inputs, training=training)
-        whole = ops.mean(inputs, axis=(1, 2), keepdims=True)  # (batch, 1, 1, channels)
-        whole = ops.relu(self.global_pool_bn(self.global_pool_conv(whole), training=training))
-        whole = ops.broadcast_to(whole, ops.shape(point))
+        whole = self.global_pool_conv(self.global_pool(inputs))
+        whole = self.global_pool_relu(self.global_pool_bn(whole, training=training))
+        whole = self.global_pool_spread([whole, inputs])  # (batch, 1, 1, ...) over the map
         local = self.local_pool(inputs)  # (batch, ceil(height / 2), ceil(width / 2), channels)
-        local = ops.relu(self.local_pool_bn(self.local_pool_conv(local), training=training))
-        local = resize(local, size, "bilinear")
-        return ops.concatenate([point, atrous, whole, local], axis=-1)
+        local = self.local_pool_bn(self.local_pool_conv(local), training=training)
+        local = self.local_pool_upsample([self.local_pool_relu(local), inputs])
+        return self.concat([point, atrous, whole, local])  # (batch, height, width, channels)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dilation_rate": self.dilation_rate}

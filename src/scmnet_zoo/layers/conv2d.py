@@ -3,18 +3,19 @@
 import keras
 from keras import ops
 
-from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._register import register_as
+from scmnet_zoo.layers._types import Tensor
 
 
-@register
-class Conv2D(keras.layers.Conv2D):
-    """Drop-in for `keras.layers.Conv2D`: same arguments, same weights, same numbers.
+@register_as("Conv2D")
+class FastConv2D(keras.layers.Conv2D):
+    """Convolution with the arguments, weights and results of `keras.layers.Conv2D`.
 
-    On JAX a pointwise convolution, of one pixel without stride, is a product of matrices, which XLA
-    can fuse with what comes before and after. PyTorch is given a view of the map, of which Keras
-    makes two copies first. TensorFlow runs as in Keras, except for a pointwise convolution in
-    groups, which its CPU does not have without XLA: a product for each group, as on JAX.
-    `lab/convolutions.py` measures them.
+    On JAX a 1x1 convolution with stride 1 is a product of matrices, which XLA can fuse with the
+    operations before and after it. On PyTorch the convolution reads a view of the map, where Keras
+    makes two copies of it. TensorFlow runs Keras's convolution, except for a 1x1 convolution in
+    groups, which TensorFlow's CPU kernels do not support without XLA: that is one product of
+    matrices for each group. `.keras` and HDF5 files call the layer `Conv2D`.
 
     Args:
         filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation,
@@ -31,11 +32,11 @@ class Conv2D(keras.layers.Conv2D):
     Example:
 
     >>> x = keras.ops.ones((1, 32, 64, 8))
-    >>> keras.ops.shape(Conv2D(16, 1)(x))
+    >>> keras.ops.shape(FastConv2D(16, 1)(x))
     (1, 32, 64, 16)
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if keras.backend.backend() != "torch" or self.data_format != "channels_last":
             return super().call(inputs)
         from scmnet_zoo.layers import _convolution_torch
@@ -51,8 +52,8 @@ class Conv2D(keras.layers.Conv2D):
         )  # (batch, new_height, new_width, filters)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def convolution_op(self, inputs, kernel):
-        """The convolution without bias and activation; Keras calls it."""
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
+        """Convolve without bias and activation; `keras.layers.Conv2D.call` calls it."""
         if self._pointwise() and self.groups > 1:
             return _grouped_product(inputs, ops.cast(kernel, inputs.dtype)[0, 0], self.groups)
         if self._pointwise() and keras.backend.backend() == "jax":

@@ -1,31 +1,32 @@
 """Depthwise convolution in the form that each backend runs fastest."""
 
 import functools
+from typing import Any
 
 import keras
 from keras import ops
 
 from scmnet_zoo.layers._padding import window
-from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._register import register_as
+from scmnet_zoo.layers._types import Tensor
 
 FORMS = ("auto", "native", "shifted")
 HALF = ("bfloat16", "float16")
 
 
-@register
-class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Drop-in for `keras.layers.DepthwiseConv2D`: same arguments, same weights, same numbers.
+@register_as("DepthwiseConv2D")
+class FastDepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """Convolution with the arguments, weights and results of `keras.layers.DepthwiseConv2D`.
 
-    A depthwise convolution does few operations for each byte it moves, and XLA's grouped
-    convolution, to which the JAX backend hands it, can be many times slower than the memory
-    allows. The *shifted* form multiplies the padded input, shifted once for each kernel tap, with
-    that tap's weights and adds up: XLA fuses it into one pass over memory. It is used on JAX;
-    TensorFlow and PyTorch run their *native* kernels, the latter without the two copies of the map
-    that Keras makes for it. On one NVIDIA GPU, from Ampere on, JAX runs
-    kernels of this package, in Triton, forward and backward, where the stride is 1 or 2 and each
-    channel has one kernel. `lab/convolutions.py` measures them all. On PyTorch's CPU half
-    precision is computed in float32: its kernel (2.13) now and then gives weight gradients of 1e30
-    in bfloat16.
+    A depthwise convolution does few operations for each byte that it reads. Keras on JAX uses XLA's
+    grouped convolution, which can be many times slower than the memory allows. The *shifted* form
+    shifts the padded input once for each kernel tap, multiplies it with that tap's weights, and
+    sums: XLA fuses this into one pass over memory. `form="auto"` takes it on JAX, and on NVIDIA
+    GPUs from Ampere on Triton kernels of this package, where the stride is 1 or 2 and each channel
+    has one kernel. TensorFlow and PyTorch run their *native* kernels; on PyTorch without the two
+    copies of the map that Keras makes. On PyTorch's CPU half precision is computed in float32,
+    since the bfloat16 kernel of PyTorch 2.13 sometimes gives weight gradients of 1e30. `.keras` and
+    HDF5 files call the layer `DepthwiseConv2D`.
 
     Args:
         kernel_size: int or (height, width) of the kernel.
@@ -33,6 +34,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             the initialisers, regularisers and constraints: as in `keras.layers.DepthwiseConv2D`.
         form: by keyword only, `"auto"` (as above), `"native"` or `"shifted"`. Only
             `data_format="channels_last"` has a shifted form; `"auto"` falls back to native.
+            Defaults to `"auto"`.
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -46,11 +48,17 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     Example:
 
     >>> x = keras.ops.ones((1, 32, 64, 8))
-    >>> keras.ops.shape(DepthwiseConv2D(3, strides=2, padding="same")(x))
+    >>> keras.ops.shape(FastDepthwiseConv2D(3, strides=2, padding="same")(x))
     (1, 16, 32, 8)
     """
 
-    def __init__(self, kernel_size, *args, form="auto", **kwargs):
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        *args: Any,
+        form: str = "auto",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(kernel_size, *args, **kwargs)
         if form not in FORMS:
             raise ValueError(f"Expected form to be one of {FORMS}. Received: form={form!r}")
@@ -61,7 +69,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             )
         self.form = form
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if keras.backend.backend() == "torch" and self.form != "shifted":
             return self._call_in_torch(inputs)
         auto_shifted = self.data_format == "channels_last" and keras.backend.backend() == "jax"
@@ -95,7 +103,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         outputs = outputs if channels_last else ops.transpose(outputs, (0, 3, 1, 2))
         return outputs if self.activation is None else self.activation(outputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "form": self.form}
 
 

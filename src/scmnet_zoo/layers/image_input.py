@@ -1,9 +1,13 @@
 """The first layer of every network: checks an image batch and normalises it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Shape, Tensor
 
 MINIMUM_SIDE = 32
 
@@ -12,12 +16,13 @@ MINIMUM_SIDE = 32
 class ImageInput(keras.layers.Layer):
     """Checks the size of an image batch and, given a mean and a standard deviation, normalises it.
 
-    Always computes in float32, also under a mixed precision policy: 0..255 does not fit the
-    mantissa of bfloat16.
+    The layer computes in float32 under every dtype policy, since bfloat16 has too few digits for
+    the values 0..255.
 
     Args:
-        mean: per channel, on the scale 0..255, or None to leave the values as they are.
-        std: per channel, on the scale 0..255; goes with `mean`.
+        mean: one number for each channel, on the scale 0..255; None to leave the values unchanged.
+            Defaults to None.
+        std: standard deviation, likewise; given together with `mean`. Defaults to None.
 
     Input shape: `(batch, height, width, channels)`, sides of at least 32 pixels.
 
@@ -34,7 +39,12 @@ class ImageInput(keras.layers.Layer):
     1.0
     """
 
-    def __init__(self, mean=None, std=None, **kwargs):
+    def __init__(
+        self,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        **kwargs: Any,
+    ) -> None:
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         if (mean is None) != (std is None):
@@ -44,7 +54,7 @@ class ImageInput(keras.layers.Layer):
         self.mean = None if mean is None else [float(value) for value in mean]
         self.std = None if std is None else [float(value) for value in std]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[-1]
         for key, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) != channels:
@@ -53,7 +63,7 @@ class ImageInput(keras.layers.Layer):
                     f"Received: {key}={values}"
                 )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         sides = tuple(inputs.shape[1:3])
         if any(isinstance(side, int) and side < MINIMUM_SIDE for side in sides):
             raise ValueError(
@@ -65,8 +75,8 @@ class ImageInput(keras.layers.Layer):
         x = ops.cast(inputs, "float32") - ops.array(self.mean)
         return x if set(self.std) == {1.0} else x / ops.array(self.std)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mean": self.mean, "std": self.std}

@@ -1,45 +1,50 @@
 """Inverted residual block with a linear bottleneck."""
 
+from typing import Any
+
 import keras
 
-from scmnet_zoo.layers._padding import (
+from scmnet_zoo.layers._padding import strided
+from scmnet_zoo.layers._register import register_composite
+from scmnet_zoo.layers._sublayers import (
+    activation_layer,
     check_padding,
-    keras_padding,
-    pad_symmetric,
-    padded_shape,
-    strided,
+    pointwise_conv,
+    symmetric_padding,
 )
-from scmnet_zoo.layers._register import register
-from scmnet_zoo.layers.batch_normalization import BatchNormalization
-from scmnet_zoo.layers.conv2d import Conv2D
-from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
+from scmnet_zoo.layers._types import Activation, Shape, Tensor
+from scmnet_zoo.layers.batch_normalization import OnePassBatchNormalization
+from scmnet_zoo.layers.depthwise_conv2d import FastDepthwiseConv2D
 
 
-@register
+@register_composite
 class InvertedResidual(keras.layers.Layer):
-    """1x1 expansion, depthwise, 1x1 projection; the identity added where shapes agree.
+    """1x1 expansion, depthwise convolution, 1x1 projection; adds the input where shapes agree.
 
-    Each convolution is followed by batch norm, the first two on request not; the activation follows
-    the first two, the projection stays linear.
+    A batch norm follows each convolution, and the activation the first two of them. The projection
+    is linear.
 
-    Sublayers: `expand_conv`, `expand_bn`, `depthwise_conv`, `depthwise_bn`, `project_conv`,
-    `project_bn`; without `inner_batchnorm` neither `expand_bn` nor `depthwise_bn`.
+    Sublayers with weights: `expand_conv`, `expand_bn`, `depthwise_conv`, `depthwise_bn`,
+    `project_conv`, `project_bn`; without `inner_batchnorm` neither `expand_bn` nor `depthwise_bn`.
 
     Args:
         filters: number of output channels.
-        expansion: the hidden channels are this many times the input's. None leaves the expansion
-            convolution out (the first block of MobileNetV2); 1 keeps it (SCMNet, ContextNet).
-        strides: step of the depthwise convolution.
-        dilation_rate: distance of the depthwise kernel's taps, in pixels.
-        residual: add the input where `strides` is 1 and the channels agree.
-        activation: after the expansion and the depthwise convolution.
-        use_bias: bias on all three convolutions.
-        padding: `"same"` as Keras pads, or `"symmetric"`: alike before and after, as PyTorch
-            pads. They differ where `strides` is above 1.
-        momentum, epsilon: of the batch norms.
-        kernel_size: side of the depthwise kernel, odd.
+        expansion: number of hidden channels for each input channel. None leaves out the expansion
+            convolution (the first block of MobileNetV2); 1 keeps it (SCMNet, ContextNet). Defaults
+            to 6.
+        strides: step of the depthwise convolution, in pixels. Defaults to 1.
+        dilation_rate: distance of the depthwise kernel's taps, in pixels. Defaults to 1.
+        residual: add the input where `strides` is 1 and the channels agree. Defaults to True.
+        activation: after the expansion and the depthwise convolution; a name, a callable or None.
+            Defaults to `"relu"`.
+        use_bias: give all three convolutions a bias. Defaults to True.
+        padding: `"same"` pads as Keras does; `"symmetric"` pads as much before the map as after
+            it, as PyTorch does. They differ where `strides` is above 1. Defaults to `"same"`.
+        momentum: of the batch norms. Defaults to 0.99.
+        epsilon: of the batch norms. Defaults to 1e-3.
+        kernel_size: side of the depthwise kernel, in pixels, odd. Defaults to 3.
         inner_batchnorm: batch norm after the first two convolutions. False gives them a bias
-            instead, whatever `use_bias` (EfficientViT).
+            instead, whatever `use_bias` says (EfficientViT). Defaults to True.
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -59,20 +64,20 @@ class InvertedResidual(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        expansion=6,
-        strides=1,
-        dilation_rate=1,
-        residual=True,
-        activation="relu",
-        use_bias=True,
-        padding="same",
-        momentum=0.99,
-        epsilon=1e-3,
-        kernel_size=3,
-        inner_batchnorm=True,
-        **kwargs,
-    ):
+        filters: int,
+        expansion: int | None = 6,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        residual: bool = True,
+        activation: Activation = "relu",
+        use_bias: bool = True,
+        padding: str = "same",
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        kernel_size: int = 3,
+        inner_batchnorm: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_padding(padding)
         if kernel_size % 2 == 0:
@@ -90,73 +95,82 @@ class InvertedResidual(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.inner_batchnorm = inner_batchnorm
 
-    def _bn(self, name):
-        return BatchNormalization(
+    def _bn(self, name: str) -> OnePassBatchNormalization:
+        return OnePassBatchNormalization(
             momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype_policy, name=name
         )
 
-    def _window(self):
-        return self.padding, self.strides, self.kernel_size, self.dilation_rate
-
-    def _pointwise(self, filters, name, use_bias):
-        return Conv2D(
-            filters,
-            1,
-            use_bias=use_bias,
-            data_format="channels_last",
-            dtype=self.dtype_policy,
-            name=name,
-        )
-
-    def build(self, input_shape):
-        channels = input_shape[-1]
-        hidden = channels * (self.expansion or 1)
-        map_shape = tuple(input_shape[:-1])
-        self.adds_input = self.residual and self.strides == 1 and channels == self.filters
+    def build(self, input_shape: Shape) -> None:
+        *sides, channels = input_shape
+        hidden, dtype = channels * (self.expansion or 1), self.dtype_policy
         inner_bias = self.use_bias or not self.inner_batchnorm
-        self.expand_conv = self.expand_bn = self.depthwise_bn = None
+        self.expand_conv = self.expand_bn = self.depthwise_bn = self.residual_add = None
         if self.expansion is not None:
-            self.expand_conv = self._pointwise(hidden, "expand_conv", inner_bias)
+            self.expand_conv = pointwise_conv(
+                hidden, use_bias=inner_bias, dtype=dtype, name="expand_conv"
+            )
             self.expand_conv.build(input_shape)
             if self.inner_batchnorm:
                 self.expand_bn = self._bn("expand_bn")
-                self.expand_bn.build((*map_shape, hidden))
-        self.depthwise_conv = DepthwiseConv2D(
+                self.expand_bn.build((*sides, hidden))
+            self.expand_activation = activation_layer(
+                self.activation, prefix="expand_", dtype=dtype
+            )
+        self.depthwise_pad = symmetric_padding(
+            self.padding,
+            strides=self.strides,
+            kernel_size=self.kernel_size,
+            dilation_rate=self.dilation_rate,
+            name="depthwise_pad",
+            dtype=dtype,
+        )
+        self.depthwise_conv = FastDepthwiseConv2D(
             self.kernel_size,
             strides=self.strides,
             dilation_rate=self.dilation_rate,
-            padding=keras_padding(self.padding, self.strides),
+            padding="same" if self.depthwise_pad is None else "valid",
             data_format="channels_last",
             use_bias=inner_bias,
-            dtype=self.dtype_policy,
+            dtype=dtype,
             name="depthwise_conv",
         )
-        self.depthwise_conv.build(padded_shape((*map_shape, hidden), *self._window()))
+        padded = (*sides, hidden)
+        if self.depthwise_pad is not None:
+            padded = self.depthwise_pad.compute_output_shape(padded)
+        self.depthwise_conv.build(padded)
         if self.inner_batchnorm:
             self.depthwise_bn = self._bn("depthwise_bn")
-            self.depthwise_bn.build((*map_shape, hidden))
-        self.project_conv = self._pointwise(self.filters, "project_conv", self.use_bias)
+            self.depthwise_bn.build((*sides, hidden))
+        self.depthwise_activation = activation_layer(
+            self.activation, prefix="depthwise_", dtype=dtype
+        )
+        self.project_conv = pointwise_conv(
+            self.filters, use_bias=self.use_bias, dtype=dtype, name="project_conv"
+        )
         self.project_bn = self._bn("project_bn")
-        self.project_conv.build((*map_shape, hidden))
-        self.project_bn.build((*map_shape, self.filters))
+        self.project_conv.build((*sides, hidden))
+        self.project_bn.build((*sides, self.filters))
+        if self.residual and self.strides == 1 and channels == self.filters:
+            self.residual_add = keras.layers.Add(dtype=dtype, name="add")
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         x = inputs
         if self.expand_conv is not None:
             x = self.expand_conv(x)
             x = x if self.expand_bn is None else self.expand_bn(x, training=training)
-            x = self.activation(x)  # (batch, height, width, hidden)
-        x = self.depthwise_conv(pad_symmetric(x, *self._window()))
+            x = self.expand_activation(x)  # (batch, height, width, hidden)
+        x = x if self.depthwise_pad is None else self.depthwise_pad(x)
+        x = self.depthwise_conv(x)
         x = x if self.depthwise_bn is None else self.depthwise_bn(x, training=training)
-        x = self.activation(x)  # (batch, height / strides, width / strides, hidden)
+        x = self.depthwise_activation(x)  # (batch, height / strides, width / strides, hidden)
         x = self.project_bn(self.project_conv(x), training=training)  # (..., filters)
-        return x + inputs if self.adds_input else x
+        return x if self.residual_add is None else self.residual_add([x, inputs])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         return (batch, *strided((height, width), self.strides), self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

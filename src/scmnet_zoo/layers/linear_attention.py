@@ -1,9 +1,12 @@
-"""Attention over all pixels whose cost grows with their number, not with its square."""
+"""Attention over all pixels whose cost grows linearly with their number."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Shape, Tensor
 
 EPSILON = 1e-15  # added to the sum that divides
 
@@ -12,14 +15,13 @@ EPSILON = 1e-15  # added to the sum that divides
 class LinearAttention(keras.layers.Layer):
     """ReLU linear attention: `relu(q) (relu(k)^T v) / (relu(q) sum(relu(k)))` for each head.
 
-    The sums over all pixels, and what they divide, are float32 whatever the dtype policy. The
-    layer has no weights.
+    The layer computes in float32 under every dtype policy. It has no weights.
 
     Args:
         head_width: channels of q, of k and of v of a head.
 
     Input shape: `(batch, height, width, heads * 3 * head_width)`; the channels of a head are
-        beside each other: q, then k, then v.
+        adjacent: q, then k, then v.
 
     Output shape: `(batch, height, width, heads * head_width)`.
 
@@ -35,14 +37,14 @@ class LinearAttention(keras.layers.Layer):
     (1, 16, 32, 32)
     """
 
-    def __init__(self, head_width, **kwargs):
+    def __init__(self, head_width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.head_width = head_width
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self._heads(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         height, width = ops.shape(inputs)[1:3]
         heads, d = self._heads(inputs.shape), self.head_width
         x = ops.reshape(ops.cast(inputs, "float32"), (-1, height * width, heads, 3 * d))
@@ -55,14 +57,14 @@ class LinearAttention(keras.layers.Layer):
         x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, height, width, heads * d))
         return ops.cast(x, self.compute_dtype)  # (batch, height, width, heads d)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self._heads(input_shape) * self.head_width)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "head_width": self.head_width}
 
-    def _heads(self, shape):
-        heads, rest = divmod(shape[-1], 3 * self.head_width)
+    def _heads(self, shape: Shape) -> int:
+        heads, rest = divmod(shape[-1] or 0, 3 * self.head_width)
         if rest or not heads:
             raise ValueError(
                 f"Expected a number of channels that is a multiple of {3 * self.head_width}. "

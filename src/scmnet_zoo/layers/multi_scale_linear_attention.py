@@ -1,39 +1,43 @@
 """Multi-scale linear attention of EfficientViT."""
 
-import keras
-from keras import ops
+from typing import Any
 
-from scmnet_zoo.layers._register import register
-from scmnet_zoo.layers.batch_normalization import BatchNormalization
-from scmnet_zoo.layers.conv2d import Conv2D
-from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
+import keras
+
+from scmnet_zoo.layers._register import register_composite
+from scmnet_zoo.layers._sublayers import pointwise_conv
+from scmnet_zoo.layers._types import Shape, Tensor
+from scmnet_zoo.layers.batch_normalization import OnePassBatchNormalization
+from scmnet_zoo.layers.depthwise_conv2d import FastDepthwiseConv2D
 from scmnet_zoo.layers.linear_attention import LinearAttention
 
 
-@register
+@register_composite
 class MultiScaleLinearAttention(keras.layers.Layer):
-    """Linear attention on each pixel's q, k and v and on those gathered from around it.
+    """Linear attention over q, k and v at two scales: of each pixel and of its neighbourhood.
 
-    A 1x1 convolution makes q, k and v of `channels / head_width` heads. A depthwise convolution
-    and a 1x1 convolution within each q, k and v gather them from the neighbourhood: as many heads
-    again. `LinearAttention` of all heads goes through a 1x1 convolution with batch norm. The input
-    is not added.
+    A 1x1 convolution makes q, k and v of `channels / head_width` heads. A depthwise convolution and
+    a 1x1 convolution within each q, k and v aggregate them over the neighbourhood, which gives as
+    many heads again. `LinearAttention` of all heads, a 1x1 convolution and batch norm follow. The
+    input is not added.
 
-    Sublayers: `qkv`, `aggregate_depthwise`, `aggregate_pointwise`, `attention`, `project_conv`,
-    `project_bn`.
+    Sublayers: `qkv`, `aggregate_depthwise`, `aggregate_pointwise`, `concat`, `attention`,
+    `project_conv`, `project_bn`.
 
     Args:
         filters: number of output channels.
-        head_width: channels of q, of k and of v of a head.
-        kernel_size: side of the depthwise kernel, odd.
-        momentum, epsilon: of the batch norm.
+        head_width: channels of q, of k and of v of a head. Defaults to 16.
+        kernel_size: side of the depthwise kernel, in pixels, odd. Defaults to 5.
+        momentum: of the batch norm. Defaults to 0.99.
+        epsilon: of the batch norm. Defaults to 1e-3.
 
     Input shape: `(batch, height, width, channels)`, channels a multiple of `head_width`.
 
     Output shape: `(batch, height, width, filters)`.
 
     Raises:
-        ValueError: the number of channels is not a multiple of `head_width`.
+        ValueError: the number of channels is not a multiple of `head_width`, or `kernel_size` is
+            even.
 
     Source: Cai et al. 2023, EfficientViT, arXiv 2205.14756, figure 2.
 
@@ -45,8 +49,14 @@ class MultiScaleLinearAttention(keras.layers.Layer):
     """
 
     def __init__(
-        self, filters, head_width=16, kernel_size=5, momentum=0.99, epsilon=1e-3, **kwargs
-    ):
+        self,
+        filters: int,
+        head_width: int = 16,
+        kernel_size: int = 5,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if kernel_size % 2 == 0:
             raise ValueError(f"Expected an odd kernel_size. Received: kernel_size={kernel_size}")
@@ -56,39 +66,32 @@ class MultiScaleLinearAttention(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
 
-    def _pointwise(self, filters, name, groups=1):
-        return Conv2D(
-            filters,
-            1,
-            groups=groups,
-            use_bias=False,
-            data_format="channels_last",
-            dtype=self.dtype_policy,
-            name=name,
-        )
-
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         *sides, channels = input_shape
-        heads, rest = divmod(channels, self.head_width)
-        if rest or not heads:
+        heads, rest = divmod(channels or 0, self.head_width)
+        if rest or not heads or channels is None:
             raise ValueError(
                 f"Expected a number of channels that is a multiple of {self.head_width}. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
-        self.qkv = self._pointwise(3 * channels, "qkv")
-        self.aggregate_depthwise = DepthwiseConv2D(
+        dtype = self.dtype_policy
+        self.qkv = pointwise_conv(3 * channels, dtype=dtype, name="qkv")
+        self.aggregate_depthwise = FastDepthwiseConv2D(
             self.kernel_size,
             padding="same",
             data_format="channels_last",
             use_bias=False,
-            dtype=self.dtype_policy,
+            dtype=dtype,
             name="aggregate_depthwise",
         )
-        self.aggregate_pointwise = self._pointwise(3 * channels, "aggregate_pointwise", 3 * heads)
-        self.attention = LinearAttention(self.head_width, dtype=self.dtype_policy, name="attention")
-        self.project_conv = self._pointwise(self.filters, "project_conv")
-        self.project_bn = BatchNormalization(
-            momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype_policy, name="project_bn"
+        self.aggregate_pointwise = pointwise_conv(
+            3 * channels, groups=3 * heads, dtype=dtype, name="aggregate_pointwise"
+        )
+        self.concat = keras.layers.Concatenate(dtype=dtype, name="concat")
+        self.attention = LinearAttention(self.head_width, dtype=dtype, name="attention")
+        self.project_conv = pointwise_conv(self.filters, dtype=dtype, name="project_conv")
+        self.project_bn = OnePassBatchNormalization(
+            momentum=self.momentum, epsilon=self.epsilon, dtype=dtype, name="project_bn"
         )
         self.qkv.build(input_shape)
         self.aggregate_depthwise.build((*sides, 3 * channels))
@@ -97,16 +100,16 @@ class MultiScaleLinearAttention(keras.layers.Layer):
         self.project_conv.build((*sides, 2 * channels))
         self.project_bn.build((*sides, self.filters))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         near = self.qkv(inputs)  # (batch, height, width, 3 channels)
         wide = self.aggregate_pointwise(self.aggregate_depthwise(near))
-        x = self.attention(ops.concatenate([near, wide], axis=-1))  # (..., 2 channels)
+        x = self.attention(self.concat([near, wide]))  # (batch, height, width, 2 channels)
         return self.project_bn(self.project_conv(x), training=training)  # (..., filters)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

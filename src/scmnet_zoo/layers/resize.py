@@ -1,10 +1,14 @@
-"""Resizing of feature maps: to a partner's size, alike on every backend."""
+"""Resizing of maps to the size of a partner map, with equal results on every backend."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Shape, Tensor
 
 INTERPOLATIONS = ("nearest", "bilinear", "bilinear_align_corners", "bicubic")
 CUBIC = -0.75  # the coefficient of PyTorch's, Caffe's and OpenCV's kernel; Keras's is -0.5
@@ -12,10 +16,10 @@ CUBIC = -0.75  # the coefficient of PyTorch's, Caffe's and OpenCV's kernel; Kera
 
 @register
 class ResizeToPartner(keras.layers.Layer):
-    """Resizes a map to the height and width of a partner map, whatever they are.
+    """Resizes a map to the height and width of a partner map.
 
-    Works with sizes that are unknown when the model is built, which is what lets the networks of
-    the zoo take images of any size.
+    The sizes may be unknown when the model is built. So the networks of the zoo take images of any
+    size.
 
     Args:
         interpolation: `"nearest"` and `"bilinear"` have half-pixel centres; with
@@ -37,7 +41,7 @@ class ResizeToPartner(keras.layers.Layer):
     (1, 45, 60, 8)
     """
 
-    def __init__(self, interpolation="nearest", **kwargs):
+    def __init__(self, interpolation: str = "nearest", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if interpolation not in INTERPOLATIONS:
             raise ValueError(
@@ -46,19 +50,19 @@ class ResizeToPartner(keras.layers.Layer):
             )
         self.interpolation = interpolation
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         _check_pair(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         x, partner = inputs
         return resize(x, ops.shape(partner)[1:3], self.interpolation)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         _check_pair(input_shape)
         x, partner = input_shape
         return (x[0], partner[1], partner[2], x[3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "interpolation": self.interpolation}
 
 
@@ -70,11 +74,13 @@ def _check_pair(shapes):
         )
 
 
-def resize(x, size, interpolation):
+def resize(x: Tensor, size: Any, interpolation: str) -> Tensor:
     """Resize `(batch, h, w, channels)` to `(batch, *size, channels)`; see `ResizeToPartner`."""
     if interpolation != "nearest" and not keras.backend.is_float_dtype(x.dtype):
         mixed = resize(ops.cast(x, "float32"), size, interpolation)
         return ops.saturate_cast(ops.round(mixed), x.dtype)  # cubic ones go beyond the values
+    if interpolation == "nearest" and tuple(x.shape[1:3]) == (1, 1):
+        return ops.broadcast_to(x, (ops.shape(x)[0], *size, x.shape[3]))
     known = all(isinstance(side, int) for side in (*x.shape[1:3], *size))
     if (
         interpolation == "nearest"
@@ -146,7 +152,7 @@ def _cubic(x, axis, size):
     return ops.reshape(x, (-1, size, width, channels))
 
 
-def cubic_shares(old, size):
+def cubic_shares(old: int, size: int) -> np.ndarray:
     """What each old pixel gives to each new one in cubic resizing, (size, old), as NumPy."""
     return _cubic_shares(np, old, size, old / size, "float64")
 

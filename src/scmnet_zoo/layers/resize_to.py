@@ -1,18 +1,21 @@
-"""Resizing of feature maps to a size that is known beforehand."""
+"""Resizing of maps to a fixed size."""
+
+from typing import Any
 
 import keras
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Shape, Tensor
 from scmnet_zoo.layers.resize import INTERPOLATIONS, resize
 
 
 @register
 class ResizeTo(keras.layers.Layer):
-    """Resizes a map to a fixed height and width, from whatever size it has.
+    """Resizes a map of any size to a fixed height and width.
 
     Args:
-        size: (height, width).
-        interpolation: as in `ResizeToPartner`.
+        size: (height, width), in pixels.
+        interpolation: as in `ResizeToPartner`. Defaults to `"bilinear"`.
 
     Input shape: `(batch, h, w, channels)`.
 
@@ -28,7 +31,9 @@ class ResizeTo(keras.layers.Layer):
     (1, 32, 64, 3)
     """
 
-    def __init__(self, size, interpolation="bilinear", **kwargs):
+    def __init__(
+        self, size: tuple[int, int], interpolation: str = "bilinear", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         pair = isinstance(size, list | tuple) and len(size) == 2
         if not pair or not all(isinstance(side, int) and side > 0 for side in size):
@@ -41,11 +46,11 @@ class ResizeTo(keras.layers.Layer):
         self.size = tuple(size)
         self.interpolation = interpolation
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return resize(inputs, self.size, self.interpolation)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *self.size, input_shape[3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size, "interpolation": self.interpolation}

@@ -1,43 +1,48 @@
 """Depthwise-separable convolution block."""
 
+from typing import Any
+
 import keras
 
-from scmnet_zoo.layers._padding import (
+from scmnet_zoo.layers._padding import strided
+from scmnet_zoo.layers._register import register_composite
+from scmnet_zoo.layers._sublayers import (
+    activation_layer,
     check_padding,
-    keras_padding,
-    pad_symmetric,
-    padded_shape,
-    strided,
+    pointwise_conv,
+    symmetric_padding,
 )
-from scmnet_zoo.layers._register import register
-from scmnet_zoo.layers.batch_normalization import BatchNormalization
-from scmnet_zoo.layers.conv2d import Conv2D
-from scmnet_zoo.layers.depthwise_conv2d import DepthwiseConv2D
+from scmnet_zoo.layers._types import Activation, Shape, Tensor
+from scmnet_zoo.layers.batch_normalization import OnePassBatchNormalization
+from scmnet_zoo.layers.depthwise_conv2d import FastDepthwiseConv2D
 
 
-@register
+@register_composite
 class DepthwiseSeparableConv2D(keras.layers.Layer):
     """Depthwise convolution, 1x1 pointwise convolution, batch norm, activation.
 
-    By default nothing stands between the depthwise and the pointwise convolution, as in SCMNet.
-    With `depthwise_batchnorm=True` a batch norm does, followed by `depthwise_activation`, as in
+    By default neither batch norm nor activation follows the depthwise convolution, as in SCMNet.
+    With `depthwise_batchnorm=True` a batch norm and `depthwise_activation` follow it, as in
     Fast-SCNN and DeepLabV3+.
 
-    Sublayers: `depthwise`, `pointwise`, `bn`; with `depthwise_batchnorm=True` `depthwise`,
-    `depthwise_bn`, `pointwise`, `pointwise_bn`.
+    Sublayers with weights: `depthwise`, `pointwise`, `bn`; with `depthwise_batchnorm=True`
+    `depthwise`, `depthwise_bn`, `pointwise`, `pointwise_bn`.
 
     Args:
         filters: number of output channels.
-        kernel_size: side of the square depthwise kernel, in pixels.
-        strides: step of the depthwise convolution.
-        dilation_rate: distance of the kernel's taps, in pixels.
-        activation: after the last batch norm; a name, a callable or None.
-        depthwise_batchnorm: batch norm after the depthwise convolution too.
-        depthwise_activation: after that batch norm; a name, a callable or None.
-        use_bias: bias on the pointwise convolution (the depthwise one has none).
-        padding: `"same"` as Keras pads, or `"symmetric"`: alike before and after, as PyTorch
-            pads, for an odd `kernel_size`. They differ where `strides` is above 1.
-        momentum, epsilon: of the batch norms.
+        kernel_size: side of the square depthwise kernel, in pixels. Defaults to 3.
+        strides: step of the depthwise convolution, in pixels. Defaults to 1.
+        dilation_rate: distance of the depthwise kernel's taps, in pixels. Defaults to 1.
+        activation: after the last batch norm; a name, a callable or None. Defaults to `"relu"`.
+        depthwise_batchnorm: add a batch norm after the depthwise convolution. Defaults to False.
+        depthwise_activation: after that batch norm; a name, a callable or None. Defaults to None.
+        use_bias: give the pointwise convolution a bias (the depthwise one has none). Defaults to
+            True.
+        padding: `"same"` pads as Keras does; `"symmetric"` pads as much before the map as after
+            it, as PyTorch does, and needs an odd `kernel_size`. They differ where `strides` is
+            above 1. Defaults to `"same"`.
+        momentum: of the batch norms. Defaults to 0.99.
+        epsilon: of the batch norms. Defaults to 1e-3.
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -59,19 +64,19 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size=3,
-        strides=1,
-        dilation_rate=1,
-        activation="relu",
-        depthwise_batchnorm=False,
-        depthwise_activation=None,
-        use_bias=True,
-        padding="same",
-        momentum=0.99,
-        epsilon=1e-3,
-        **kwargs,
-    ):
+        filters: int,
+        kernel_size: int = 3,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        activation: Activation = "relu",
+        depthwise_batchnorm: bool = False,
+        depthwise_activation: Activation = None,
+        use_bias: bool = True,
+        padding: str = "same",
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_padding(padding)
         if padding == "symmetric" and kernel_size % 2 == 0:
@@ -97,60 +102,64 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
         self.epsilon = epsilon
 
         dtype = self.dtype_policy
-        self.depthwise = DepthwiseConv2D(
+        self.depthwise_pad = symmetric_padding(
+            padding,
+            strides=strides,
+            kernel_size=kernel_size,
+            dilation_rate=dilation_rate,
+            name="depthwise_pad",
+            dtype=dtype,
+        )
+        self.depthwise = FastDepthwiseConv2D(
             kernel_size,
             strides=strides,
             dilation_rate=dilation_rate,
-            padding=keras_padding(padding, strides),
+            padding="same" if self.depthwise_pad is None else "valid",
             data_format="channels_last",
             use_bias=False,
             dtype=dtype,
             name="depthwise",
         )
-        self.depthwise_bn = None
+        self.depthwise_bn = self.depthwise_activation_layer = None
         if depthwise_batchnorm:
-            self.depthwise_bn = BatchNormalization(
+            self.depthwise_bn = OnePassBatchNormalization(
                 momentum=momentum, epsilon=epsilon, dtype=dtype, name="depthwise_bn"
             )
-        self.pointwise = Conv2D(
-            filters,
-            1,
-            use_bias=use_bias,
-            data_format="channels_last",
-            dtype=dtype,
-            name="pointwise",
-        )
-        self.bn = BatchNormalization(
+            self.depthwise_activation_layer = activation_layer(
+                self.depthwise_activation, prefix="depthwise_", dtype=dtype
+            )
+        self.pointwise = pointwise_conv(filters, use_bias=use_bias, dtype=dtype, name="pointwise")
+        self.bn = OnePassBatchNormalization(
             momentum=momentum,
             epsilon=epsilon,
             dtype=dtype,
             name="pointwise_bn" if depthwise_batchnorm else "bn",
         )
+        self.activation_layer = activation_layer(self.activation, dtype=dtype)
 
-    def build(self, input_shape):
-        self.depthwise.build(
-            padded_shape(
-                input_shape, self.padding, self.strides, self.kernel_size, self.dilation_rate
-            )
-        )
+    def build(self, input_shape: Shape) -> None:
+        padded = input_shape
+        if self.depthwise_pad is not None:
+            padded = self.depthwise_pad.compute_output_shape(input_shape)
+        self.depthwise.build(padded)
         if self.depthwise_bn is not None:
             self.depthwise_bn.build(input_shape)
         self.pointwise.build(input_shape)
         self.bn.build((*input_shape[:-1], self.filters))
 
-    def call(self, inputs, training=None):
-        x = pad_symmetric(inputs, self.padding, self.strides, self.kernel_size, self.dilation_rate)
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        x = inputs if self.depthwise_pad is None else self.depthwise_pad(inputs)
         x = self.depthwise(x)  # (batch, height / strides, width / strides, channels)
-        if self.depthwise_bn is not None:
-            x = self.depthwise_activation(self.depthwise_bn(x, training=training))
+        if self.depthwise_bn is not None and self.depthwise_activation_layer is not None:
+            x = self.depthwise_activation_layer(self.depthwise_bn(x, training=training))
         x = self.bn(self.pointwise(x), training=training)  # (..., filters)
-        return self.activation(x)
+        return self.activation_layer(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         return (batch, *strided((height, width), self.strides), self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

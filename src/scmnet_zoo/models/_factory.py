@@ -1,12 +1,13 @@
-"""What all network factories share: arguments and weights, the input, the output."""
+"""What all network factories share: checks of arguments, weights, the input layer."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
-from scmnet_zoo.layers import BatchNormalization, Conv2D, ImageInput, ResizeToPartner
+from scmnet_zoo.layers import ImageInput
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 from scmnet_zoo.weights.checkpoint import Checkpoint, load_checkpoint
 from scmnet_zoo.weights.metadata import IMAGENET as IMAGENET
@@ -14,14 +15,24 @@ from scmnet_zoo.weights.metadata import PLUS_MINUS_ONE as PLUS_MINUS_ONE
 from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.registry import find_checkpoint
 
-DEFAULT_CLASSES = 19
+# Types in the signatures of the factories.
+Weights: TypeAlias = str | os.PathLike[str] | None
+InputShape: TypeAlias = tuple[int | None, int | None, int]
 
-ACTIVATIONS = ("softmax", None)
+DEFAULT_CLASSES = 19
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A factory's arguments once those left out are filled in from the weights or the defaults."""
+    """A factory's arguments, completed from the weights and the defaults.
+
+    Attributes:
+        network: key of the network.
+        num_classes: number of classes.
+        arguments: the network's own arguments by name.
+        normalisation: mean and standard deviation of the image, on the scale 0..255.
+        checkpoint: the weights, None for random ones.
+    """
 
     network: str
     num_classes: int
@@ -30,7 +41,12 @@ class Plan:
     checkpoint: Checkpoint | None
 
     def load(self, model: keras.Model, build: Callable[[int], keras.Model]) -> keras.Model:
-        """Give the model the weights asked for; `build(classes)` makes its like."""
+        """Load the weights, if any, into the model and return it.
+
+        Args:
+            model: what the factory built.
+            build: makes the same network with another number of classes.
+        """
         if self.checkpoint is not None:
             load_checkpoint(model, self.checkpoint, build)
         return model
@@ -38,7 +54,7 @@ class Plan:
 
 def plan(
     network: str,
-    weights,
+    weights: Weights,
     num_classes: int | None,
     normalisation: Normalisation,
     given: dict[str, Any],
@@ -121,8 +137,10 @@ def _plain(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-def image_input(plan: Plan, input_shape, include_preprocessing: bool):
-    """The model's input and its checked and, on request, normalised image.
+def image_input(
+    plan: Plan, input_shape: InputShape, include_preprocessing: bool
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The model's input, and the image after the layer that checks and may normalise it.
 
     Raises:
         ValueError: not three numbers, a side below 32, or a number of channels that the weights
@@ -153,75 +171,3 @@ def image_input(plan: Plan, input_shape, include_preprocessing: bool):
     inputs = keras.Input(shape, name="image")
     statistics = plan.normalisation if include_preprocessing else Normalisation(None, None)
     return inputs, ImageInput(statistics.mean, statistics.std, name="preprocessing")(inputs)
-
-
-def conv_bn(
-    x,
-    filters,
-    kernel_size,
-    name,
-    strides=1,
-    activation="relu",
-    use_bias=True,
-    padding="same",
-    **bn,
-):
-    """Convolution, batch norm (with `bn`'s momentum and epsilon), activation."""
-    x = Conv2D(
-        filters,
-        kernel_size,
-        strides,
-        padding,
-        data_format="channels_last",
-        use_bias=use_bias,
-        name=f"{name}_conv",
-    )(x)
-    x = BatchNormalization(name=f"{name}_bn", **bn)(x)
-    if activation is None:
-        return x
-    return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
-
-
-def classify_auxiliary(x, filters, classes, dropout, name, **bn):
-    """Logits at the size of the map, of a head that only training uses."""
-    x = conv_bn(x, filters, 3, name, use_bias=False, **bn)
-    x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    return Conv2D(classes, 1, data_format="channels_last", name=f"{name}_classifier")(x)
-
-
-def probabilities(
-    logits, image, classifier_activation, interpolation, prefix="head", upsampled_in="float32"
-):
-    """Logits of any size to the output: float32, activated, at the image's size.
-
-    Softmax commutes with nearest-neighbour upsampling and is then applied to the small map.
-
-    Args:
-        upsampled_in: the dtype of the upsampling; None for that of the policy.
-
-    Raises:
-        ValueError: an unknown activation.
-    """
-    if classifier_activation not in ACTIVATIONS:
-        raise ValueError(
-            f"Expected classifier_activation to be one of {ACTIVATIONS}. "
-            f"Received: classifier_activation={classifier_activation!r}"
-        )
-    activation = keras.layers.Activation(
-        classifier_activation or "linear", dtype="float32", name=f"{prefix}_activation"
-    )
-    upsample = ResizeToPartner(interpolation, dtype=upsampled_in, name=f"{prefix}_upsample")
-    if interpolation == "nearest":
-        return upsample([activation(logits), image])
-    return activation(upsample([logits, image]))
-
-
-def with_auxiliary(main, auxiliary, image, classifier_activation, interpolation):
-    """The main output, or where there are auxiliary logits by name a dict of it and theirs."""
-    if not auxiliary:
-        return main
-    others = {  # only training sees them: half precision will do, in which it is faster
-        name: probabilities(x, image, classifier_activation, interpolation, name, None)
-        for name, x in auxiliary.items()
-    }
-    return {"main": main, **others}

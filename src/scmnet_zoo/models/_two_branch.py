@@ -1,27 +1,38 @@
-"""What Fast-SCNN and ContextNet share: stages, the fusion of two branches, the heads.
+"""Blocks that Fast-SCNN and ContextNet share: stem, stages, feature fusion, heads.
 
-Convolutions have no bias where batch norm follows, except the fusion's 1x1 convolutions. Strided
-convolutions pad alike before and after; the ones that read an image pad nothing.
+Convolutions before a batch norm have no bias, except the 1x1 convolutions of the fusion. Strided
+convolutions pad as much before as after the map; those that read an image pad nothing.
 """
+
+from typing import Any
 
 import keras
 
-from scmnet_zoo.layers import Conv2D, DepthwiseSeparableConv2D, InvertedResidual, ResizeToPartner
-from scmnet_zoo.models._factory import conv_bn, probabilities, with_auxiliary
+from scmnet_zoo.layers import DepthwiseSeparableConv2D, ResizeToPartner
+from scmnet_zoo.models._blocks import convolution_block, inverted_residual_stage
+from scmnet_zoo.models._heads import auxiliary_logits, classifier, probabilities, with_auxiliary
 
-EPSILON = 1e-5
+EPSILON = 1e-5  # of the batch norms
 INTERPOLATION = "bilinear_align_corners"
 
 
-def stem(image, filters, name):
+def stem(image: Any, filters: int, *, name: str) -> Any:
     """3x3 convolution with step 2 and no padding: side n becomes floor((n - 1) / 2)."""
-    return conv_bn(
-        image, filters, 3, name, strides=2, use_bias=False, padding="valid", epsilon=EPSILON
+    return convolution_block(
+        image, filters, kernel_size=3, name=name, strides=2, padding="valid", epsilon=EPSILON
     )
 
 
-def ds_conv(x, filters, name, strides=1, activation="relu", use_bias=False):
-    """3x3 depthwise and 1x1 convolution, batch norm after both, ReLU after the first."""
+def ds_conv(
+    x: Any,
+    filters: int,
+    *,
+    name: str,
+    strides: int = 1,
+    activation: str | None = "relu",
+    use_bias: bool = False,
+) -> Any:
+    """DSConv: 3x3 depthwise and 1x1 convolution, batch norm after both, ReLU after the first."""
     return DepthwiseSeparableConv2D(
         filters,
         strides=strides,
@@ -35,39 +46,70 @@ def ds_conv(x, filters, name, strides=1, activation="relu", use_bias=False):
     )(x)
 
 
-def stage(x, filters, repeats, strides, expansion, name):
-    """Inverted residuals, the first of which strides."""
-    for i in range(repeats):
-        x = InvertedResidual(
-            filters,
-            expansion=expansion,
-            strides=strides if i == 0 else 1,
-            use_bias=False,
-            padding="symmetric",
-            epsilon=EPSILON,
-            name=f"{name}_{i}",
-        )(x)
-    return x
+def stage(x: Any, filters: int, *, repeats: int, strides: int, expansion: int, name: str) -> Any:
+    """Inverted residuals (bottlenecks), the first of which strides."""
+    return inverted_residual_stage(
+        x,
+        filters,
+        repeats=repeats,
+        strides=strides,
+        expansion=expansion,
+        use_bias=False,
+        padding="symmetric",
+        epsilon=EPSILON,
+        name=name,
+    )
 
 
-def fuse(low, high, filters):
-    """The low branch brought to the high one's size and refined, the high one projected; added."""
+def feature_fusion(low: Any, high: Any, filters: int) -> Any:
+    """The feature fusion module of both papers.
+
+    Args:
+        low: the map of the deep branch, resized to the size of `high`, then DSConv.
+        high: the map of the shallow branch, through a 1x1 convolution.
+        filters: number of channels of the sum.
+    """
     low = ResizeToPartner(INTERPOLATION, name="fusion_upsample")([low, high])
-    low = ds_conv(low, filters, "fusion_low", activation=None, use_bias=True)
-    high = conv_bn(high, filters, 1, "fusion_high", activation=None, epsilon=EPSILON)
+    low = ds_conv(low, filters, name="fusion_low", activation=None, use_bias=True)
+    high = convolution_block(
+        high,
+        filters,
+        kernel_size=1,
+        name="fusion_high",
+        activation=None,
+        use_bias=True,
+        epsilon=EPSILON,
+    )
     x = keras.layers.Add(name="fusion_add")([low, high])
     return keras.layers.Activation("relu", name="fusion_relu")(x)
 
 
-def classify(x, classes, dropout):
-    """Logits at the size of the map."""
-    x = ds_conv(x, x.shape[-1], "head_ds1")
-    x = ds_conv(x, x.shape[-1], "head_ds2")
+def head(x: Any, classes: int, dropout: float) -> Any:
+    """Logits at the size of the map: two DSConvs, dropout, 1x1 convolution."""
+    x = ds_conv(x, x.shape[-1], name="head_ds1")
+    x = ds_conv(x, x.shape[-1], name="head_ds2")
     x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    return Conv2D(classes, 1, data_format="channels_last", name="head_classifier")(x)
+    return classifier(x, classes)
 
 
-def outputs(logits, auxiliary, image, classifier_activation):
+def auxiliary_head(x: Any, classes: int, *, filters: int, dropout: float, name: str) -> Any:
+    """Logits at the size of the map, from a head for training."""
+    return auxiliary_logits(
+        x, classes, filters=filters, dropout=dropout, name=name, epsilon=EPSILON
+    )
+
+
+def outputs(
+    logits: Any, auxiliary: dict[str, Any], image: Any, classifier_activation: str | None
+) -> Any:
     """The main head's output, or a dict of it (`"main"`) and those of the auxiliary heads."""
-    main = probabilities(logits, image, classifier_activation, INTERPOLATION)
-    return with_auxiliary(main, auxiliary, image, classifier_activation, INTERPOLATION)
+    main = probabilities(
+        logits, image, classifier_activation=classifier_activation, interpolation=INTERPOLATION
+    )
+    return with_auxiliary(
+        main,
+        auxiliary,
+        image,
+        classifier_activation=classifier_activation,
+        interpolation=INTERPOLATION,
+    )

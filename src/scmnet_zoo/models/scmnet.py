@@ -1,4 +1,4 @@
-"""SCMNet: two branches that meet three times, and a fusion of six maps.
+"""SCMNet: two branches that share their context three times, and a fusion of six maps.
 
 Shapes for a 1024x2048 image (height x width x channels), s stride, d dilation, t expansion:
 
@@ -34,54 +34,52 @@ With `auxiliary=True` two heads for training, which are not in the paper:
 | aux_cmm3 | Conv 3x3 64, dropout, 1x1 conv, x32 | cmm3  | 1024x2048xK |
 """
 
+from typing import Any
+
 import keras
 
 from scmnet_zoo.layers import (
     ContextMiningModule,
-    Conv2D,
     DeepShallowFeatureFusion,
     DepthwiseSeparableConv2D,
-    InvertedResidual,
 )
-from scmnet_zoo.models._factory import (
-    IMAGENET,
-    classify_auxiliary,
-    conv_bn,
-    image_input,
-    plan,
-    probabilities,
-    with_auxiliary,
-)
+from scmnet_zoo.models._blocks import convolution_block, inverted_residual_stage
+from scmnet_zoo.models._factory import IMAGENET, InputShape, Weights, image_input, plan
+from scmnet_zoo.models._heads import auxiliary_logits, classifier, probabilities, with_auxiliary
 
 
 def SCMNet(
-    weights=None,
-    num_classes=None,
-    input_shape=(None, None, 3),
-    include_preprocessing=True,
-    classifier_activation="softmax",
-    residual=None,
-    auxiliary=False,
-    dropout=0.45,
-    name="scmnet",
-):
-    """SCMNet, 1.26 M parameters.
+    weights: Weights = None,
+    num_classes: int | None = None,
+    input_shape: InputShape = (None, None, 3),
+    include_preprocessing: bool = True,
+    classifier_activation: str | None = "softmax",
+    residual: bool | None = None,
+    auxiliary: bool = False,
+    dropout: float = 0.45,
+    name: str = "scmnet",
+) -> keras.Model:
+    """SCMNet.
+
+    Trainable parameters with 19 classes: 1.23 M.
 
     Args:
-        weights: None for random ones, a name (`scmnet-zoo weights` lists them), or the path of a
-            `.safetensors`, `.weights.h5` or `.keras` file. With another number of classes all
-            but the classifier is loaded.
-        num_classes: number of classes; by default that of the weights, else 19.
-        input_shape: (height, width, channels); height and width None where they vary.
-        include_preprocessing: take RGB 0..255 and normalise inside. False leaves that to you.
-        classifier_activation: `"softmax"`, or None for logits.
+        weights: None for random ones, a name (`scmnet-zoo weights list` lists them), or the path of
+            a `.safetensors`, `.weights.h5` or `.keras` file. With another number of classes all
+            but the classifier is loaded. Defaults to None.
+        num_classes: number of classes, 2 or more. Defaults to that of the weights, else 19.
+        input_shape: (height, width, channels); height and width None where they vary. Defaults to
+            (None, None, 3).
+        include_preprocessing: take RGB 0..255 and normalise it inside. With False the network
+            takes images that are normalised already. Defaults to True.
+        classifier_activation: `"softmax"`, or None for logits. Defaults to `"softmax"`.
         residual: add the identity in the inverted residuals, as the paper draws them; the
             authors' released graph does not (False). By default as in the weights, else True;
             a `.keras` or `.weights.h5` file does not say, so name what it was made with.
         auxiliary: add two heads for training, on the outputs of the second and the third context
-            mining module, upsampled bilinearly.
-        dropout: rate of the dropout before each classifier, in training.
-        name: name of the model.
+            mining module, upsampled bilinearly. Defaults to False.
+        dropout: rate of the dropout before each classifier, in training. Defaults to 0.45.
+        name: name of the model. Defaults to `"scmnet"`.
 
     Returns:
         A functional `keras.Model` from `(batch, height, width, 3)`, any height and width from
@@ -106,40 +104,72 @@ def SCMNet(
         "scmnet", weights, num_classes, IMAGENET, {"residual": residual}, {"residual": True}
     )
 
-    def build(classes):
+    def build(classes: int) -> keras.Model:
         inputs, image = image_input(settings, input_shape, include_preprocessing)
-        residual = settings.arguments["residual"]
-        logits, others = _logits(image, classes, residual, auxiliary, dropout)
-        outputs = probabilities(logits, image, classifier_activation, "nearest")
-        outputs = with_auxiliary(outputs, others, image, classifier_activation, "bilinear")
+        logits, others = _logits(
+            image,
+            classes=classes,
+            residual=settings.arguments["residual"],
+            auxiliary=auxiliary,
+            dropout=dropout,
+        )
+        main = probabilities(
+            logits, image, classifier_activation=classifier_activation, interpolation="nearest"
+        )
+        outputs = with_auxiliary(
+            main,
+            others,
+            image,
+            classifier_activation=classifier_activation,
+            interpolation="bilinear",
+        )
         return keras.Model(inputs, outputs, name=name)
 
     return settings.load(build(settings.num_classes), build)
 
 
-def _logits(image, classes, residual, auxiliary, dropout):
+def _logits(
+    image: Any, *, classes: int, residual: bool, auxiliary: bool, dropout: float
+) -> tuple[Any, dict[str, Any]]:
     """Logits at half the image's size, and a dict of those of the auxiliary heads."""
-    half = keras.layers.AveragePooling2D(
+
+    def stage(x: Any, filters: int, *, repeats: int, strides: int, expansion: int, name: str):
+        return inverted_residual_stage(
+            x,
+            filters,
+            repeats=repeats,
+            strides=strides,
+            expansion=expansion,
+            residual=residual,
+            name=name,
+        )
+
+    def ds_conv(x: Any, filters: int, *, name: str, strides: int = 1, dilation_rate: int = 1):
+        return DepthwiseSeparableConv2D(
+            filters, strides=strides, dilation_rate=dilation_rate, name=name
+        )(x)
+
+    deep = keras.layers.AveragePooling2D(
         2, padding="same", data_format="channels_last", name="deep_input"
-    )(image)
-    deep = conv_bn(half, 32, 3, "deep_stem", strides=2)  # /4, as all sides of the deep branch
-    deep = _stage(deep, 32, 1, 2, 1, residual, "deep_stage1")  # /8
-    deep = _stage(deep, 48, 2, 1, 6, residual, "deep_stage2")  # /8
+    )(image)  # /2
+    deep = _convolution(deep, 32, name="deep_stem")  # /4
+    deep = stage(deep, 32, repeats=1, strides=2, expansion=1, name="deep_stage1")  # /8
+    deep = stage(deep, 48, repeats=2, strides=1, expansion=6, name="deep_stage2")  # /8
 
-    stem = conv_bn(image, 24, 3, "shallow_stem", strides=2)  # /2
-    shallow1 = DepthwiseSeparableConv2D(32, strides=2, name="shallow_ds1")(stem)  # /4
-    shallow2 = DepthwiseSeparableConv2D(48, strides=2, name="shallow_ds2")(shallow1)  # /8
-    context1 = _meet(shallow2, deep, 1)  # /8, 48 channels
+    stem = _convolution(image, 24, name="shallow_stem")  # /2
+    shallow1 = ds_conv(stem, 32, strides=2, name="shallow_ds1")  # /4
+    shallow2 = ds_conv(shallow1, 48, strides=2, name="shallow_ds2")  # /8
+    context1 = _shared_context(shallow2, deep, number=1)  # /8, 48 channels
 
-    deep = _stage(context1, 64, 3, 2, 6, residual, "deep_stage3")  # /16
-    deep = _stage(deep, 96, 1, 1, 6, residual, "deep_stage4")
-    shallow3 = DepthwiseSeparableConv2D(96, strides=2, name="shallow_ds3")(context1)  # /16
-    context2 = _meet(shallow3, deep, 2)  # /16, 96 channels
+    deep = stage(context1, 64, repeats=3, strides=2, expansion=6, name="deep_stage3")  # /16
+    deep = stage(deep, 96, repeats=1, strides=1, expansion=6, name="deep_stage4")  # /16
+    shallow3 = ds_conv(context1, 96, strides=2, name="shallow_ds3")  # /16
+    context2 = _shared_context(shallow3, deep, number=2)  # /16, 96 channels
 
-    deep = _stage(context2, 128, 3, 2, 6, residual, "deep_stage5")  # /32
-    deep = _stage(deep, 160, 1, 1, 6, residual, "deep_stage6")
-    shallow4 = DepthwiseSeparableConv2D(160, strides=2, name="shallow_ds4")(context2)  # /32
-    context3 = _meet(shallow4, deep, 3)  # /32, 160 channels
+    deep = stage(context2, 128, repeats=3, strides=2, expansion=6, name="deep_stage5")  # /32
+    deep = stage(deep, 160, repeats=1, strides=1, expansion=6, name="deep_stage6")  # /32
+    shallow4 = ds_conv(context2, 160, strides=2, name="shallow_ds4")  # /32
+    context3 = _shared_context(shallow4, deep, number=3)  # /32, 160 channels
 
     pool6 = keras.layers.MaxPooling2D(
         3, 2, padding="same", data_format="channels_last", name="pool6"
@@ -147,32 +177,24 @@ def _logits(image, classes, residual, auxiliary, dropout):
     x = DeepShallowFeatureFusion(64, name="fusion")(
         [pool6, context3, context2, context1, shallow1, stem]
     )  # /2, 64 channels
-    x = DepthwiseSeparableConv2D(64, name="head_ds1")(x)
-    x = DepthwiseSeparableConv2D(48, dilation_rate=2, name="head_ds2")(x)
+    x = ds_conv(x, 64, name="head_ds1")
+    x = ds_conv(x, 48, dilation_rate=2, name="head_ds2")
     x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    logits = Conv2D(classes, 1, data_format="channels_last", name="head_classifier")(x)
+    logits = classifier(x, classes)
     heads = {"aux_cmm2": context2, "aux_cmm3": context3} if auxiliary else {}
     return logits, {
-        name: classify_auxiliary(features, 64, classes, dropout, name)
+        name: auxiliary_logits(features, classes, filters=64, dropout=dropout, name=name)
         for name, features in heads.items()
     }
 
 
-def _stage(x, filters, repeats, strides, expansion, residual, name):
-    """Inverted residuals, the first of which strides."""
-    for i in range(repeats):
-        x = InvertedResidual(
-            filters,
-            expansion=expansion,
-            strides=strides if i == 0 else 1,
-            residual=residual,
-            name=f"{name}_{i}",
-        )(x)
-    return x
+def _convolution(x: Any, filters: int, *, name: str) -> Any:
+    """3x3 convolution with step 2, which has a bias, batch norm and ReLU."""
+    return convolution_block(x, filters, kernel_size=3, name=name, strides=2, use_bias=True)
 
 
-def _meet(shallow, deep, number):
-    """The sum of both branches, activated, through a context mining module."""
+def _shared_context(shallow: Any, deep: Any, *, number: int) -> Any:
+    """The sum of both branches, ReLU, and a context mining module."""
     x = keras.layers.Add(name=f"meet{number}_add")([shallow, deep])
     x = keras.layers.Activation("relu", name=f"meet{number}_relu")(x)
     return ContextMiningModule(name=f"cmm{number}")(x)

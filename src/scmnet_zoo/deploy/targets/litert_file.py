@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from scmnet_zoo.deploy._walk import Step, walk
+from scmnet_zoo.deploy._walk import Step, call_again, walk
 from scmnet_zoo.deploy.description import KEY
 from scmnet_zoo.deploy.job import Job
 from scmnet_zoo.deploy.parity import Runner
@@ -45,7 +45,8 @@ def write(job: Job, folder: Path) -> None:
 def _run(steps: list[Step], image: tf.Tensor) -> tf.Tensor:
     """The model's layers on an image; resizing and argmax by operators that LiteRT has."""
     made: dict[int, tf.Tensor] = {}
-    for layer, inputs, output in steps:
+    for step in steps:
+        layer, inputs, output = step
         given = [made[id(tensor)] for tensor in inputs]
         if isinstance(layer, keras.layers.InputLayer):
             made[id(output)] = image
@@ -54,7 +55,7 @@ def _run(steps: list[Step], image: tf.Tensor) -> tf.Tensor:
         elif isinstance(layer, ResizeToPartner) and layer.interpolation == "nearest":
             made[id(output)] = _nearest(*given)
         else:
-            made[id(output)] = layer(given if len(given) > 1 else given[0])
+            made[id(output)] = call_again(step, made)
     return made[id(steps[-1].output)]
 
 

@@ -1,15 +1,22 @@
-"""What the backbones share: strides traded for dilation, convolution with batch norm."""
+"""What the backbones share: dilation instead of strides, blocks."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import keras
-
-from scmnet_zoo.layers import BatchNormalization, Conv2D, InvertedResidual
+from scmnet_zoo.layers import InvertedResidual
+from scmnet_zoo.models._blocks import convolution_block
 
 
 class Stage(NamedTuple):
-    """Inverted residuals in a row, the first of which strides."""
+    """Inverted residuals in a row, the first of which strides.
+
+    Attributes:
+        expansion: hidden channels for each input channel; None for no expansion.
+        filters: number of output channels.
+        repeats: number of blocks.
+        strides: step of the first block, in pixels.
+        kernel_size: side of the depthwise kernels, in pixels.
+    """
 
     expansion: int | None
     filters: int
@@ -38,36 +45,37 @@ def trade_strides(strides: Sequence[int], output_stride: int) -> list[tuple[int,
     return blocks
 
 
-def conv_bn(
-    x,
-    filters,
-    kernel_size,
-    name,
+def conv_bn_relu(
+    x: Any,
+    filters: int,
     *,
-    strides=1,
-    padding="same",
-    activation="relu",
-    epsilon=1e-3,
-):
+    kernel_size: int,
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
+    activation: str | None = "relu",
+) -> Any:
     """Convolution `name` without bias, batch norm `name_bn`, activation."""
-    x = Conv2D(
+    return convolution_block(
+        x,
         filters,
-        kernel_size,
-        strides,
-        padding,
-        data_format="channels_last",
-        use_bias=False,
+        kernel_size=kernel_size,
         name=name,
-    )(x)
-    x = BatchNormalization(epsilon=epsilon, name=f"{name}_bn")(x)
-    if activation is None:
-        return x
-    return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
+        conv_name=name,
+        strides=strides,
+        padding=padding,
+        activation=activation,
+    )
 
 
 def inverted_residuals(
-    image, stages: Sequence[Stage], name_of: Callable[[int], str], output_stride, last_conv
-):
+    image: Any,
+    stages: Sequence[Stage],
+    *,
+    name_of: Callable[[int], str],
+    output_stride: int,
+    last_conv: bool,
+) -> tuple[list[Any], Any]:
     """A convolution, stages of inverted residuals, and a 1x1 convolution to 1280 channels.
 
     Args:
@@ -82,7 +90,7 @@ def inverted_residuals(
     """
     blocks = [stage for stage in stages for _ in range(stage.repeats)]
     strides = [stage.strides if i == 0 else 1 for stage in stages for i in range(stage.repeats)]
-    x = conv_bn(image, 32, 3, "conv", strides=2, activation="relu6")  # /2
+    x = conv_bn_relu(image, 32, kernel_size=3, name="conv", strides=2, activation="relu6")  # /2
     maps = []
     steps = trade_strides(strides, output_stride // 2)
     for i, (block, (stride, dilation)) in enumerate(zip(blocks, steps, strict=True)):
@@ -98,5 +106,5 @@ def inverted_residuals(
         )(x)
         maps.append(x)
     if last_conv:
-        x = conv_bn(x, 1280, 1, "last_conv", activation="relu6")
+        x = conv_bn_relu(x, 1280, kernel_size=1, name="last_conv", activation="relu6")
     return maps, x

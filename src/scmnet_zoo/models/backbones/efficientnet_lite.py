@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from scmnet_zoo.models.backbones._blocks import Stage, inverted_residuals
 
 # The stages of the smallest of the family, with 1.1 times the channels in steps of 8 and 1.2 times
 # the blocks.
 STAGES = (
-    Stage(None, 16, 1, 1),
-    Stage(6, 24, 3, 2),
-    Stage(6, 48, 3, 2, kernel_size=5),
-    Stage(6, 88, 4, 2),
-    Stage(6, 120, 4, 1, kernel_size=5),
-    Stage(6, 208, 5, 2, kernel_size=5),
-    Stage(6, 352, 1, 1),
+    Stage(expansion=None, filters=16, repeats=1, strides=1),
+    Stage(expansion=6, filters=24, repeats=3, strides=2),
+    Stage(expansion=6, filters=48, repeats=3, strides=2, kernel_size=5),
+    Stage(expansion=6, filters=88, repeats=4, strides=2),
+    Stage(expansion=6, filters=120, repeats=4, strides=1, kernel_size=5),
+    Stage(expansion=6, filters=208, repeats=5, strides=2, kernel_size=5),
+    Stage(expansion=6, filters=352, repeats=1, strides=1),
 )
 LAST_STRIDE_4 = 3  # number of the block
 # The port's names of a block's parts.
@@ -30,7 +31,9 @@ OUTER = {"_conv_stem": "conv", "_bn0": "conv_bn", "_conv_head": "last_conv", "_b
 CLASSIFIER = "_fc"
 
 
-def efficientnet_lite2(image, output_stride=16, last_conv=True):
+def efficientnet_lite2(
+    image: Any, output_stride: int = 16, last_conv: bool = True
+) -> tuple[Any, Any]:
     """EfficientNet-Lite2 without its classifier.
 
     Args:
@@ -46,7 +49,13 @@ def efficientnet_lite2(image, output_stride=16, last_conv=True):
     variants, without squeeze-and-excitation, with ReLU6 and with the first and last stage as they
     are whatever the depth, are those of the TensorFlow authors' code.
     """
-    maps, last = inverted_residuals(image, STAGES, "block_{}".format, output_stride, last_conv)
+    maps, last = inverted_residuals(
+        image,
+        STAGES,
+        name_of="block_{}".format,
+        output_stride=output_stride,
+        last_conv=last_conv,
+    )
     return maps[LAST_STRIDE_4], last
 
 

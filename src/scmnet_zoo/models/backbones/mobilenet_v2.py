@@ -2,22 +2,23 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from scmnet_zoo.models.backbones._blocks import Stage, inverted_residuals
 
 STAGES = (
-    Stage(None, 16, 1, 1),
-    Stage(6, 24, 2, 2),
-    Stage(6, 32, 3, 2),
-    Stage(6, 64, 4, 2),
-    Stage(6, 96, 3, 1),
-    Stage(6, 160, 3, 2),
-    Stage(6, 320, 1, 1),
+    Stage(expansion=None, filters=16, repeats=1, strides=1),
+    Stage(expansion=6, filters=24, repeats=2, strides=2),
+    Stage(expansion=6, filters=32, repeats=3, strides=2),
+    Stage(expansion=6, filters=64, repeats=4, strides=2),
+    Stage(expansion=6, filters=96, repeats=3, strides=1),
+    Stage(expansion=6, filters=160, repeats=3, strides=2),
+    Stage(expansion=6, filters=320, repeats=1, strides=1),
 )
 LAST_STRIDE_4 = 2  # number of the block
 
 
-def mobilenet_v2(image, output_stride=16, last_conv=True):
+def mobilenet_v2(image: Any, output_stride: int = 16, last_conv: bool = True) -> tuple[Any, Any]:
     """MobileNetV2 without its classifier.
 
     Args:
@@ -36,7 +37,9 @@ def mobilenet_v2(image, output_stride=16, last_conv=True):
 
     Source: Sandler et al. 2018, MobileNetV2, arXiv 1801.04381, table 2.
     """
-    maps, last = inverted_residuals(image, STAGES, _name, output_stride, last_conv)
+    maps, last = inverted_residuals(
+        image, STAGES, name_of=_name, output_stride=output_stride, last_conv=last_conv
+    )
     return maps[LAST_STRIDE_4], last
 
 

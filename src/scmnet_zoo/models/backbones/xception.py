@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import keras
 
 from scmnet_zoo.layers import DepthwiseSeparableConv2D, DilatedMaxPooling2D
-from scmnet_zoo.models.backbones._blocks import conv_bn, trade_strides
+from scmnet_zoo.models.backbones._blocks import conv_bn_relu, trade_strides
 
 # Channels of the separable convolutions by block number; the blocks of STRIDED pool, stride 2, and
 # have a convolution as shortcut, the middle ones the identity, the last none.
@@ -22,7 +23,7 @@ STRIDED = (2, 3, 4, 13)
 FIRST, LAST = 2, 14
 
 
-def xception(image, output_stride=16):
+def xception(image: Any, output_stride: int = 16) -> tuple[Any, Any]:
     """Xception without its classifier.
 
     Args:
@@ -41,15 +42,19 @@ def xception(image, output_stride=16):
     strides = [2 if number in STRIDED else 1 for number in BLOCKS]
     steps = trade_strides(strides, output_stride // 2)  # the first convolution strides by 2
 
-    x = conv_bn(image, 32, 3, "block1_conv1", strides=2, padding="valid")  # /2
-    x = conv_bn(x, 64, 3, "block1_conv2", padding="valid")
+    x = conv_bn_relu(
+        image, 32, kernel_size=3, name="block1_conv1", strides=2, padding="valid"
+    )  # /2
+    x = conv_bn_relu(x, 64, kernel_size=3, name="block1_conv2", padding="valid")
     maps = {}
     for (number, filters), (stride, dilation) in zip(BLOCKS.items(), steps, strict=True):
-        maps[number], x = _block(x, number, filters, stride, dilation)
+        maps[number], x = _block(x, number, filters, stride=stride, dilation=dilation)
     return maps[3], x
 
 
-def _block(x, number, filters, stride, dilation):
+def _block(
+    x: Any, number: int, filters: tuple[int, ...], *, stride: int, dilation: int
+) -> tuple[Any, Any]:
     """Separable convolutions, a pool where the block strides natively, and the shortcut.
 
     Returns the map before the pool and the block's output.
@@ -70,14 +75,19 @@ def _block(x, number, filters, stride, dilation):
         return x, x
     features = x
     if number in STRIDED:
-        x = _pool(x, stride, dilation, f"{name}_pool")
-        inputs = conv_bn(
-            inputs, filters[-1], 1, f"{name}_shortcut", strides=stride, activation=None
+        x = _pool(x, stride=stride, dilation=dilation, name=f"{name}_pool")
+        inputs = conv_bn_relu(
+            inputs,
+            filters[-1],
+            kernel_size=1,
+            name=f"{name}_shortcut",
+            strides=stride,
+            activation=None,
         )
     return features, keras.layers.Add(name=f"{name}_add")([x, inputs])
 
 
-def _pool(x, stride, dilation, name):
+def _pool(x: Any, *, stride: int, dilation: int, name: str) -> Any:
     if stride > 1 or dilation == 1:
         pool = keras.layers.MaxPooling2D(3, stride, "same", data_format="channels_last", name=name)
         return pool(x)

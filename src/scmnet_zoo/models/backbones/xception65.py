@@ -4,10 +4,13 @@ Differs from Xception in its depth, in separable convolutions that stride where 
 in a batch norm between the depthwise and the pointwise convolution.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from scmnet_zoo.layers import DepthwiseSeparableConv2D
-from scmnet_zoo.models.backbones._blocks import conv_bn, trade_strides
+from scmnet_zoo.models.backbones._blocks import conv_bn_relu, trade_strides
 
 # (channels of the three separable convolutions, stride of the last)
 ENTRY_BLOCKS = (((128, 128, 128), 2), ((256, 256, 256), 2), ((728, 728, 728), 2))
@@ -16,7 +19,7 @@ MIDDLE_BLOCKS = 16
 EXIT_BLOCKS = (((728, 1024, 1024), 2), ((1536, 1536, 2048), 1))
 
 
-def xception65(image, output_stride=16):
+def xception65(image: Any, output_stride: int = 16) -> tuple[Any, Any]:
     """Xception-65 without its classifier.
 
     Args:
@@ -36,37 +39,76 @@ def xception65(image, output_stride=16):
     strides += [stride for _, stride in EXIT_BLOCKS]
     blocks = iter(trade_strides(strides, output_stride // 2))  # the stem strides by 2
 
-    x = conv_bn(image, 32, 3, "entry_flow_conv1_1", strides=2)  # /2
-    x = conv_bn(x, 64, 3, "entry_flow_conv1_2")
+    x = conv_bn_relu(image, 32, kernel_size=3, name="entry_flow_conv1_1", strides=2)  # /2
+    x = conv_bn_relu(x, 64, kernel_size=3, name="entry_flow_conv1_2")
     maps = []
     for i, (filters, _) in enumerate(ENTRY_BLOCKS, start=1):  # /4, /8, /16
-        middle, x = _block(x, filters, *next(blocks), f"entry_flow_block{i}", "convolution")
+        middle, x = _block(
+            x, filters, next(blocks), name=f"entry_flow_block{i}", shortcut="convolution"
+        )
         maps.append(middle)
     for i in range(1, MIDDLE_BLOCKS + 1):
-        _, x = _block(x, MIDDLE_BLOCK, *next(blocks), f"middle_flow_unit_{i}", "identity")
-    _, x = _block(x, EXIT_BLOCKS[0][0], *next(blocks), "exit_flow_block1", "convolution")
+        _, x = _block(
+            x, MIDDLE_BLOCK, next(blocks), name=f"middle_flow_unit_{i}", shortcut="identity"
+        )
+    _, x = _block(
+        x, EXIT_BLOCKS[0][0], next(blocks), name="exit_flow_block1", shortcut="convolution"
+    )
     _, dilation = next(blocks)
     for i, channels in enumerate(EXIT_BLOCKS[1][0], start=1):
-        x = _separable(x, channels, 1, dilation, f"exit_flow_block2_separable_conv{i}", "relu")
+        x = _separable(
+            x,
+            channels,
+            dilation=dilation,
+            name=f"exit_flow_block2_separable_conv{i}",
+            activation="relu",
+        )
     return maps[1], x
 
 
-def _block(x, filters, strides, dilation, name, shortcut):
-    """Three pre-activated separable convolutions and a shortcut; the second's map and the sum."""
-    inputs, maps = x, []
+def _block(
+    x: Any, filters: Sequence[int], step: tuple[int, int], *, name: str, shortcut: str
+) -> tuple[Any, Any]:
+    """Three pre-activated separable convolutions and a shortcut.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        filters: channels of the three convolutions.
+        step: (stride of the last, dilation of all).
+        name: prefix of the layers' names.
+        shortcut: `"convolution"` or `"identity"`.
+
+    Returns:
+        The map of the second convolution, and the sum.
+    """
+    (strides, dilation), inputs, maps = step, x, []
     for i, channels in enumerate(filters, start=1):
         conv = f"{name}_separable_conv{i}"
         x = keras.layers.Activation("relu", name=f"{conv}_relu")(x)
-        x = _separable(x, channels, strides if i == len(filters) else 1, dilation, conv, None)
+        last = i == len(filters)
+        x = _separable(x, channels, strides=strides if last else 1, dilation=dilation, name=conv)
         maps.append(x)
     if shortcut == "convolution":
-        inputs = conv_bn(
-            inputs, filters[-1], 1, f"{name}_shortcut", strides=strides, activation=None
+        inputs = conv_bn_relu(
+            inputs,
+            filters[-1],
+            kernel_size=1,
+            name=f"{name}_shortcut",
+            strides=strides,
+            activation=None,
         )
     return maps[1], keras.layers.Add(name=f"{name}_add")([x, inputs])
 
 
-def _separable(x, filters, strides, dilation, name, activation):
+def _separable(
+    x: Any,
+    filters: int,
+    *,
+    dilation: int,
+    name: str,
+    strides: int = 1,
+    activation: str | None = None,
+) -> Any:
     """Depthwise and pointwise convolution, each with batch norm and the activation."""
     return DepthwiseSeparableConv2D(
         filters,
