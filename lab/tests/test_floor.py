@@ -5,7 +5,7 @@ import pytest
 
 from lab.latency.floor import floor
 from scmnet_zoo.deploy import fuse
-from scmnet_zoo.layers import Conv2D, DepthwiseConv2D, ImageInput, ResizeToPartner
+from scmnet_zoo.layers import FastConv2D, FastDepthwiseConv2D, ImageInput, ResizeToPartner
 from scmnet_zoo.models import FastSCNN, SCMNet
 
 L = keras.layers
@@ -23,7 +23,7 @@ def groups(model, precision="f32"):
 
 def test_a_convolution_and_what_follows_it_pixel_by_pixel():
     inputs, x = image()
-    x = Conv2D(8, 3, strides=2, padding="same", name="conv")(x)
+    x = FastConv2D(8, 3, strides=2, padding="same", name="conv")(x)
     x = L.Activation("relu", name="relu")(x)
     found, counted = groups(keras.Model(inputs, x))
     assert list(found) == ["conv"]
@@ -37,8 +37,8 @@ def test_a_convolution_and_what_follows_it_pixel_by_pixel():
 
 def test_the_precision_of_maps_and_weights():
     inputs, x = image()
-    x = Conv2D(8, 1, use_bias=False, name="first")(x)
-    x = Conv2D(4, 1, use_bias=False, name="second")(x)
+    x = FastConv2D(8, 1, use_bias=False, name="first")(x)
+    x = FastConv2D(4, 1, use_bias=False, name="second")(x)
     model = keras.Model(inputs, x)
     ends, maps, weights = 2048 * 3 + 4 * 2048 * 4, 2 * 2048 * 8, 3 * 8 + 8 * 4
     for precision, width in (("f32", 4), ("bf16", 2), ("f16", 2), ("int8", 1)):
@@ -49,17 +49,17 @@ def test_the_precision_of_maps_and_weights():
 
 def test_depthwise():
     inputs = keras.Input((32, 32, 6))
-    model = keras.Model(inputs, DepthwiseConv2D(3, strides=2, padding="same")(inputs))
+    model = keras.Model(inputs, FastDepthwiseConv2D(3, strides=2, padding="same")(inputs))
     assert floor(model).macs == 16 * 16 * 6 * 9
 
 
 def test_an_addition_is_made_where_its_last_operand_is():
     """The other operand, which is read twice, is read from memory."""
     inputs, x = image()
-    a = Conv2D(8, 1, use_bias=False, name="a")(x)
-    b = Conv2D(8, 1, use_bias=False, name="b")(a)
+    a = FastConv2D(8, 1, use_bias=False, name="a")(x)
+    b = FastConv2D(8, 1, use_bias=False, name="b")(a)
     x = L.Add(name="add")([a, b])
-    found, _ = groups(keras.Model(inputs, Conv2D(2, 1, use_bias=False, name="c")(x)))
+    found, _ = groups(keras.Model(inputs, FastConv2D(2, 1, use_bias=False, name="c")(x)))
     assert found["b"].names == ["b", "add"]
     assert found["a"].written == found["b"].written == 2048 * 8
     assert found["b"].read == 2048 * 8  # once: its input is the other operand
@@ -68,12 +68,12 @@ def test_an_addition_is_made_where_its_last_operand_is():
 
 def test_an_enlarged_map_is_never_written():
     inputs, x = image()
-    small = Conv2D(8, 3, strides=4, padding="same", use_bias=False, name="small")(x)
-    large = Conv2D(8, 3, strides=2, padding="same", use_bias=False, name="large")(x)
+    small = FastConv2D(8, 3, strides=4, padding="same", use_bias=False, name="small")(x)
+    large = FastConv2D(8, 3, strides=2, padding="same", use_bias=False, name="large")(x)
     up = ResizeToPartner("nearest", name="up")([small, large])
     x = L.Add(name="add")([up, large])
     x = L.Concatenate(name="join")([x, up])
-    found, _ = groups(keras.Model(inputs, Conv2D(2, 1, name="last")(x)))
+    found, _ = groups(keras.Model(inputs, FastConv2D(2, 1, name="last")(x)))
     assert set(found) == {"small", "large", "last"}
     assert found["small"].written == 8 * 16 * 8
     assert found["large"].names == ["large", "add"]  # its size alone is read by the resizing
@@ -83,7 +83,7 @@ def test_an_enlarged_map_is_never_written():
 
 def test_what_leads_to_the_output_is_made_at_once():
     inputs, x = image()
-    x = Conv2D(5, 8, strides=8, use_bias=False, name="classifier")(x)
+    x = FastConv2D(5, 8, strides=8, use_bias=False, name="classifier")(x)
     x = ResizeToPartner("bilinear", name="up")([x, inputs])
     x = L.Activation("softmax", name="softmax")(x)
     found, counted = groups(keras.Model(inputs, x))
@@ -94,14 +94,14 @@ def test_what_leads_to_the_output_is_made_at_once():
 
 def test_the_time_is_that_of_the_slower_of_both():
     inputs, x = image()
-    counted = floor(keras.Model(inputs, Conv2D(8, 1)(x)))
+    counted = floor(keras.Model(inputs, FastConv2D(8, 1)(x)))
     assert counted.seconds(1e9, 1e30) == pytest.approx(counted.macs / 1e9)
     assert counted.seconds(1e30, 1e9) == pytest.approx(counted.bytes / 1e9)
 
 
 def test_wrong_arguments():
     inputs, x = image()
-    model = keras.Model(inputs, Conv2D(8, 1)(x))
+    model = keras.Model(inputs, FastConv2D(8, 1)(x))
     with pytest.raises(ValueError, match=r"to be one of 'f32', .* Received: .*'f64'"):
         floor(model, "f64")
     inputs, x = image(None, None)

@@ -402,6 +402,180 @@ def test_mean_through_averages_and_resizing():
     assert_equal(model, fused)
 
 
+@pytest.mark.parametrize("image_first", [True, False])
+def test_normalisation_that_a_join_reads_stays(image_first):
+    """Whichever place the image has among the maps that are joined."""
+
+    def body(x):
+        y = keras.layers.Conv2D(3, 3, padding="valid", name="conv")(x)
+        y = layers.ResizeToPartner("bilinear", name="resize")([y, x])
+        return keras.layers.Add(name="join")([x, y] if image_first else [y, x])
+
+    model = toy(body)
+    fused = fuse(model)
+    assert fused.get_layer("preprocessing").std == [60.0] * 3
+    assert_equal(model, fused)
+
+
+# Models of one's own
+
+
+def mixed(x):
+    """Layers of the zoo among layers of Keras, some of which fusing does not know."""
+    x = layers.DepthwiseSeparableConv2D(8, strides=2, padding="symmetric", name="down")(x)
+    x = layers.InvertedResidual(8, activation="hard_silu", name="block")(x)
+    x = keras.layers.Conv2D(8, 3, padding="same", activation="tanh", name="conv")(x)
+    x = keras.layers.BatchNormalization(name="bn")(x)
+    x = keras.layers.ReLU(6, name="relu6")(x)
+    x = keras.layers.Dropout(0.5, name="dropout")(x)
+    x = keras.layers.Conv2D(8, 1, name="pointwise")(x)
+    x = keras.layers.BatchNormalization(name="pointwise_bn")(x)
+    x = layers.ContextMiningModule(name="context")(x)
+    x = keras.layers.SeparableConv2D(6, 3, padding="same", activation="gelu", name="separable")(x)
+    return keras.layers.UpSampling2D(2, name="up")(x)
+
+
+def test_a_model_of_layers_of_the_zoo_and_of_keras():
+    model = toy(mixed, side=64)
+    fused = fuse(model)
+    assert kinds(fused).count("BatchNormalization") == 1  # between a tanh and a ReLU
+    assert "Dropout" not in kinds(fused)
+    names = {layer.name for layer in fused.layers}
+    assert {"down_depthwise", "block_add", "context_atrous_pointwise", "separable", "up"} <= names
+    x = images(64, 64, batch=2)
+    expected = run(model, x)
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(run(fused, x), expected, atol=1e-5)
+    np.testing.assert_array_equal(run(fuse(model, "mask"), x), expected.argmax(-1))
+    logits = run(fuse(model, "logits"), x)
+    exponents = np.exp(logits - logits.max(-1, keepdims=True))
+    np.testing.assert_allclose(exponents / exponents.sum(-1, keepdims=True), expected, atol=1e-5)
+
+
+def test_layers_that_are_called_twice():
+    """Each call is a layer of its own, with the same weights."""
+
+    def body(x):
+        x = keras.layers.Conv2D(4, 1, name="first")(x)
+        block = layers.InvertedResidual(4, expansion=2, name="shared")
+        bn = keras.layers.BatchNormalization(name="bn")
+        return bn(keras.layers.Conv2D(4, 1, name="second")(bn(block(block(x)))))
+
+    model = toy(body)
+    fused = fuse(model)
+    names = {layer.name for layer in fused.layers}
+    assert {"shared_expand_conv", "shared_expand_conv_1", "shared_add_1"} <= names
+    assert "BatchNormalization" in kinds(fused)  # the first one reads a sum
+    assert_equal(model, fused)
+
+
+@pytest.mark.parametrize("structure", ["dict", "list"])
+def test_several_outputs(structure):
+    """A batch norm stays behind a convolution that is an output too."""
+    image = keras.Input((None, None, 3), name="image")
+    x = layers.DepthwiseSeparableConv2D(4, name="block")(image)
+    first = keras.layers.Conv2D(3, 1, name="first")(x)
+    second = keras.layers.BatchNormalization(name="bn")(first)
+    second = keras.layers.Softmax(name="softmax")(second)
+    outputs = {"a": first, "b": second} if structure == "dict" else [first, second]
+    model = randomise(keras.Model(image, outputs))
+    fused = fuse(model)
+    assert "BatchNormalization" in kinds(fused)
+    x = images(33, 47)
+    found, expected = run(fused, x), run(model, x)
+    keras.tree.assert_same_structure(found, expected)
+    for ours, theirs in zip(keras.tree.flatten(found), keras.tree.flatten(expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    masks = fuse(model, "mask")
+    assert [mask.dtype for mask in masks.outputs] == ["uint8"] * 2
+    if structure == "dict":
+        assert set(masks.output) == {"a", "b"}
+
+
+def test_models_and_operations_within_a_model():
+    inner = keras.Sequential(
+        [keras.layers.Conv2D(4, 3, name="conv"), keras.layers.BatchNormalization(name="bn")],
+        name="inner",
+    )
+    middle = keras.Input((None, None, 4))
+    block = layers.InvertedResidual(4, expansion=2, name="block")(middle)
+    nested = keras.Model(middle, [block, keras.layers.ReLU(name="relu")(middle)], name="nested")
+
+    def body(x):
+        first, second = nested(inner(x))
+        low, high = keras.ops.split(keras.ops.add(first, second) * 0.5 + 1.0, 2, axis=-1)
+        return keras.ops.concatenate([high, keras.ops.tanh(low)], axis=-1)
+
+    model = toy(body)
+    fused = fuse(model)
+    assert "BatchNormalization" not in kinds(fused)
+    assert {"inner_conv", "nested_block_add"} <= {layer.name for layer in fused.layers}
+    x = images(33, 47, batch=2)
+    np.testing.assert_allclose(run(fused, x), run(model, x), atol=1e-5)
+
+
+def test_a_sequential_model():
+    model = keras.Sequential(
+        [keras.Input((None, None, 3)), layers.InvertedResidual(4), keras.layers.Conv2D(3, 1)]
+    )
+    randomise(model)
+    x = images(33, 47)
+    np.testing.assert_allclose(run(fuse(model), x), run(model, x), rtol=1e-4, atol=1e-3)
+
+
+@keras.saving.register_keras_serializable("tests")
+class _Scale(keras.layers.Layer):
+    """A layer of one's own: it has a weight, and its call an argument."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=(input_shape[-1],), name="scale")
+
+    def call(self, inputs, shift=0.0):
+        return inputs * self.scale + shift
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def test_a_layer_of_ones_own_is_kept():
+    def body(x):
+        x = keras.layers.Conv2D(4, 1, name="conv")(x)
+        return _Scale(name="scale")(keras.layers.BatchNormalization(name="bn")(x), shift=0.25)
+
+    model = toy(body)
+    fused = fuse(model)
+    assert "_Scale" in kinds(fused)
+    assert "BatchNormalization" not in kinds(fused)
+    x = images(33, 47)
+    np.testing.assert_allclose(run(fused, x), run(model, x), atol=1e-5)
+
+
+def test_classes_of_probabilities_that_were_resized():
+    """Mixed probabilities have another largest class than mixed logits: the softmax stays."""
+
+    def body(x):
+        return keras.layers.MaxPooling2D(3, name="pool")(x)
+
+    small = toy(body)
+    image = small.inputs[0]
+    model = keras.Model(image, layers.ResizeToPartner("bilinear")([small.output, image]))
+    fused = fuse(model, "mask")
+    x = images(33, 47, batch=2)
+    np.testing.assert_array_equal(run(fused, x), run(model, x).argmax(-1))
+    with pytest.raises(ValueError, match=r"^Expected logits at the end, or a softmax after"):
+        fuse(model, "logits")
+
+
+def test_the_model_keeps_no_trace_of_fusing(network):
+    model = network("scmnet")
+    nodes = lambda: sum(  # noqa: E731
+        len(layer._inbound_nodes) + len(layer._outbound_nodes) for layer in model._flatten_layers()
+    )
+    before = nodes()
+    fuse(model)
+    assert nodes() == before
+
+
 # Errors
 
 
@@ -416,36 +590,35 @@ class _Subclassed(keras.Model):
     pass
 
 
+class _NoConfig(keras.layers.Layer):
+    def __init__(self, width):
+        super().__init__(name="own")
+
+    def call(self, inputs):
+        return inputs
+
+
+def _two_images():
+    images = [keras.Input((64, 64, 3)) for _ in range(2)]
+    return keras.Model(images, keras.layers.Add()(images))
+
+
 OTHERS = {
-    "dense": (
-        lambda: _functional(keras.layers.Dense(4, name="dense")),
-        "layer 'dense' of type Dense",
-    ),
-    "operation": (
-        lambda: _functional(lambda x: x + 1, keras.layers.Conv2D(4, 1, name="conv")),
-        "an operation before layer 'conv'",
-    ),
-    "last operation": (lambda: _functional(lambda x: x + 1), "of type Functional"),
-    "twice": (
-        lambda: _functional(*[keras.layers.Conv2D(3, 1, name="conv")] * 2),
-        "each layer used once. Received: layer 'conv' of type Conv2D",
-    ),
-    "activation": (
-        lambda: _functional(keras.layers.Conv2D(6, 1, activation="tanh", name="conv")),
-        "Received: 'tanh' at conv",
-    ),
-    "end": (
-        lambda: _functional(keras.layers.Conv2D(4, 1), keras.layers.MaxPooling2D(name="pool")),
-        "Received: layer 'pool' of type MaxPooling2D at its end",
-    ),
-    "sequential": (
-        lambda: keras.Sequential(
-            [keras.Input((64, 64, 3)), keras.layers.Conv2D(4, 1, name="conv")]
-        ),
-        "an operation before layer 'conv'",
-    ),
     "subclass": (lambda: _Subclassed(name="own"), "'own' of type _Subclassed"),
     "no model": (lambda: "scmnet", "'scmnet' of type str"),
+    "batch statistics": (
+        lambda: _functional(lambda x: keras.layers.BatchNormalization(name="bn")(x, training=True)),
+        "layer 'bn' of type BatchNormalization, called with training=True",
+    ),
+    "composite in training": (
+        lambda: _functional(lambda x: layers.InvertedResidual(3, name="block")(x, training=True)),
+        "layer 'block_expand_bn' of type BatchNormalization, called with training=True",
+    ),
+    "dropout in inference": (
+        lambda: _functional(lambda x: keras.layers.Dropout(0.5, name="drop")(x, training=True)),
+        "layer 'drop' of type Dropout, called with training=True",
+    ),
+    "no config": (lambda: _functional(_NoConfig(3)), "layer 'own' of type _NoConfig"),
 }
 
 
@@ -465,9 +638,10 @@ def test_wrong_arguments(network):
     for size in ((31, 64), (64,), 64, "64x64", (64.0, 64.0)):
         with pytest.raises(ValueError, match=r"^Expected size to be .*Received: size="):
             fuse(model, size=size)
-    scores = keras.layers.Conv2D(257, 1)
     with pytest.raises(ValueError, match=r"^Expected at most 256 classes"):
-        fuse(_functional(scores), "mask")
-    heads, scores = keras.Input((64, 64, 3)), keras.layers.Conv2D(4, 1)
-    with pytest.raises(ValueError, match=r"or a dict with 'main'\. Received: 'heads'"):
-        fuse(keras.Model(heads, {"first": scores(heads)}, name="heads"))
+        fuse(_functional(keras.layers.Conv2D(257, 1)), "mask")
+    with pytest.raises(ValueError, match=r"^Expected no size for a model whose input is not one"):
+        fuse(_two_images(), size=(64, 64))
+    sigmoid = keras.layers.Conv2D(4, 1, activation="sigmoid", name="scores")
+    with pytest.raises(ValueError, match=r"Received: layer 'scores_sigmoid' of type Activation"):
+        fuse(_functional(sigmoid), "logits")

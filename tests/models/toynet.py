@@ -3,8 +3,9 @@
 import keras
 
 from scmnet_zoo.catalogue import NetworkCard, Paper
-from scmnet_zoo.layers import Conv2D
-from scmnet_zoo.models._factory import IMAGENET, conv_bn, image_input, plan, probabilities
+from scmnet_zoo.models._blocks import convolution_block
+from scmnet_zoo.models._factory import IMAGENET, image_input, plan
+from scmnet_zoo.models._heads import classifier, probabilities
 
 
 def ToyNet(
@@ -21,9 +22,17 @@ def ToyNet(
 
     def build(classes):
         inputs, image = image_input(settings, input_shape, include_preprocessing)
-        x = conv_bn(image, settings.arguments["width"], 3, "stem", strides=2)  # /2
-        logits = Conv2D(classes, 1, data_format="channels_last", name="head_classifier")(x)
-        outputs = probabilities(logits, image, classifier_activation, "bilinear")
+        width = settings.arguments["width"]
+        x = convolution_block(
+            image, width, kernel_size=3, name="stem", strides=2, use_bias=True
+        )  # /2
+        logits = classifier(x, classes)
+        outputs = probabilities(
+            logits,
+            image,
+            classifier_activation=classifier_activation,
+            interpolation="bilinear",
+        )
         return keras.Model(inputs, outputs, name=name)
 
     return settings.load(build(settings.num_classes), build)

@@ -32,7 +32,7 @@ class Node:
         operation: what is called again where it is no layer.
     """
 
-    kind: type
+    kind: Any
     name: str
     inputs: list["Node"]
     dtype: Any = None

@@ -78,7 +78,7 @@ def _hash(network: str, weights: str, checkpoint: Checkpoint) -> str:
     return ""
 
 
-def metadata_of(
+def file_metadata(
     model: keras.Model,
     description: Description,
     *,

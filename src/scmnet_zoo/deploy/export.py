@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from scmnet_zoo.deploy.description import Description, metadata_of, takes_bytes
+from scmnet_zoo.deploy.description import Description, file_metadata, takes_bytes
 from scmnet_zoo.deploy.formats import (
     FORMATS,
     MINIMUM_FRAMES,
@@ -143,7 +143,7 @@ def export(
         output,
         precision,
         fixed,
-        metadata_of(
+        file_metadata(
             model,
             description,
             output=output,

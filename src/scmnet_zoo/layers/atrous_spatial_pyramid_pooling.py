@@ -105,8 +105,10 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
         self.project_bn = self._bn("concat_projection_bn")
         self.project_relu = self._relu("concat_projection_relu")
         self.dropout = keras.layers.Dropout(self.dropout_rate, dtype=dtype, name="dropout")
-        for layer in (self.image_conv, self.point_conv, *self.atrous):
-            layer.build(input_shape)
+        self.image_conv.build(input_shape)
+        self.point_conv.build(input_shape)
+        for branch in self.atrous:
+            branch.build(input_shape)
         self.project_conv.build((*sides, (2 + len(self.rates)) * filters))
         for bn in (self.image_bn, self.point_bn, self.project_bn):
             bn.build((*sides, filters))

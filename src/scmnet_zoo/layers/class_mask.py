@@ -43,7 +43,7 @@ class ClassMask(keras.layers.Layer):
                 f"Received: shapes {input_shape}"
             )
         classes = shapes[0][-1]
-        if classes > MOST_CLASSES:
+        if classes is not None and classes > MOST_CLASSES:
             raise ValueError(
                 f"Expected at most {MOST_CLASSES} classes, for uint8. Received: {classes}"
             )

@@ -102,7 +102,7 @@ class InvertedResidual(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         *sides, channels = input_shape
-        hidden, dtype = channels * (self.expansion or 1), self.dtype_policy
+        hidden, dtype = (channels or 0) * (self.expansion or 1), self.dtype_policy
         inner_bias = self.use_bias or not self.inner_batchnorm
         self.expand_conv = self.expand_bn = self.depthwise_bn = self.residual_add = None
         if self.expansion is not None:

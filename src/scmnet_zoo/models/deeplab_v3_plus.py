@@ -64,7 +64,7 @@ def DeepLabV3Plus(
 ) -> keras.Model:
     """DeepLabV3+ with depthwise-separable ASPP and decoder.
 
-    Trainable parameters with 19 classes: 41.05 M (xception65), 24.02 M (xception), 4.40 M
+    Trainable parameters with 19 classes: 41.05 M (xception65), 23.99 M (xception), 4.39 M
     (mobilenet_v2), 6.98 M (efficientnet_lite2).
 
     Without atrous branches (`aspp_rates=()`) MobileNetV2 and EfficientNet-Lite2 end before their

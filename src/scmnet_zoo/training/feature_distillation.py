@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import keras
 from keras import ops
 
-from scmnet_zoo.layers import Conv2D, ImageInput
+from scmnet_zoo.layers import FastConv2D, ImageInput
 from scmnet_zoo.models._factory import PLUS_MINUS_ONE
 from scmnet_zoo.models.backbones import efficientnet_lite2
 from scmnet_zoo.models.backbones._port_file import installed_port
@@ -82,7 +82,7 @@ class FeatureDistillation(keras.layers.Layer):
         self.observe = lambda images, training: whole(images, training=training)
         self.projections = []
         for name, map_ in maps.items():
-            projection = Conv2D(
+            projection = FastConv2D(
                 targets[name].shape[-1],
                 1,
                 data_format="channels_last",

@@ -13,7 +13,7 @@ from scmnet_zoo.deploy.description import KEY
 from scmnet_zoo.deploy.job import Job
 from scmnet_zoo.deploy.parity import Runner
 from scmnet_zoo.deploy.pipeline import in_bfloat16
-from scmnet_zoo.layers import DepthwiseConv2D
+from scmnet_zoo.layers import FastDepthwiseConv2D
 
 PROGRAM = "program.jax"
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -23,7 +23,7 @@ def write(job: Job, folder: Path) -> None:
     """Write `job.name` into the folder."""
     model = in_bfloat16(job.model) if job.precision == "bf16" else job.model
     for layer in model.layers:
-        if isinstance(layer, DepthwiseConv2D):
+        if isinstance(layer, FastDepthwiseConv2D):
             layer.form = "shifted"  # on a GPU it would be made for this one alone
     image = model.inputs[0]
     trainable = [variable.value for variable in model.trainable_variables]
