@@ -38,7 +38,7 @@ class Node:
     dtype: Any = None
     config: dict[str, Any] = field(default_factory=dict)
     weights: list[np.ndarray] = field(default_factory=list)
-    arguments: tuple[tuple, dict[str, Any]] | None = None
+    arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     operation: keras.Operation | None = None
 
 

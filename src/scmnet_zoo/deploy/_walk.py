@@ -44,7 +44,9 @@ def calls(tensors: Sequence[Any]) -> list[Any]:
     return list(done.values())
 
 
-def fill(args: tuple, kwargs: dict[str, Any], replace: Callable[[Any], Any]) -> tuple[tuple, dict]:
+def fill(
+    args: tuple[Any, ...], kwargs: dict[str, Any], replace: Callable[[Any], Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """A call's arguments with `replace(tensor)` in the place of each symbolic tensor."""
     return keras.tree.map_structure(
         lambda value: replace(value) if isinstance(value, keras.KerasTensor) else value,

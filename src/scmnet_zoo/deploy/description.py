@@ -41,7 +41,7 @@ class Description:
     categories: tuple[str, ...] = ()
 
 
-def describe(network: str, weights: str | os.PathLike | None) -> Description:
+def describe(network: str, weights: str | os.PathLike[str] | None) -> Description:
     """The description of a network with its weights.
 
     Args:
@@ -99,7 +99,8 @@ def file_metadata(
         size: (height, width) the network sees, None where it varies.
         original_size: that of the images, if they are resized inside.
     """
-    outputs = model.output["main"] if isinstance(model.output, dict) else model.output
+    given = model.outputs[0] if isinstance(model, keras.Sequential) else model.output
+    outputs = given["main"] if isinstance(given, dict) else given
     count, channels = outputs.shape[-1], model.inputs[0].shape[-1]
     classes = description.classes or tuple(f"class {index}" for index in range(count))
     if len(classes) != count:

@@ -68,7 +68,7 @@ class Exported:
 
 def export(
     model: keras.Model,
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     format: str,
     *,
     size: Size | None = None,
@@ -173,7 +173,7 @@ def export(
     return Report(path, taken, comparison, quality)
 
 
-def load(path: str | os.PathLike, threads: int | None = None) -> Exported:
+def load(path: str | os.PathLike[str], threads: int | None = None) -> Exported:
     """Load an exported file in its runtime, on the CPU.
 
     Args:

@@ -21,14 +21,14 @@ from scmnet_zoo.layers._register import is_composite
 SYMMETRIC = "symmetric"  # a convolution's padding: as much before as after, where it strides
 
 # Each kind of convolution, and the kind that the flat model has in its place.
-CONVOLUTIONS: dict[type, type] = {
+CONVOLUTIONS: dict[Any, Any] = {
     keras_layers.Conv2D: zoo.FastConv2D,
     zoo.FastConv2D: zoo.FastConv2D,
     keras_layers.DepthwiseConv2D: zoo.FastDepthwiseConv2D,
     zoo.FastDepthwiseConv2D: zoo.FastDepthwiseConv2D,
 }
-BATCH_NORMS = (keras_layers.BatchNormalization, zoo.OnePassBatchNormalization)
-TRAINING_ONLY = (
+BATCH_NORMS: tuple[Any, ...] = (keras_layers.BatchNormalization, zoo.OnePassBatchNormalization)
+TRAINING_ONLY: tuple[Any, ...] = (
     keras_layers.Dropout,
     keras_layers.SpatialDropout2D,
     keras_layers.GaussianDropout,
@@ -117,11 +117,11 @@ def _items(node: Node, count: int) -> list[Node]:
 
 def _node(layer: Any, call: Any, inputs: list[Node], prefix: str) -> Node:
     """The node of a layer with one output, or the last node of several."""
-    kind = type(layer)
+    kind, name = type(layer), prefix + layer.name
     if isinstance(layer, (*BATCH_NORMS, *TRAINING_ONLY)) and _in_training(call):
         raise ValueError(
             "Expected layers that infer. Received: "
-            f"layer {prefix + layer.name!r} of type {kind.__name__}, called with training=True"
+            f"layer {name!r} of type {kind.__name__}, called with training=True"
         )
     if kind in TRAINING_ONLY:
         return inputs[0]
@@ -131,7 +131,7 @@ def _node(layer: Any, call: Any, inputs: list[Node], prefix: str) -> Node:
         return _batch_norm(layer, inputs[0], prefix)
     function = _function(layer)
     if function is not None:
-        return _activate(function, inputs[0], prefix + layer.name, layer.dtype_policy)
+        return _activate(function, inputs[0], name, layer.dtype_policy)
     return _kept(layer, call, inputs, prefix)
 
 

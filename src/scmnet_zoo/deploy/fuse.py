@@ -18,7 +18,7 @@ from scmnet_zoo.losses.with_auxiliary import MAIN
 OUTPUTS = ("probabilities", "logits", "mask")
 
 # All that a fused network of the zoo is made of; `docs/deploy.md` says how each is used.
-FUSED_LAYERS = (
+FUSED_LAYERS: tuple[Any, ...] = (
     keras_layers.InputLayer,
     zoo.ImageInput,
     zoo.FastConv2D,

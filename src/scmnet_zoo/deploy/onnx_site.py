@@ -23,7 +23,7 @@ class Site:
     graph: Graph
     layer: Any
     values: list[Value]
-    shapes: list[tuple]
+    shapes: list[tuple[Any, ...]]
     spare: list[int]
     wanted: int
     merged: bool
@@ -38,7 +38,7 @@ class Site:
         return self.values[0].name
 
 
-def padding(site: Site, window, strides, dilations) -> dict[str, Any]:
+def padding(site: Site, window: Any, strides: Any, dilations: Any) -> dict[str, Any]:
     """The `pads` or `auto_pad` of a convolution or pooling.
 
     With a stride, how much Keras's `same` pads depends on the size: where that varies it is left

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras.layers import Layer
 
 from scmnet_zoo.layers._register import register_composite
 from scmnet_zoo.layers._sublayers import pointwise_conv
@@ -14,7 +15,7 @@ from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D
 
 
 @register_composite
-class AtrousSpatialPyramidPooling(keras.layers.Layer):
+class AtrousSpatialPyramidPooling(Layer):
     """Joins views of a map at several ranges: each point, dilated 3x3 windows, the whole image.
 
     The branches are concatenated in this order: `image_pooling` (global average, 1x1
@@ -57,7 +58,7 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
-        self.rates = tuple(rates)
+        self.rates: tuple[int, ...] = tuple(rates)
         self.dropout_rate = dropout
         self.momentum = momentum
         self.epsilon = epsilon
@@ -73,20 +74,22 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         *sides, _ = input_shape
         filters, dtype = self.filters, self.dtype_policy
-        self.image_average = keras.layers.GlobalAveragePooling2D(
+        self.image_average: Layer = keras.layers.GlobalAveragePooling2D(
             keepdims=True,
             data_format="channels_last",
             dtype=dtype,
             name="image_pooling_average",
         )
-        self.image_conv = pointwise_conv(filters, dtype=dtype, name="image_pooling")
-        self.image_bn = self._bn("image_pooling_bn")
-        self.image_relu = self._relu("image_pooling_relu")
-        self.image_spread = ResizeToPartner("nearest", dtype=dtype, name="image_pooling_spread")
-        self.point_conv = pointwise_conv(filters, dtype=dtype, name="aspp0")
-        self.point_bn = self._bn("aspp0_bn")
-        self.point_relu = self._relu("aspp0_relu")
-        self.atrous = [
+        self.image_conv: Layer = pointwise_conv(filters, dtype=dtype, name="image_pooling")
+        self.image_bn: Layer = self._bn("image_pooling_bn")
+        self.image_relu: Layer = self._relu("image_pooling_relu")
+        self.image_spread: Layer = ResizeToPartner(
+            "nearest", dtype=dtype, name="image_pooling_spread"
+        )
+        self.point_conv: Layer = pointwise_conv(filters, dtype=dtype, name="aspp0")
+        self.point_bn: Layer = self._bn("aspp0_bn")
+        self.point_relu: Layer = self._relu("aspp0_relu")
+        self.atrous: list[Layer] = [
             DepthwiseSeparableConv2D(
                 filters,
                 dilation_rate=rate,
@@ -100,11 +103,11 @@ class AtrousSpatialPyramidPooling(keras.layers.Layer):
             )
             for i, rate in enumerate(self.rates, start=1)
         ]
-        self.concat = keras.layers.Concatenate(dtype=dtype, name="concat")
-        self.project_conv = pointwise_conv(filters, dtype=dtype, name="concat_projection")
-        self.project_bn = self._bn("concat_projection_bn")
-        self.project_relu = self._relu("concat_projection_relu")
-        self.dropout = keras.layers.Dropout(self.dropout_rate, dtype=dtype, name="dropout")
+        self.concat: Layer = keras.layers.Concatenate(dtype=dtype, name="concat")
+        self.project_conv: Layer = pointwise_conv(filters, dtype=dtype, name="concat_projection")
+        self.project_bn: Layer = self._bn("concat_projection_bn")
+        self.project_relu: Layer = self._relu("concat_projection_relu")
+        self.dropout: Layer = keras.layers.Dropout(self.dropout_rate, dtype=dtype, name="dropout")
         self.image_conv.build(input_shape)
         self.point_conv.build(input_shape)
         for branch in self.atrous:

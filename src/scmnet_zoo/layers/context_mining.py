@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras.layers import Layer
 
 from scmnet_zoo.layers._register import register_composite
 from scmnet_zoo.layers._sublayers import pointwise_conv
@@ -15,7 +16,7 @@ BRANCHES = 4
 
 
 @register_composite
-class ContextMiningModule(keras.layers.Layer):
+class ContextMiningModule(Layer):
     """Concatenates four views of a map, a quarter of the channels each.
 
     The branches, in order:
@@ -62,31 +63,37 @@ class ContextMiningModule(keras.layers.Layer):
                 f"Received: input_shape={input_shape}"
             )
         filters, dtype = channels // BRANCHES, self.dtype_policy
-        self.pointwise_conv = pointwise_conv(filters, dtype=dtype, name="pointwise_conv")
-        self.pointwise_bn = OnePassBatchNormalization(dtype=dtype, name="pointwise_bn")
-        self.pointwise_relu = keras.layers.Activation("relu", dtype=dtype, name="pointwise_relu")
-        self.atrous = DepthwiseSeparableConv2D(
+        self.pointwise_conv: Layer = pointwise_conv(filters, dtype=dtype, name="pointwise_conv")
+        self.pointwise_bn: Layer = OnePassBatchNormalization(dtype=dtype, name="pointwise_bn")
+        self.pointwise_relu: Layer = keras.layers.Activation(
+            "relu", dtype=dtype, name="pointwise_relu"
+        )
+        self.atrous: Layer = DepthwiseSeparableConv2D(
             filters, dilation_rate=self.dilation_rate, dtype=dtype, name="atrous"
         )
-        self.global_pool = keras.layers.GlobalAveragePooling2D(
+        self.global_pool: Layer = keras.layers.GlobalAveragePooling2D(
             keepdims=True, data_format="channels_last", dtype=dtype, name="global_pool"
         )
-        self.global_pool_conv = pointwise_conv(filters, dtype=dtype, name="global_pool_conv")
-        self.global_pool_bn = OnePassBatchNormalization(dtype=dtype, name="global_pool_bn")
-        self.global_pool_relu = keras.layers.Activation(
+        self.global_pool_conv: Layer = pointwise_conv(filters, dtype=dtype, name="global_pool_conv")
+        self.global_pool_bn: Layer = OnePassBatchNormalization(dtype=dtype, name="global_pool_bn")
+        self.global_pool_relu: Layer = keras.layers.Activation(
             "relu", dtype=dtype, name="global_pool_relu"
         )
-        self.global_pool_spread = ResizeToPartner("nearest", dtype=dtype, name="global_pool_spread")
-        self.local_pool = keras.layers.AveragePooling2D(
+        self.global_pool_spread: Layer = ResizeToPartner(
+            "nearest", dtype=dtype, name="global_pool_spread"
+        )
+        self.local_pool: Layer = keras.layers.AveragePooling2D(
             2, padding="same", data_format="channels_last", dtype=dtype, name="local_pool"
         )
-        self.local_pool_conv = pointwise_conv(filters, dtype=dtype, name="local_pool_conv")
-        self.local_pool_bn = OnePassBatchNormalization(dtype=dtype, name="local_pool_bn")
-        self.local_pool_relu = keras.layers.Activation("relu", dtype=dtype, name="local_pool_relu")
-        self.local_pool_upsample = ResizeToPartner(
+        self.local_pool_conv: Layer = pointwise_conv(filters, dtype=dtype, name="local_pool_conv")
+        self.local_pool_bn: Layer = OnePassBatchNormalization(dtype=dtype, name="local_pool_bn")
+        self.local_pool_relu: Layer = keras.layers.Activation(
+            "relu", dtype=dtype, name="local_pool_relu"
+        )
+        self.local_pool_upsample: Layer = ResizeToPartner(
             "bilinear", dtype=dtype, name="local_pool_upsample"
         )
-        self.concat = keras.layers.Concatenate(dtype=dtype, name="concat")
+        self.concat: Layer = keras.layers.Concatenate(dtype=dtype, name="concat")
         self.atrous.build(input_shape)
         for conv in (self.pointwise_conv, self.global_pool_conv, self.local_pool_conv):
             conv.build(input_shape)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
+from keras.layers import Layer
 
 from scmnet_zoo.layers._register import register_composite
 from scmnet_zoo.layers._sublayers import pointwise_conv
@@ -55,7 +56,7 @@ NODES = (
 
 
 @register_composite
-class DeepShallowFeatureFusion(keras.layers.Layer):
+class DeepShallowFeatureFusion(Layer):
     """Fuses six maps of falling size, top down and bottom up, twice, into the finest.
 
     A 1x1 convolution and batch norm, the lateral, bring each map to `filters` channels. Thirteen
@@ -100,7 +101,8 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
             level: (*shape[:-1], self.filters)
             for level, shape in zip(LEVELS, input_shape, strict=True)
         }
-        self.lateral_convs, self.lateral_bns = [], []
+        self.lateral_convs: list[Layer] = []
+        self.lateral_bns: list[Layer] = []
         for level, shape in zip(LEVELS, input_shape, strict=True):
             conv = pointwise_conv(
                 self.filters, use_bias=True, dtype=dtype, name=f"lateral_{level}_conv"
@@ -110,8 +112,12 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
             bn.build(fused[level])
             self.lateral_convs.append(conv)
             self.lateral_bns.append(bn)
-        self.moves, self.adds, self.activations = [], [], []
-        self.depthwise, self.pointwise, self.bns = [], [], []
+        self.moves: list[Layer] = []
+        self.adds: list[Layer] = []
+        self.activations: list[Layer] = []
+        self.depthwise: list[Layer] = []
+        self.pointwise: list[Layer] = []
+        self.bns: list[Layer] = []
         for node in NODES:
             depthwise = FastDepthwiseConv2D(
                 3,
@@ -163,7 +169,7 @@ class DeepShallowFeatureFusion(keras.layers.Layer):
         }
 
 
-def _resizing(node: FusionNode, dtype: Any) -> keras.layers.Layer:
+def _resizing(node: FusionNode, dtype: Any) -> Layer:
     """The layer that brings a node's moved map to the size of its level."""
     if node.move == "up":
         return ResizeToPartner("nearest", dtype=dtype, name=f"{node.name}_up")

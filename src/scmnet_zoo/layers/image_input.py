@@ -51,8 +51,8 @@ class ImageInput(keras.layers.Layer):
             raise ValueError(
                 f"Expected mean and std both or neither. Received: mean={mean}, std={std}"
             )
-        self.mean = None if mean is None else [float(value) for value in mean]
-        self.std = None if std is None else [float(value) for value in std]
+        self.mean: list[float] | None = None if mean is None else [float(value) for value in mean]
+        self.std: list[float] | None = None if std is None else [float(value) for value in std]
 
     def build(self, input_shape: Shape) -> None:
         channels = input_shape[-1]

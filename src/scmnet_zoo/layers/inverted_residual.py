@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras.layers import Layer
 
 from scmnet_zoo.layers._padding import strided
 from scmnet_zoo.layers._register import register_composite
@@ -18,7 +19,7 @@ from scmnet_zoo.layers.depthwise_conv2d import FastDepthwiseConv2D
 
 
 @register_composite
-class InvertedResidual(keras.layers.Layer):
+class InvertedResidual(Layer):
     """1x1 expansion, depthwise convolution, 1x1 projection; adds the input where shapes agree.
 
     A batch norm follows each convolution, and the activation the first two of them. The projection
@@ -87,7 +88,7 @@ class InvertedResidual(keras.layers.Layer):
         self.strides = strides
         self.dilation_rate = dilation_rate
         self.residual = residual
-        self.activation = keras.activations.get(activation)
+        self.activation: Any = keras.activations.get(activation)
         self.use_bias = use_bias
         self.padding = padding
         self.momentum = momentum
@@ -104,7 +105,10 @@ class InvertedResidual(keras.layers.Layer):
         *sides, channels = input_shape
         hidden, dtype = (channels or 0) * (self.expansion or 1), self.dtype_policy
         inner_bias = self.use_bias or not self.inner_batchnorm
-        self.expand_conv = self.expand_bn = self.depthwise_bn = self.residual_add = None
+        self.expand_conv: Layer | None = None
+        self.expand_bn: Layer | None = None
+        self.depthwise_bn: Layer | None = None
+        self.residual_add: Layer | None = None
         if self.expansion is not None:
             self.expand_conv = pointwise_conv(
                 hidden, use_bias=inner_bias, dtype=dtype, name="expand_conv"
@@ -113,10 +117,10 @@ class InvertedResidual(keras.layers.Layer):
             if self.inner_batchnorm:
                 self.expand_bn = self._bn("expand_bn")
                 self.expand_bn.build((*sides, hidden))
-            self.expand_activation = activation_layer(
+            self.expand_activation: Layer = activation_layer(
                 self.activation, prefix="expand_", dtype=dtype
             )
-        self.depthwise_pad = symmetric_padding(
+        self.depthwise_pad: Layer | None = symmetric_padding(
             self.padding,
             strides=self.strides,
             kernel_size=self.kernel_size,
@@ -124,7 +128,7 @@ class InvertedResidual(keras.layers.Layer):
             name="depthwise_pad",
             dtype=dtype,
         )
-        self.depthwise_conv = FastDepthwiseConv2D(
+        self.depthwise_conv: Layer = FastDepthwiseConv2D(
             self.kernel_size,
             strides=self.strides,
             dilation_rate=self.dilation_rate,
@@ -141,13 +145,13 @@ class InvertedResidual(keras.layers.Layer):
         if self.inner_batchnorm:
             self.depthwise_bn = self._bn("depthwise_bn")
             self.depthwise_bn.build((*sides, hidden))
-        self.depthwise_activation = activation_layer(
+        self.depthwise_activation: Layer = activation_layer(
             self.activation, prefix="depthwise_", dtype=dtype
         )
-        self.project_conv = pointwise_conv(
+        self.project_conv: Layer = pointwise_conv(
             self.filters, use_bias=self.use_bias, dtype=dtype, name="project_conv"
         )
-        self.project_bn = self._bn("project_bn")
+        self.project_bn: Layer = self._bn("project_bn")
         self.project_conv.build((*sides, hidden))
         self.project_bn.build((*sides, self.filters))
         if self.residual and self.strides == 1 and channels == self.filters:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras.layers import Layer
 
 from scmnet_zoo.layers._register import register_composite
 from scmnet_zoo.layers._sublayers import pointwise_conv
@@ -13,7 +14,7 @@ from scmnet_zoo.layers.linear_attention import LinearAttention
 
 
 @register_composite
-class MultiScaleLinearAttention(keras.layers.Layer):
+class MultiScaleLinearAttention(Layer):
     """Linear attention over q, k and v at two scales: of each pixel and of its neighbourhood.
 
     A 1x1 convolution makes q, k and v of `channels / head_width` heads. A depthwise convolution and
@@ -75,8 +76,8 @@ class MultiScaleLinearAttention(keras.layers.Layer):
                 f"Received: input_shape={tuple(input_shape)}"
             )
         dtype = self.dtype_policy
-        self.qkv = pointwise_conv(3 * channels, dtype=dtype, name="qkv")
-        self.aggregate_depthwise = FastDepthwiseConv2D(
+        self.qkv: Layer = pointwise_conv(3 * channels, dtype=dtype, name="qkv")
+        self.aggregate_depthwise: Layer = FastDepthwiseConv2D(
             self.kernel_size,
             padding="same",
             data_format="channels_last",
@@ -84,13 +85,13 @@ class MultiScaleLinearAttention(keras.layers.Layer):
             dtype=dtype,
             name="aggregate_depthwise",
         )
-        self.aggregate_pointwise = pointwise_conv(
+        self.aggregate_pointwise: Layer = pointwise_conv(
             3 * channels, groups=3 * heads, dtype=dtype, name="aggregate_pointwise"
         )
-        self.concat = keras.layers.Concatenate(dtype=dtype, name="concat")
-        self.attention = LinearAttention(self.head_width, dtype=dtype, name="attention")
-        self.project_conv = pointwise_conv(self.filters, dtype=dtype, name="project_conv")
-        self.project_bn = OnePassBatchNormalization(
+        self.concat: Layer = keras.layers.Concatenate(dtype=dtype, name="concat")
+        self.attention: Layer = LinearAttention(self.head_width, dtype=dtype, name="attention")
+        self.project_conv: Layer = pointwise_conv(self.filters, dtype=dtype, name="project_conv")
+        self.project_bn: Layer = OnePassBatchNormalization(
             momentum=self.momentum, epsilon=self.epsilon, dtype=dtype, name="project_bn"
         )
         self.qkv.build(input_shape)

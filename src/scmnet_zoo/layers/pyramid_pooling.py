@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras.layers import Layer
 
 from scmnet_zoo.layers._register import register_composite
 from scmnet_zoo.layers._sublayers import pointwise_conv
@@ -15,7 +16,7 @@ from scmnet_zoo.layers.resize import ResizeToPartner
 
 
 @register_composite
-class PyramidPooling(keras.layers.Layer):
+class PyramidPooling(Layer):
     """Joins a map with its averages over several grids.
 
     Each bin count b averages the map over b x b cells of any size. A 1x1 convolution to a
@@ -61,7 +62,7 @@ class PyramidPooling(keras.layers.Layer):
         if not bins:
             raise ValueError(f"Expected one bin count or more. Received: bins={bins}")
         self.filters = filters
-        self.bins = tuple(bins)
+        self.bins: tuple[int, ...] = tuple(bins)
         self.momentum = momentum
         self.epsilon = epsilon
 
@@ -81,8 +82,11 @@ class PyramidPooling(keras.layers.Layer):
                 f"number of bins. Received: input_shape={input_shape}"
             )
         filters, dtype = channels // len(self.bins), self.dtype_policy
-        self.bin_convs, self.bin_bns = [], []
-        self.bin_pools, self.bin_relus, self.bin_upsamples = [], [], []
+        self.bin_convs: list[Layer] = []
+        self.bin_bns: list[Layer] = []
+        self.bin_pools: list[Layer] = []
+        self.bin_relus: list[Layer] = []
+        self.bin_upsamples: list[Layer] = []
         for count in self.bins:
             conv, bn = self._conv_bn(filters, f"bin{count}")
             conv.build(input_shape)
@@ -97,9 +101,11 @@ class PyramidPooling(keras.layers.Layer):
             self.bin_upsamples.append(
                 ResizeToPartner(interpolation, dtype=dtype, name=f"bin{count}_upsample")
             )
-        self.concat = keras.layers.Concatenate(dtype=dtype, name="concat")
-        self.project_conv, self.project_bn = self._conv_bn(self.filters, "project")
-        self.project_relu = keras.layers.Activation("relu", dtype=dtype, name="project_relu")
+        self.concat: Layer = keras.layers.Concatenate(dtype=dtype, name="concat")
+        project_conv, project_bn = self._conv_bn(self.filters, "project")
+        self.project_conv: Layer = project_conv
+        self.project_bn: Layer = project_bn
+        self.project_relu: Layer = keras.layers.Activation("relu", dtype=dtype, name="project_relu")
         self.project_conv.build((*sides, 2 * channels))
         self.project_bn.build((*sides, self.filters))
 
@@ -125,7 +131,7 @@ class PyramidPooling(keras.layers.Layer):
         }
 
 
-def _pool(count: int, dtype: Any) -> keras.layers.Layer:
+def _pool(count: int, dtype: Any) -> Layer:
     """The layer that averages a map over a grid of count x count cells."""
     name = f"bin{count}"
     if count > 1:

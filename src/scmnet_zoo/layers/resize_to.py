@@ -43,7 +43,7 @@ class ResizeTo(keras.layers.Layer):
                 f"Expected interpolation to be one of {INTERPOLATIONS}. "
                 f"Received: interpolation={interpolation!r}"
             )
-        self.size = tuple(size)
+        self.size: tuple[int, int] = (size[0], size[1])
         self.interpolation = interpolation
 
     def call(self, inputs: Tensor) -> Tensor:

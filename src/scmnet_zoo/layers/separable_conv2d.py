@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras.layers import Layer
 
 from scmnet_zoo.layers._padding import strided
 from scmnet_zoo.layers._register import register_composite
@@ -18,7 +19,7 @@ from scmnet_zoo.layers.depthwise_conv2d import FastDepthwiseConv2D
 
 
 @register_composite
-class DepthwiseSeparableConv2D(keras.layers.Layer):
+class DepthwiseSeparableConv2D(Layer):
     """Depthwise convolution, 1x1 pointwise convolution, batch norm, activation.
 
     By default neither batch norm nor activation follows the depthwise convolution, as in SCMNet.
@@ -93,16 +94,16 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.strides = strides
         self.dilation_rate = dilation_rate
-        self.activation = keras.activations.get(activation)
+        self.activation: Any = keras.activations.get(activation)
         self.depthwise_batchnorm = depthwise_batchnorm
-        self.depthwise_activation = keras.activations.get(depthwise_activation)
+        self.depthwise_activation: Any = keras.activations.get(depthwise_activation)
         self.use_bias = use_bias
         self.padding = padding
         self.momentum = momentum
         self.epsilon = epsilon
 
         dtype = self.dtype_policy
-        self.depthwise_pad = symmetric_padding(
+        self.depthwise_pad: Layer | None = symmetric_padding(
             padding,
             strides=strides,
             kernel_size=kernel_size,
@@ -110,7 +111,7 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
             name="depthwise_pad",
             dtype=dtype,
         )
-        self.depthwise = FastDepthwiseConv2D(
+        self.depthwise: Layer = FastDepthwiseConv2D(
             kernel_size,
             strides=strides,
             dilation_rate=dilation_rate,
@@ -120,7 +121,8 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
             dtype=dtype,
             name="depthwise",
         )
-        self.depthwise_bn = self.depthwise_activation_layer = None
+        self.depthwise_bn: Layer | None = None
+        self.depthwise_activation_layer: Layer | None = None
         if depthwise_batchnorm:
             self.depthwise_bn = OnePassBatchNormalization(
                 momentum=momentum, epsilon=epsilon, dtype=dtype, name="depthwise_bn"
@@ -128,14 +130,16 @@ class DepthwiseSeparableConv2D(keras.layers.Layer):
             self.depthwise_activation_layer = activation_layer(
                 self.depthwise_activation, prefix="depthwise_", dtype=dtype
             )
-        self.pointwise = pointwise_conv(filters, use_bias=use_bias, dtype=dtype, name="pointwise")
-        self.bn = OnePassBatchNormalization(
+        self.pointwise: Layer = pointwise_conv(
+            filters, use_bias=use_bias, dtype=dtype, name="pointwise"
+        )
+        self.bn: Layer = OnePassBatchNormalization(
             momentum=momentum,
             epsilon=epsilon,
             dtype=dtype,
             name="pointwise_bn" if depthwise_batchnorm else "bn",
         )
-        self.activation_layer = activation_layer(self.activation, dtype=dtype)
+        self.activation_layer: Layer = activation_layer(self.activation, dtype=dtype)
 
     def build(self, input_shape: Shape) -> None:
         padded = input_shape
