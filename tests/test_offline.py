@@ -77,8 +77,10 @@ def refused(build, *parts):
     assert all(part in message for part in parts), message
 
 refused(lambda: SCMNet(weights="cityscapes"), "`scmnet-zoo train --network scmnet", "own/scmnet")
-refused(lambda: ContextNet(weights="bdd100k"), "`scmnet-zoo train", "There are: ", "scmnet/camvid")
-refused(lambda: FastSCNN(weights="cityscapes"), "https://github.com/osmr/", os.environ["REASON"])
+refused(lambda: ContextNet(weights="bdd100k"), "`scmnet-zoo train", "take efficientvit/cityscapes")
+refused(
+    lambda: FastSCNN(weights="cityscapes_osmr"), "https://github.com/osmr/", os.environ["REASON"]
+)
 refused(
     lambda: DeepLabV3Plus(backbone="xception", backbone_weights="imagenet"),
     "https://storage.googleapis.com/", os.environ["REASON"],

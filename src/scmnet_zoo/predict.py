@@ -17,6 +17,7 @@ from scmnet_zoo.files import MASK, OVERLAY, whole_file
 from scmnet_zoo.images import as_rgb, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 from scmnet_zoo.models import factory_of
+from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.registry import find_checkpoint, network_of
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class Segmenter:
             file of weights says, with the name of weights `"scmnet"`.
         weights: a name (`scmnet-zoo weights` lists them), the path of a `.safetensors` file
             written by the zoo, which says what its classes are, or the folder of a training run.
+            By default `"camvid"`, of a network without it what it has.
         size: (height, width) the network is to see, each of 32 to 65,536 pixels. By default as
             many pixels as in training, in the photograph's aspect ratio. Photographs of another
             aspect ratio than `size` are squashed to it; a warning says so once.
@@ -127,11 +129,12 @@ class Segmenter:
     def __init__(
         self,
         network: str | None = None,
-        weights: str | os.PathLike = "camvid",
+        weights: str | os.PathLike | None = None,
         size: tuple[int, int] | None = None,
     ):
         network = network_of(weights, network)
         factory = factory_of(network)
+        weights = manifest.default(network) if weights is None else weights
         self.size = None if size is None else checked_size(size)
         checkpoint = find_checkpoint(network, weights)
         if checkpoint is None or checkpoint.metadata is None:
@@ -207,7 +210,7 @@ class Segmenter:
 def segment(
     photo: str | os.PathLike | Image.Image | np.ndarray,
     network: str | None = None,
-    weights: str | os.PathLike = "camvid",
+    weights: str | os.PathLike | None = None,
 ) -> Result:
     """Segment one photograph; for several make a `Segmenter`, which loads the network once.
 

@@ -86,9 +86,9 @@ def test_show_tells_what_the_manifest_knows():
     assert entry.file.hash.value in text.replace("\n", "")
     for part in ("shipped", "residual=True", "1,255,295", "Apache-2.0", "72.24", "67.48"):
         assert part in text
-    for key in ("fastscnn/cityscapes", "scmnet/cityscapes", "xception/imagenet"):
+    for key in ("fastscnn/cityscapes_osmr", "scmnet/cityscapes", "xception/imagenet"):
         assert key in done("show", key)
-    assert "as its author states" in done("show", "fastscnn/cityscapes")
+    assert "as its author states" in done("show", "fastscnn/cityscapes_osmr")
 
 
 def test_show_tells_what_was_made_and_not_published():
@@ -238,7 +238,7 @@ def test_average_writes_one_file_of_several(tmp_path):
     [
         (["path", SHIPPED], 0, ""),
         (["verify"], 0, ""),
-        (["download", "fastscnn/cityscapes"], 1, "cannot be had"),
+        (["download", "fastscnn/cityscapes_osmr"], 1, "cannot be had"),
         (["download", "scmnet/cityscapes"], 1, "No weights 'cityscapes' of scmnet"),
     ],
 )

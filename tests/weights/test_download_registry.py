@@ -289,10 +289,10 @@ def test_a_manifest_cannot_be_had_offline(server, address, text, monkeypatch):
 def test_fast_scnn_by_name_from_an_archive_of_chainercv2(
     server, shared, golden, tmp_path, monkeypatch
 ):
-    """The way of `FastSCNN(weights="cityscapes")`; random weights stand for the public ones."""
+    """The way of a name; random weights stand for the public ones."""
     content = (shared / "golden" / "fastscnn_chainer_seed0.npz").read_bytes()
     archive = io.BytesIO()
-    published = manifest.find("fastscnn", "cityscapes")
+    published = manifest.find("fastscnn", "cityscapes_osmr")
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr(published.file.name, content)
     url = server.give("/weights.npz.zip", send(archive.getvalue()))
@@ -309,7 +309,7 @@ def test_fast_scnn_by_name_from_an_archive_of_chainercv2(
 
     for _ in range(2):  # from the server, then from the cache
         model = FastSCNN(
-            weights="cityscapes", include_preprocessing=False, classifier_activation=None
+            weights="cityscapes_osmr", include_preprocessing=False, classifier_activation=None
         )
         logits = run(model, golden.image(0, 192, 384))[:, ::4, ::4]
         expected = np.load(shared / "golden" / "fastscnn_192x384_seed0.npz")["logits"]

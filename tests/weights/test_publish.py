@@ -107,10 +107,10 @@ def test_teachers_are_in_the_command_and_on_the_card(copied):
 
 def test_the_data_of_the_weights_before_are_said(copied):
     """Their terms bind what began with them."""
-    (copied / "run.json").write_text(json.dumps({**RUN_JSON, "weights": "cityscapes"}))
+    (copied / "run.json").write_text(json.dumps({**RUN_JSON, "weights": "cityscapes_osmr"}))
     stated = publish._data_licence(read_run(copied))
     assert stated.startswith("CamVid, research data")
-    assert "; through fastscnn/cityscapes: Cityscapes: non-commercial" in stated
+    assert "; through fastscnn/cityscapes_osmr: Cityscapes: non-commercial" in stated
     (copied / "run.json").write_text(json.dumps({**RUN_JSON, "weights": "0" * 64}))
     assert "through" not in publish._data_licence(read_run(copied))
 
@@ -381,9 +381,9 @@ def test_evaluate_stated_compares_with_the_manifest(measured, prepared, data):
     done = CliRunner().invoke(cli.app, [*named, "camvid", "--dataset", "cityscapes"])
     assert done.exit_code == 1
     assert "no result on cityscapes" in done.stderr
-    done = CliRunner().invoke(cli.app, [*named, "cityscapes"])
+    done = CliRunner().invoke(cli.app, [*named, "cityscapes_osmr"])
     assert done.exit_code == 1
-    assert "no result on camvid for fastscnn/cityscapes" in done.stderr
+    assert "no result on camvid for fastscnn/cityscapes_osmr" in done.stderr
 
 
 def test_evaluate_stated_keeps_what_it_has_measured(prepared, data):

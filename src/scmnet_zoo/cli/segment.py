@@ -47,7 +47,7 @@ def command(
         typer.Argument(metavar="PHOTO_OR_FOLDER", help="Images, or folders of images."),
     ] = None,
     network: Annotated[str | None, typer.Option(help=NETWORK_HELP, show_default=NETWORK)] = None,
-    weights: Annotated[str, typer.Option(help=WEIGHTS_HELP)] = WEIGHTS,
+    weights: Annotated[str | None, typer.Option(help=WEIGHTS_HELP, show_default=WEIGHTS)] = None,
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.")] = Path(
         "segmented"
     ),
@@ -183,7 +183,7 @@ def _place(path: Path) -> str:
 
 
 def _load(
-    network: str | None, weights: str, size: tuple[int, int] | None, output: Path
+    network: str | None, weights: str | None, size: tuple[int, int] | None, output: Path
 ) -> "Segmenter":
     """Make the output folder, then load the network, which takes longer."""
     start_keras()

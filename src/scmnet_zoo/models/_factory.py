@@ -80,7 +80,7 @@ def plan(
             "Expected num_classes to be an integer of at least 2. "
             f"Received: num_classes={num_classes!r}"
         )
-    checkpoint = find_checkpoint(network, weights)
+    checkpoint = find_checkpoint(network, weights, given)
     arguments = _complete(given, defaults)
     classes = DEFAULT_CLASSES
     if checkpoint is not None:

@@ -67,7 +67,7 @@ def _body(entry: Entry, file: File, run: Run, repository: str, picture: str) -> 
 {entry.parameters:,} parameters, trained on frames of {width}x{height} pixels with
 [scmnet-zoo](https://pypi.org/project/scmnet-zoo/), Keras and {run.session["backend"]}.
 
-![A street, and the classes that the network sees in it]({picture})
+{_learned_from(entry)}![A street, and the classes that the network sees in it]({picture})
 
 ## Use
 
@@ -111,6 +111,11 @@ for decisions on which a person's safety depends.
 Weights: {entry.licence}. Data that they learned from: {entry.data_licence}. The photograph of
 `{picture}` is under the MIT licence ({picture}.NOTICE); no frame of the dataset is published here.
 """
+
+
+def _learned_from(entry: Entry) -> str:
+    """A paragraph, where the dataset's name does not say it all."""
+    return "" if entry.learned_from is None else f"What they learned from: {entry.learned_from}\n\n"
 
 
 def _summary(entry: Entry) -> str:

@@ -97,7 +97,7 @@ def with_arguments_of(recipe: Recipe, network: str, weights: str | os.PathLike |
     Raises:
         ValueError: weights that do not exist or do not name their classes.
     """
-    checkpoint = find_checkpoint(network, weights)
+    checkpoint = find_checkpoint(network, weights, recipe.arguments)
     if checkpoint is None:
         return recipe
     if checkpoint.metadata is None:
@@ -140,7 +140,7 @@ def training_network(
             **arguments,
             **auxiliary,
         )
-    checkpoint = find_checkpoint(network, weights)
+    checkpoint = find_checkpoint(network, weights, recipe.arguments)
     if checkpoint is not None and checkpoint.metadata is not None:
         _match_classifiers(model, checkpoint, classes, checkpoint.metadata.classes)
     return model

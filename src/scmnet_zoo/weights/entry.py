@@ -99,7 +99,8 @@ class Entry:
     """One set of weights; docs/weights_manifest.schema.json describes the fields.
 
     `training_size` is (height, width) in pixels. An unpublished entry has no file; its results, if
-    it has any, are those of the file `made`.
+    it has any, are those of the file `made`. `learned_from` says what the weights learned from
+    where the dataset's name alone would promise too much.
     """
 
     network: str
@@ -117,6 +118,7 @@ class Entry:
     file: File | None
     made: Made | None
     results: tuple[Result, ...]
+    learned_from: str | None = None
 
     @property
     def key(self) -> str:
@@ -170,6 +172,8 @@ def as_json(entry: Entry) -> dict[str, Any]:
         raw[field] = getattr(entry, field)
     for field in ("parameters", "licence", "data_licence", "recipe", "training_command"):
         raw[field] = getattr(entry, field)
+    if entry.learned_from is not None:
+        raw["learned_from"] = entry.learned_from
     if entry.file is not None:
         raw["file"] = _file_as_json(entry.file)
     if entry.made is not None:

@@ -3,14 +3,17 @@
 import functools
 import os
 import re
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from scmnet_zoo.weights.entry import Entry, File, Hash, Https, Wheel, parse
 from scmnet_zoo.weights.fetch.download import fetch
 from scmnet_zoo.weights.places import own_path
 
 FILE_NAME = "weights_manifest.json"
+DEFAULT_NAME = "camvid"  # of the weights where nobody names any
 USERS = "SCMNET_ZOO_MANIFEST"
 USERS_LIMIT = 4_000_000  # bytes of a manifest from a URL
 
@@ -82,20 +85,66 @@ def names(network: str, published_only: bool = True) -> list[str]:
     return [entry.name for entry in found if entry.file is not None or not published_only]
 
 
-def find(network: str, name: str) -> Entry:
+def find(network: str, name: str, arguments: Mapping[str, Any] | None = None) -> Entry:
     """The entry of a network's weights.
+
+    Arguments that contradict those of the entry `name` find another one, whose name begins with
+    `name` and an underscore and that states them: `camvid` with `backbone="mobilenet_v2"` finds
+    `camvid_mobilenet_v2`. Of several, one in the package is found before one to be downloaded, and
+    this before an unpublished one.
+
+    Args:
+        network: key of the network.
+        name: of the weights.
+        arguments: of the factory; those that are None, or not given, say nothing.
 
     Raises:
         ValueError: there is none; the message lists what there is.
     """
-    for entry in entries():
-        if (entry.network, entry.name) == (network, name):
-            return entry
-    known = ", ".join(repr(n) for n in names(network)) or "none yet"
-    raise ValueError(
-        f"Expected weights to be None, a known name for {network} ({known}), or the path of a "
-        f".safetensors, .weights.h5 or .keras file. Received: weights={name!r}"
-    )
+    own = [entry for entry in entries() if entry.network == network]
+    named = next((entry for entry in own if entry.name == name), None)
+    if named is None:
+        known = ", ".join(repr(n) for n in names(network)) or "none yet"
+        raise ValueError(
+            f"Expected weights to be None, a known name for {network} ({known}), or the path of a "
+            f".safetensors, .weights.h5 or .keras file. Received: weights={name!r}"
+        )
+    given = {
+        key: list(value) if isinstance(value, tuple) else value  # as in JSON
+        for key, value in (arguments or {}).items()
+        if value is not None
+    }
+    other = {k: v for k, v in given.items() if k in named.arguments and v != named.arguments[k]}
+    others = [
+        entry
+        for entry in own
+        if entry.name.startswith(f"{name}_")
+        and all(entry.arguments.get(k) == v for k, v in other.items())
+    ]
+    return min(others, key=_distance) if other and others else named
+
+
+def default(network: str) -> str:
+    """The name of the weights that a network takes where nobody names any.
+
+    `DEFAULT_NAME` where it can be had, else the first that can: in the package, then elsewhere.
+    """
+    own = [entry for entry in entries() if entry.network == network and _there(entry)]
+    if not own or any(entry.name == DEFAULT_NAME for entry in own):
+        return DEFAULT_NAME
+    return min(own, key=_distance).name
+
+
+def _there(entry: Entry) -> bool:
+    """Whether weights can be had: published, or put in their place by the user."""
+    return entry.file is not None or own_path(entry.network, entry.name).is_file()
+
+
+def _distance(entry: Entry) -> int:
+    """0 of weights in the package or the user's own, 1 of others to be had, 2 of none."""
+    if entry.file is not None and Wheel() not in entry.file.sources:
+        return 1
+    return 0 if _there(entry) else 2
 
 
 def find_key(key: str) -> Entry:
@@ -115,16 +164,55 @@ def published_file(entry: Entry) -> File:
     """The file of an entry.
 
     Raises:
-        ValueError: it has none yet; the message says how to make one.
+        ValueError: it has none yet; the message says what to take instead and how to make one.
     """
     if entry.file is not None:
         return entry.file
-    there = ", ".join(other.key for other in entries() if other.file and other.classes)
+    raise ValueError(_unpublished(entry))
+
+
+def _unpublished(entry: Entry) -> str:
+    """That an entry has no file, in a line: what to take instead, then how to make one."""
+    there = [one for one in entries() if one.classes and _there(one)]
+    there.sort(key=lambda one: (_distance(one), one.name != one.dataset))  # plain names first
+    own = [one for one in there if one.network == entry.network]
+    like = [one for one in there if set(one.classes) == set(entry.classes)]
+    own_like = [one for one in own if one in like]
+    others_like = [one for one in like if one not in own]
+    classes = f"the same {len(entry.classes)} classes"
+    said = f"No weights {entry.name!r} of {entry.network} are published yet"
+    if own_like:
+        said += f": take {_as_arguments(own_like[0], entry)}, {classes}."
+        if own_like[1:]:
+            said += f" Or {_keys(own_like[1:])}."
+        if others_like:
+            said += f" Of other networks with {classes} there are {_keys(others_like)}."
+    elif others_like:
+        said += f": take {_keys(others_like[:1])}, another network with {classes}."
+        if others_like[1:]:
+            said += f" Or {_keys(others_like[1:])}."
+    else:
+        said += "."
+    if own and not own_like:
+        said += f" Of {entry.network} there are, for other classes, {_keys(own)}."
     command = entry.training_command or ""
     run = command.rpartition("--output ")[2] or "RUN"
-    own = own_path(entry.network, entry.name)
-    raise ValueError(
-        f"No weights {entry.name!r} of {entry.network} are published yet. To make them: "
-        f"`{command}`. Then pass weights='{run}/last.safetensors', or copy that file to {own}, "
-        f"where this name finds it. There are: {there}"
+    return (
+        f"{said} To train them: `{command}`. Then pass weights='{run}/last.safetensors', or copy "
+        f"that file to {own_path(entry.network, entry.name)}, where this name finds it"
     )
+
+
+def _as_arguments(entry: Entry, instead_of: Entry) -> str:
+    """`weights=` of an entry, and the arguments that differ from those of another."""
+    differ = {
+        key: value
+        for key, value in entry.arguments.items()
+        if key in instead_of.arguments and value != instead_of.arguments[key]
+    }
+    others = "".join(f" with {key}={value!r}" for key, value in differ.items())
+    return f"weights={entry.name!r}{others}"
+
+
+def _keys(found: list[Entry]) -> str:
+    return ", ".join(entry.key for entry in found)

@@ -1,8 +1,12 @@
 """From the `weights` argument of a factory to a checkpoint."""
 
 import dataclasses
+import functools
 import io
+import logging
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.checkpoint import (
@@ -18,6 +22,8 @@ from scmnet_zoo.weights.foreign.read import read_foreign
 from scmnet_zoo.weights.manifest import published_file
 from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.places import BEST, own_path
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_NETWORK = "scmnet"  # where neither the caller nor a file of weights names one
 
@@ -65,8 +71,18 @@ def weights_file(weights: str | os.PathLike) -> str:
     return path
 
 
-def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoint | None:
+def find_checkpoint(
+    network: str,
+    weights: str | os.PathLike | None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Checkpoint | None:
     """The checkpoint that None, a name, a key or a path stands for; downloaded if need be.
+
+    Args:
+        network: key of the network.
+        weights: as a factory takes them.
+        arguments: what the caller gives of the factory's; a name is found with them, see
+            `manifest.find`.
 
     Raises:
         ValueError: an unknown or unpublished name (with what there is), or a file that cannot be
@@ -79,7 +95,7 @@ def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoi
         raise ValueError(
             f"Expected weights to be None, a name or a path. Received: weights={weights!r}"
         )
-    entry = entry_of(network, weights)
+    entry = entry_of(network, weights, arguments)
     if entry is not None:
         return named_checkpoint(entry)
     text = weights_file(weights)
@@ -88,18 +104,22 @@ def find_checkpoint(network: str, weights: str | os.PathLike | None) -> Checkpoi
     return named_checkpoint(manifest.find(network, text))
 
 
-def entry_of(network: str, weights: str | os.PathLike) -> Entry | None:
+def entry_of(
+    network: str, weights: str | os.PathLike, arguments: Mapping[str, Any] | None = None
+) -> Entry | None:
     """The manifest's entry that a name or a key such as `scmnet/camvid` stands for, if any.
+
+    A key stands for one entry whatever the arguments; a name is found with them.
 
     Raises:
         ValueError: a key of another network.
     """
     entry = _keyed(weights)
     if entry is None:
-        return next(
-            (e for e in manifest.entries() if (e.network, e.name) == (network, os.fspath(weights))),
-            None,
-        )
+        name = os.fspath(weights)
+        if name not in manifest.names(network, published_only=False):
+            return None
+        return manifest.find(network, name, arguments)
     if entry.network != network:
         raise ValueError(
             f"Expected weights of the network {network!r}. "
@@ -129,6 +149,8 @@ def named_checkpoint(entry: Entry) -> Checkpoint:
             return read_checkpoint(own, entry.network)
     file = published_file(entry)
     content = fetch(file)
+    if entry.learned_from is not None:
+        _tell(entry.key, entry.learned_from)
     if file.format != "safetensors":
         return _converted(content, file.name, entry)
     found = read_safetensors(content, file.name, entry.network)
@@ -137,6 +159,12 @@ def named_checkpoint(entry: Entry) -> Checkpoint:
             f"{file.name}: what it says of itself is not what the manifest says of {entry.key}"
         )
     return found
+
+
+@functools.cache
+def _tell(key: str, learned_from: str) -> None:
+    """Say in the log, once a process, what weights learned from; seen unless it is turned off."""
+    logger.warning("%s: %s", key, learned_from)
 
 
 def metadata_of(entry: Entry) -> Metadata:

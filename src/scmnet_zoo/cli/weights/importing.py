@@ -13,7 +13,9 @@ _NAMED = ", ".join(key for key, card in DATASET_CARDS.items() if card.space is n
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="File: .h5, .npz or .pth; see docs/weights.md.")],
+    file: Annotated[
+        Path, typer.Argument(help="File: .h5, .npz, .pth or .pt; see docs/weights.md.")
+    ],
     name: Annotated[str, typer.Option("--as", help="Name of the new file, without a suffix.")],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the new file.")] = Path(),
     classes: Annotated[

@@ -27,6 +27,10 @@ def command() -> None:
         table.add_row(Text(entry.key), state.value, classes, Text(results or "-"))
     console = Console()
     console.print(table)
+    for entry in manifest.entries():
+        if entry.learned_from is not None:
+            short = entry.learned_from.partition(";")[0]
+            console.print(Text(f"{entry.key}: {short}"), soft_wrap=True)
     console.print("Details: `scmnet-zoo weights show NETWORK/NAME`.", highlight=False)
 
 
@@ -39,6 +43,8 @@ def show(key: Key) -> None:
         "arguments": ", ".join(f"{k}={v!r}" for k, v in entry.arguments.items()) or "none",
         "classes": ", ".join(entry.classes) or "none: a backbone",
         "dataset": entry.dataset,
+        "learned from": entry.learned_from or f"{entry.dataset} itself",
+        "asked for by": _asked_for_by(entry),
         "training size": "{} x {} pixels, height x width".format(*entry.training_size),
         "normalisation": "mean {mean}, std {std}".format(**entry.normalisation),
         "parameters": f"{entry.parameters:,}",
@@ -63,6 +69,20 @@ def show(key: Key) -> None:
     console.print(table)
     if entry.results:
         console.print(_results(entry))
+
+
+def _asked_for_by(entry: Entry) -> str:
+    """The `weights=` that find an entry: its name, and a shorter one with arguments."""
+    found = [f"weights={entry.name!r}"]
+    for name in manifest.names(entry.network, published_only=False):
+        if name == entry.name or not entry.name.startswith(f"{name}_"):
+            continue
+        if manifest.find(entry.network, name, entry.arguments) == entry:
+            base = manifest.find(entry.network, name).arguments
+            differ = {k: v for k, v in entry.arguments.items() if k in base and base[k] != v}
+            arguments = "".join(f", {key}={value!r}" for key, value in differ.items())
+            found.append(f"weights={name!r}{arguments}")
+    return "; ".join(found)
 
 
 def _file_facts(file: File) -> dict[str, str]:
