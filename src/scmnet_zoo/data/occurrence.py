@@ -112,7 +112,7 @@ def findings(
 
 def _missing(tallies: Sequence[Tally], left_out: Sequence[int]) -> list[int]:
     """The classes without a pixel in any split, where two or more classes occur."""
-    total = sum((tally.classes for tally in tallies), np.int64(0))
+    total = np.sum([tally.classes for tally in tallies], axis=0)
     wanted = [place for place in range(len(total)) if place not in left_out]
     absent = [place for place in wanted if not total[place]]
     return absent if len(wanted) - len(absent) > 1 else []
