@@ -98,6 +98,8 @@ def test_the_table(measured):
     assert measured[0][2]["size"] == SIZE
     run("--weights", "random", "--network", "contextnet")
     assert measured[1][:2] == ("contextnet", None)
+    run("--network", "efficientvit")  # which has no weights `camvid`
+    assert measured[2][:2] == ("efficientvit", "cityscapes")
 
 
 def test_errors_of_the_command():

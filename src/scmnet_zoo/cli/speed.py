@@ -83,15 +83,19 @@ def command(
                 )
     start_keras()
     from scmnet_zoo.speed import time_file, time_network
+    from scmnet_zoo.weights import manifest
     from scmnet_zoo.weights.registry import network_of
 
     with ending_at_sigterm():  # temporary files are removed then too
         if file is not None:
             found = time_file(file, size=seen, threads=threads, runs=runs, seconds=seconds)
         else:
-            start = None if weights == RANDOM else weights or WEIGHTS
+            start = None if weights == RANDOM else weights
+            of = network_of(start, network)
+            if weights is None:
+                start = manifest.default(of)
             found = time_network(
-                network_of(start, network),
+                of,
                 start,
                 engine=engine or ENGINE,
                 size=seen,
