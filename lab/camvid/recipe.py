@@ -45,7 +45,7 @@ from scmnet_zoo.training import (
     training_network,
     with_overrides,
 )
-from scmnet_zoo.training.start import metadata_of, transfer
+from scmnet_zoo.training.start import copy_weights, trained_metadata
 from scmnet_zoo.training.teachers import teacher_network
 from scmnet_zoo.weights import write_checkpoint
 
@@ -163,9 +163,9 @@ def measured(
     taught = [teacher_network(file, classes, recipe.precision) for file in candidate.teachers]
     rows = fit(network, source, recipe, seed, teachers=taught)
     trained = final_network(name, recipe, classes)
-    transfer(network, trained)
+    copy_weights(network, trained)
     if keep is not None:
-        write_checkpoint(keep, trained, metadata_of(name, recipe, held_out.space, trained))
+        write_checkpoint(keep, trained, trained_metadata(name, recipe, held_out.space, trained))
     scores = evaluate(trained, held_out, CAMVID_A, recipe.size)
     try:
         of_b = f"{100 * evaluate(trained, held_out, CAMVID_B, recipe.size).mean_iou():.2f}"

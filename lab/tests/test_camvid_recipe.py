@@ -11,8 +11,9 @@ import scenes
 from testing_tools import toy
 
 from lab.camvid import recipe
+from scmnet_zoo import loading
 from scmnet_zoo.evaluation import Protocol
-from scmnet_zoo.training import find_recipe, shipped_recipe, start, teachers, with_size
+from scmnet_zoo.training import find_recipe, shipped_recipe, start, with_size
 from scmnet_zoo.training.start import check_arguments
 from scmnet_zoo.weights import read_checkpoint
 
@@ -112,7 +113,7 @@ def test_a_candidate_of_another_recipe(script, monkeypatch):
 def rows(script, tmp_path, monkeypatch):
     """Runs the script with the toy for the network, and reads the results."""
     folder = scenes.draw(tmp_path / "camvid", {"train": 6})
-    for module in (start, teachers):
+    for module in (loading, start):
         monkeypatch.setattr(
             module, "factory_of", lambda network: functools.partial(toy, network=network)
         )

@@ -11,7 +11,10 @@ from scmnet_zoo._version import __version__
 
 TYPE_CHECKING = False  # that of `typing`, whose import takes longer than all of this
 if TYPE_CHECKING:
+    from typing import Any
+
     from scmnet_zoo import data, layers, losses, metrics, weights
+    from scmnet_zoo.loading import Loaded, load
     from scmnet_zoo.models import *  # noqa: F403  each factory, with its arguments
     from scmnet_zoo.predict import Result, Segmenter, segment
     from scmnet_zoo.training import train
@@ -22,6 +25,7 @@ __all__ = [
     "DeepLabV3Plus",
     "EfficientViT",
     "FastSCNN",
+    "Loaded",
     "Result",
     "SCMNet",
     "Segmenter",
@@ -29,6 +33,7 @@ __all__ = [
     "data",
     "factory_of",
     "layers",
+    "load",
     "losses",
     "metrics",
     "segment",
@@ -38,10 +43,17 @@ __all__ = [
 
 _SUBMODULES = ("data", "layers", "losses", "metrics", "weights")
 # Where names come from; all others are of `models`.
-_HOMES = {"Result": "predict", "Segmenter": "predict", "segment": "predict", "train": "training"}
+_HOMES = {
+    "Loaded": "loading",
+    "Result": "predict",
+    "Segmenter": "predict",
+    "load": "loading",
+    "segment": "predict",
+    "train": "training",
+}
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> "Any":
     if name in _SUBMODULES:
         return importlib.import_module(f"scmnet_zoo.{name}")
     if name in __all__:
@@ -53,7 +65,7 @@ def __getattr__(name):
     raise AttributeError(f"module 'scmnet_zoo' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)
 
 

@@ -1,13 +1,15 @@
 """Weights of other implementations as the zoo's own checkpoints."""
 
+import io
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from scmnet_zoo.data.labels import CITYSCAPES
 from scmnet_zoo.models import factory_of
-from scmnet_zoo.weights.checkpoint import AUXILIARY, Checkpoint, write_tensors
+from scmnet_zoo.weights.checkpoint import AUXILIARY, Checkpoint, sha256, write_tensors
 from scmnet_zoo.weights.foreign.read import Imported, read_foreign
 from scmnet_zoo.weights.metadata import CLASSIFIER, Metadata, Normalisation
 
@@ -40,7 +42,13 @@ def import_checkpoint(
             is missing, surplus, of another shape or not finite, by its name in the file.
     """
     source = os.fspath(path)
-    imported = read_foreign(path, source)
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(
+            f"Expected a readable weight file. Received: {source}: {error.strerror or error}"
+        ) from error
+    imported = read_foreign(io.BytesIO(content), source)
     _check_classes(imported, classes, source)
     tensors = _complete(imported, len(classes), source)
     metadata = Metadata(
@@ -50,7 +58,7 @@ def import_checkpoint(
         normalisation=imported.normalisation if normalisation is None else normalisation,
         training_size=training_size,
     )
-    return Checkpoint(source=source, tensors=tensors, metadata=metadata)
+    return Checkpoint(source, tensors, metadata, network=imported.network, hash=sha256(content))
 
 
 def write_imported(path: str | os.PathLike, checkpoint: Checkpoint) -> None:

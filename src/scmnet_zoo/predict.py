@@ -16,9 +16,11 @@ from scmnet_zoo.data.ratio import has_ratio_of, in_words
 from scmnet_zoo.files import MASK, OVERLAY, whole_file
 from scmnet_zoo.images import as_rgb, read_image
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
+from scmnet_zoo.loading import UNNAMED, Loaded, load
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights import manifest
-from scmnet_zoo.weights.registry import find_checkpoint, network_of
+from scmnet_zoo.weights.checkpoint import Weights
+from scmnet_zoo.weights.registry import DEFAULT_NETWORK
 
 logger = logging.getLogger(__name__)
 
@@ -109,8 +111,9 @@ class Segmenter:
         network: key of the network (`scmnet-zoo models` lists them). By default the one that the
             file of weights says, with the name of weights `"scmnet"`.
         weights: a name (`scmnet-zoo weights` lists them), the path of a `.safetensors` file
-            written by the zoo, which says what its classes are, or the folder of a training run.
-            By default `"camvid"`, of a network without it what it has.
+            written by the zoo, which says what its classes are, the folder of a training run, or
+            anything else that `scmnet_zoo.load` takes, or what it
+            returned. By default `"camvid"`, of a network without it what it has.
         size: (height, width) the network is to see, each of 32 to 65,536 pixels. By default as
             many pixels as in training, in the photograph's aspect ratio. Photographs of another
             aspect ratio than `size` are squashed to it; a warning says so once.
@@ -129,28 +132,26 @@ class Segmenter:
     def __init__(
         self,
         network: str | None = None,
-        weights: str | os.PathLike | None = None,
+        weights: Weights | Loaded | None = None,
         size: tuple[int, int] | None = None,
     ):
-        network = network_of(weights, network)
-        factory = factory_of(network)
-        weights = manifest.default(network) if weights is None else weights
+        if network is not None:
+            factory_of(network)  # an unknown network is told before a wrong size
+        if weights is None:
+            weights = manifest.default(network or DEFAULT_NETWORK)
         self.size = None if size is None else checked_size(size)
-        checkpoint = find_checkpoint(network, weights)
-        if checkpoint is None or checkpoint.metadata is None:
-            raise ValueError(
-                "Expected weights that name their classes: a name that `scmnet-zoo weights` lists, "
-                f"or a .safetensors file written by the zoo. Received: weights={weights!r}"
-            )
-        self.classes = checkpoint.metadata.classes
-        self.palette = checkpoint.metadata.colours
-        self.training_size = checkpoint.metadata.training_size
+        loaded = weights if isinstance(weights, Loaded) else load(weights, network)
+        if loaded.metadata is None:
+            raise ValueError(UNNAMED.format(loaded.source.title))
+        self.classes = loaded.metadata.classes
+        self.palette = loaded.metadata.colours
+        self.training_size = loaded.metadata.training_size
         if len(self.classes) > MAXIMUM_CLASSES:
             raise ValueError(
                 f"Expected weights of at most {MAXIMUM_CLASSES} classes. "
-                f"Received: {len(self.classes)} in {checkpoint.source}"
+                f"Received: {len(self.classes)} in {loaded.source.file}"
             )
-        self.model = factory(weights=weights)
+        self.model = loaded.model
         self._sizes_seen: set[tuple[int, int]] = set()
         self._told_of_squashing = False
 

@@ -13,14 +13,17 @@ import keras
 import numpy as np
 
 from scmnet_zoo.catalogue.formats import FORMAT_CARDS
-from scmnet_zoo.deploy import describe, load
+from scmnet_zoo.deploy import load
 from scmnet_zoo.deploy.formats import FORMATS, check_installed, format_of
 from scmnet_zoo.deploy.job import Job
 from scmnet_zoo.deploy.pipeline import in_bfloat16, pipeline
 from scmnet_zoo.deploy.sizes import check_sizes, filled, fitted
 from scmnet_zoo.environment import device_memory, forget_peak, processor, resident_peak, session
 from scmnet_zoo.images import example_photo, read_image
+from scmnet_zoo.loading import load as load_network
 from scmnet_zoo.models import factory_of
+from scmnet_zoo.weights.checkpoint import Weights
+from scmnet_zoo.weights.registry import DEFAULT_NETWORK
 
 KERAS = "keras"
 # The formats that have an engine to time, by the engine's name.
@@ -76,8 +79,8 @@ class Speed:
 
 
 def time_network(
-    network: str,
-    weights: str | os.PathLike | None = None,
+    network: str | None,
+    weights: Weights | None = None,
     *,
     engine: str = KERAS,
     size: Size | None = None,
@@ -89,8 +92,9 @@ def time_network(
     """Time a network of the zoo in its inference form.
 
     Args:
-        network: key of the network.
-        weights: name or path; None for random weights, which take as long. Defaults to None.
+        network: key of the network; None for the one that the weights state, else `"scmnet"`.
+        weights: what `scmnet_zoo.load` takes; None for random weights, which take as long.
+            Defaults to None.
         engine: `"keras"`, on the current backend, or `"onnxruntime"`, `"openvino"`, `"litert"` on
             the CPU. Defaults to `"keras"`.
         size: (height, width) of the image. Defaults to the weights' training size, else 512 x 1024.
@@ -111,10 +115,15 @@ def time_network(
     """
     _check(engine, precision, threads)
     check_sizes(size, None)
-    model = factory_of(network)(weights=weights)
-    size = size or describe(network, weights).training_size or USUAL_SIZE
+    if weights is None:
+        network, name = network or DEFAULT_NETWORK, None
+        model, metadata = factory_of(network)(), None
+    else:
+        loaded = load_network(weights, network)
+        network, name = loaded.source.network, loaded.source.title
+        model, metadata = loaded.model, loaded.metadata
+    size = size or (metadata and metadata.training_size) or USUAL_SIZE
     made = pipeline(model, "mask", size)
-    name = None if weights is None else os.fspath(weights)
     batches = _photographs(size)
     if engine == KERAS:
         if precision == "bf16":

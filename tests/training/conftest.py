@@ -5,6 +5,7 @@ import scenes
 from testing_tools import toy
 from training_tools import RECIPE, RUN, trained, without_pictures
 
+from scmnet_zoo import loading
 from scmnet_zoo.data import camvid
 from scmnet_zoo.data.loader import source_of
 from scmnet_zoo.training import start, trainer
@@ -27,7 +28,7 @@ def val_frames(folder):
 
 
 def _use_toys(monkeypatch):
-    for module in (start, trainer):
+    for module in (loading, start, trainer):
         monkeypatch.setattr(module, "factory_of", lambda network: toy)
 
 

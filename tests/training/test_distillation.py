@@ -11,11 +11,11 @@ from PIL import Image
 from testing_tools import toy
 from training_tools import changed, long_on_jax, without_pictures
 
+from scmnet_zoo import loading
 from scmnet_zoo.data import CITYSCAPES, VOID
 from scmnet_zoo.data.augment import Augment, Augmentation
 from scmnet_zoo.data.loader import MixedOrder
 from scmnet_zoo.training import distil as distil_module
-from scmnet_zoo.training import teachers
 from scmnet_zoo.training.distil import distil
 from scmnet_zoo.training.distillation import Distillation
 from scmnet_zoo.training.recipe import TeachingSettings
@@ -107,7 +107,7 @@ def test_neither_group_is_left_out(share):
 @pytest.fixture
 def a_run(tmp_path, monkeypatch, toys):
     """Twenty small images, and the weights of a toy that knows Cityscapes' classes."""
-    for module in (distil_module, teachers):
+    for module in (distil_module, loading):
         monkeypatch.setattr(module, "factory_of", lambda network: toy)
     without_pictures(monkeypatch.setattr)
     rng = np.random.default_rng(0)

@@ -13,10 +13,10 @@ from scmnet_zoo.data import CAMVID, CITYSCAPES, Label, LabelSpace
 from scmnet_zoo.training import final_network, freeze, start, training_network
 from scmnet_zoo.training.start import (
     check_arguments,
+    copy_weights,
     dtype_policy,
-    metadata_of,
     normalisation_of,
-    transfer,
+    trained_metadata,
     with_arguments_of,
 )
 from scmnet_zoo.weights.checkpoint import write_checkpoint
@@ -33,7 +33,7 @@ def written(tmp_path, toys):
     """A toy with random weights for some classes, and its file."""
     network = randomise(toy(num_classes=len(GIVEN), auxiliary=True), seed=5)
     path = tmp_path / "given.safetensors"
-    write_checkpoint(path, network, metadata_of("toy", RECIPE, SPACE, network))
+    write_checkpoint(path, network, trained_metadata("toy", RECIPE, SPACE, network))
     return network, path
 
 
@@ -103,7 +103,7 @@ def test_rows_of_the_classifiers(written, caplog, classes, places, line):
 def test_heads_that_the_weights_lack_start_fresh(tmp_path, toys, caplog):
     network = randomise(toy(num_classes=4))
     path = tmp_path / "given.safetensors"
-    write_checkpoint(path, network, metadata_of("toy", RECIPE, SPACE, network))
+    write_checkpoint(path, network, trained_metadata("toy", RECIPE, SPACE, network))
     values, given, _ = _kept((network, path), GIVEN, caplog)
     assert set(values) - set(given) == {"aux_stem_classifier/kernel", "aux_stem_classifier/bias"}
     assert np.abs(values["aux_stem_classifier/kernel"]).max() > 0
@@ -127,7 +127,7 @@ def test_what_is_trained_is_transferred(toys):
     assert network.get_layer("stem_conv").compute_dtype == "bfloat16"
     final = final_network("toy", recipe, CAMVID.classes)
     assert final.get_layer("stem_conv").compute_dtype == "float32"
-    transfer(network, final)
+    copy_weights(network, final)
     values = arrays(network)
     for path, value in arrays(final).items():
         np.testing.assert_array_equal(value, values[path], err_msg=path)
@@ -135,7 +135,7 @@ def test_what_is_trained_is_transferred(toys):
 
 def test_facts_of_weights(toys):
     recipe = dataclasses.replace(RECIPE, arguments={"width": 5})
-    facts = metadata_of("toy", recipe, SPACE, toy(width=5))
+    facts = trained_metadata("toy", recipe, SPACE, toy(width=5))
     assert (facts.network, facts.arguments, facts.classes) == ("toy", {"width": 5}, GIVEN)
     assert facts.training_size == RECIPE.size
     assert facts.palette == facts.colours == ((0, 7, 255), (1, 7, 255), (2, 7, 255), (3, 7, 255))
@@ -160,8 +160,8 @@ def test_what_a_backbone_starts_from_is_no_fact_of_the_result(monkeypatch):
     network = training_network("toy", recipe, GIVEN)
     final = final_network("toy", recipe, GIVEN)
     assert calls == ["imagenet", None]
-    assert metadata_of("toy", recipe, SPACE, final).arguments == {"width": 5}
-    transfer(network, final)
+    assert trained_metadata("toy", recipe, SPACE, final).arguments == {"width": 5}
+    copy_weights(network, final)
 
 
 def test_no_word_of_a_fresh_classifier(written, caplog):
@@ -175,7 +175,7 @@ def test_arguments_of_the_weights_are_taken_over(tmp_path, toys):
     network = toy(width=5)
     path = tmp_path / "narrow.safetensors"
     recipe = dataclasses.replace(RECIPE, arguments={"width": 5})
-    write_checkpoint(path, network, metadata_of("toy", recipe, CAMVID, network))
+    write_checkpoint(path, network, trained_metadata("toy", recipe, CAMVID, network))
     assert with_arguments_of(RECIPE, "toy", path) == recipe
     assert with_arguments_of(RECIPE, "toy", None) == RECIPE
     both = with_arguments_of(dataclasses.replace(RECIPE, arguments={"dropout": 0.1}), "toy", path)

@@ -21,11 +21,11 @@ from training_tools import (
     untimed,
 )
 
-from scmnet_zoo import SCMNet
+from scmnet_zoo import SCMNet, loading
 from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.data.labels import CAMVID
 from scmnet_zoo.losses import CrossEntropy
-from scmnet_zoo.training import fit, teachers
+from scmnet_zoo.training import fit
 from scmnet_zoo.training.model import TrainingModel
 from scmnet_zoo.training.teachers import Teachers, teacher_network
 from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
@@ -55,7 +55,7 @@ def _stored(path, classes=CAMVID.classes, network="toy", seed=3):
 @pytest.fixture
 def toys(toys, monkeypatch):
     """Teachers are toys too."""
-    monkeypatch.setattr(teachers, "factory_of", lambda network: toy)
+    monkeypatch.setattr(loading, "factory_of", lambda network: toy)
 
 
 def test_the_mean_of_what_they_say():

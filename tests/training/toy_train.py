@@ -21,11 +21,11 @@ if os.environ["KERAS_BACKEND"] != "torch":
 from testing_tools import toy  # noqa: E402
 from training_tools import without_pictures  # noqa: E402
 
-from scmnet_zoo import cli  # noqa: E402
+from scmnet_zoo import cli, loading  # noqa: E402
 from scmnet_zoo.training import start, trainer  # noqa: E402
 
 if __name__ == "__main__":
-    for module in (start, trainer):
+    for module in (loading, start, trainer):
         module.factory_of = lambda network: toy
     without_pictures(setattr)
     cli.main()

@@ -19,12 +19,12 @@ from scmnet_zoo.weights.checkpoint import load_checkpoint
 from scmnet_zoo.weights.entry import VERSION, Hash, Https, as_json
 from scmnet_zoo.weights.fetch import cache
 from scmnet_zoo.weights.metadata import METADATA_KEY
-from scmnet_zoo.weights.registry import metadata_of, named_checkpoint
+from scmnet_zoo.weights.registry import entry_metadata, named_checkpoint
 
 pytestmark = pytest.mark.network
 
 SHIPPED = manifest.find("scmnet", "camvid")
-METADATA = metadata_of(SHIPPED)
+METADATA = entry_metadata(SHIPPED)
 CLASSES = METADATA.classes
 BIAS = "head_classifier/bias"
 

@@ -26,7 +26,7 @@ from scmnet_zoo.weights.fetch import download
 from scmnet_zoo.weights.fetch.download import packaged_path
 from scmnet_zoo.weights.inventory import stated_path
 from scmnet_zoo.weights.places import own_path
-from scmnet_zoo.weights.registry import find_checkpoint, metadata_of
+from scmnet_zoo.weights.registry import entry_metadata, find_checkpoint
 
 TEXT = manifest.manifest_path().read_text(encoding="utf-8")
 ENTRIES = manifest.parse(TEXT)
@@ -531,7 +531,7 @@ def test_file(entry):
 
 def test_metadata(entry):
     metadata = read_checkpoint(packaged_path(entry.file), entry.network).metadata
-    assert metadata == metadata_of(entry)
+    assert metadata == entry_metadata(entry)
     assert metadata.network == entry.network
     assert metadata.arguments == entry.arguments
     assert metadata.classes == entry.classes

@@ -20,6 +20,7 @@ from scmnet_zoo import FastSCNN, cli
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.evaluation import NoFramesError
 from scmnet_zoo.evaluation.stated import compare
+from scmnet_zoo.loading import load
 from scmnet_zoo.publishing import card, prepare, publish, read_run, upload
 from scmnet_zoo.training import shipped_recipe, train, with_overrides
 from scmnet_zoo.training.recipe import tables_of
@@ -400,7 +401,7 @@ def test_evaluate_stated_keeps_what_it_has_measured(prepared, data):
 def test_the_split_that_has_labels(copied, data, tmp_path, monkeypatch):
     asked = []
 
-    def measure(network, path, dataset, data, split, progress):
+    def measure(written, dataset, data, split, progress):
         asked.append((dataset, split))
         return ()
 
@@ -415,7 +416,7 @@ def test_a_split_without_labels_is_a_line(untrained, tmp_path):
     data = scenes.draw_cityscapes(tmp_path / "cityscapes")
     weights = untrained / "best.safetensors"
     with pytest.raises(ValueError, match=r"split with labels. Received: test of cityscapes, all"):
-        publish._measure("fastscnn", weights, "cityscapes", data, "test", lambda *_: None)
+        publish._measure(load(weights), "cityscapes", data, "test", lambda *_: None)
 
 
 @pytest.mark.network

@@ -100,13 +100,13 @@ def command(
     input_size = None if size is None else parse_size(size)
     start_keras()
     from scmnet_zoo.evaluation import Inference, load, write_report
+    from scmnet_zoo.loading import read_weights
     from scmnet_zoo.predict import checked_size, make_directory
-    from scmnet_zoo.weights.registry import network_of
-
-    network = network_of(weights, network)
 
     inference = Inference(numbers, flip, windows)
-    task = load(network, weights, dataset, data, split, protocol)
+    read = read_weights(weights, network)
+    network = read.network
+    task = load(network, read, dataset, data, split, protocol)
     if input_size is not None:
         task = task._replace(input_size=checked_size(input_size))
     for folder in (output, export_predictions):

@@ -24,6 +24,7 @@ from scmnet_zoo.cli._sizes import parse_size
 
 if TYPE_CHECKING:
     from scmnet_zoo.deploy import Labelled, Report
+    from scmnet_zoo.loading import Loaded
 
 ANY = "dynamic"
 MOST_IMAGES = 200  # largest number of images for calibration
@@ -83,23 +84,21 @@ def command(
     from scmnet_zoo.deploy import describe, export
     from scmnet_zoo.deploy.formats import check_format
     from scmnet_zoo.deploy.inputs import Photographs
-    from scmnet_zoo.models import factory_of
-    from scmnet_zoo.weights.registry import network_of
+    from scmnet_zoo.loading import load
 
     varies = (original_size or size) == ANY
     check_format(format, output, precision, varies, calibrate is not None)
     images = [] if calibrate is None else _images(calibrate)
-    network = network_of(weights, network)
-    factory = factory_of(network)
-    description = describe(network, weights)
+    loaded = load(weights, network)
+    description = describe(loaded.source.network, loaded)
     labelled = None
     if data is not None:
-        labelled = _labelled(network, weights, dataset, data, split or SPLIT, frames)
+        labelled = _labelled(loaded, dataset, data, split or SPLIT, frames)
     if size is None:
         seen = description.training_size
     with ending_at_sigterm():  # partial files are removed then too
         done = export(
-            factory(weights=weights),
+            loaded.model,
             output,
             format,
             size=seen,
@@ -143,13 +142,13 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _labelled(
-    network: str, weights: str, dataset: str | None, data: Path, split: str, frames: int | None
+    loaded: "Loaded", dataset: str | None, data: Path, split: str, frames: int | None
 ) -> "Labelled":
     from scmnet_zoo.data import dataset_of
     from scmnet_zoo.deploy import Labelled
     from scmnet_zoo.evaluation import load
 
-    task = load(network, weights, dataset_of(data, dataset), data, split)
+    task = load(None, loaded, dataset_of(data, dataset), data, split)
     return Labelled(task.dataset, task.protocol, task.places, frames)
 
 

@@ -84,18 +84,18 @@ def command(
     start_keras()
     from scmnet_zoo.speed import time_file, time_network
     from scmnet_zoo.weights import manifest
-    from scmnet_zoo.weights.registry import network_of
+    from scmnet_zoo.weights.registry import DEFAULT_NETWORK
 
     with ending_at_sigterm():  # temporary files are removed then too
         if file is not None:
             found = time_file(file, size=seen, threads=threads, runs=runs, seconds=seconds)
         else:
             start = None if weights == RANDOM else weights
-            of = network_of(start, network)
             if weights is None:
-                start = manifest.default(of)
+                network = network or DEFAULT_NETWORK
+                start = manifest.default(network)
             found = time_network(
-                of,
+                network,
                 start,
                 engine=engine or ENGINE,
                 size=seen,

@@ -1,6 +1,7 @@
 """`scmnet-zoo train`: train or fine-tune a network on a dataset by a recipe."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -128,13 +129,23 @@ def command(
         raise typer.BadParameter("expected --labelled-dataset and --labelled-data together")
     start_keras()
     from scmnet_zoo.data import dataset_of, reader_of
+    from scmnet_zoo.loading import read_weights
     from scmnet_zoo.models import factory_of
     from scmnet_zoo.training import find_recipe, shipped_recipe, train, with_overrides, with_size
     from scmnet_zoo.training.distil import Labelled, distil
-    from scmnet_zoo.weights.registry import network_of
+    from scmnet_zoo.weights.checkpoint import Checkpoint
+    from scmnet_zoo.weights.registry import DEFAULT_NETWORK, named_entry
 
-    network, dataset = network_of(weights, network), dataset_of(data, dataset)
+    start: str | Checkpoint | None = weights
+    if network is None and weights is not None:
+        if os.path.exists(weights):
+            start = read_weights(weights)
+            network = start.network
+        elif (entry := named_entry(None, weights)) is not None:
+            network = entry.network
+    network = network or DEFAULT_NETWORK
     factory_of(network)
+    dataset = dataset_of(data, dataset)
     if dataset != FRAMES:
         reader_of(dataset)  # an unknown dataset raises here, before its recipe is looked for
     chosen = shipped_recipe(network, dataset) if recipe is None else find_recipe(recipe)
@@ -172,7 +183,7 @@ def command(
                     folder,
                     teacher or (),
                     chosen,
-                    weights,
+                    start,
                     seed,
                     keep or "memory",
                     workers,
@@ -187,7 +198,7 @@ def command(
                 data,
                 folder,
                 chosen,
-                weights,
+                start,
                 seed,
                 keep,
                 workers,

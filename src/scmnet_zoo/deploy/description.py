@@ -1,8 +1,6 @@
 """What an exported file says of itself."""
 
-import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,8 @@ import keras
 from scmnet_zoo._version import __version__
 from scmnet_zoo.data.labels import Colour, palette_for
 from scmnet_zoo.layers import ImageInput
-from scmnet_zoo.weights.checkpoint import Checkpoint
-from scmnet_zoo.weights.registry import entry_of, find_checkpoint, weights_file
+from scmnet_zoo.loading import Loaded, read_weights
+from scmnet_zoo.weights.checkpoint import Weights
 
 KEY = "scmnet_zoo"  # of the metadata in files that hold others too
 
@@ -41,41 +39,33 @@ class Description:
     categories: tuple[str, ...] = ()
 
 
-def describe(network: str, weights: str | os.PathLike[str] | None) -> Description:
+def describe(network: str, weights: Weights | Loaded | None) -> Description:
     """The description of a network with its weights.
 
     Args:
         network: key of the network.
-        weights: None, a name, or a path, as a factory takes them.
+        weights: None for random ones, what `scmnet_zoo.load` takes, or what it returned.
 
     Raises:
         ValueError: there are no such weights.
         OSError: they cannot be downloaded.
     """
-    checkpoint = find_checkpoint(network, weights)
-    if checkpoint is None or weights is None:
+    if weights is None:
         return Description(network)
-    metadata = checkpoint.metadata
-    weights = weights_file(weights)
+    found = weights if isinstance(weights, Loaded) else read_weights(weights, network)
+    source = found.source if isinstance(found, Loaded) else found
+    title, metadata = Path(source.title).name, found.metadata
+    if metadata is None:
+        return Description(network, title, source.hash)
     return Description(
         network,
-        Path(weights).name,
-        _hash(network, weights, checkpoint),
-        () if metadata is None else tuple(metadata.classes),
-        None if metadata is None else metadata.training_size,
-        () if metadata is None else metadata.colours,
-        (metadata.categories or ()) if metadata is not None else (),
+        title,
+        source.hash,
+        tuple(metadata.classes),
+        metadata.training_size,
+        metadata.colours,
+        metadata.categories or (),
     )
-
-
-def _hash(network: str, weights: str, checkpoint: Checkpoint) -> str:
-    path = Path(checkpoint.source)
-    if path.is_file():
-        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-    entry = entry_of(network, weights)
-    if entry is not None and entry.file is not None and entry.file.hash is not None:
-        return f"{entry.file.hash.algorithm}:{entry.file.hash.value}"
-    return ""
 
 
 def file_metadata(
@@ -88,7 +78,7 @@ def file_metadata(
     size: tuple[int, int] | None,
     original_size: tuple[int | None, int | None] | None,
 ) -> dict[str, str]:
-    """What the file says, as texts; all but plain words are JSON.
+    """The metadata of the exported file, as texts; all but plain words are JSON.
 
     Args:
         model: the network; its classes and normalisation are read off it.

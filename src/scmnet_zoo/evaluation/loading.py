@@ -10,8 +10,10 @@ from scmnet_zoo.data import Dataset, open_dataset
 from scmnet_zoo.data.labels import places_of
 from scmnet_zoo.data.pack import PackReader
 from scmnet_zoo.evaluation.protocol import Protocol, protocol_of
+from scmnet_zoo.loading import Loaded, read_weights
+from scmnet_zoo.loading import load as load_network
 from scmnet_zoo.models import factory_of
-from scmnet_zoo.weights.registry import find_checkpoint, network_of
+from scmnet_zoo.weights.checkpoint import Weights
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class Task(NamedTuple):
 
 def load(
     network: str | None,
-    weights: str | os.PathLike,
+    weights: Weights | Loaded,
     dataset: str,
     data: str | os.PathLike,
     split: str,
@@ -52,7 +54,7 @@ def load(
 
     Args:
         network: key of the network; None for the one that a file of weights says.
-        weights: name or path of the weights, or the folder of a run.
+        weights: what `scmnet_zoo.load` takes, or what it returned.
         dataset: name of the dataset.
         data: its folder.
         split: which part of it.
@@ -62,29 +64,32 @@ def load(
         ValueError: a name is unknown, a file is missing, or the weights' classes are not the
             dataset's.
     """
-    network = network_of(weights, network)
-    factory, frames = factory_of(network), open_dataset(dataset, data, split)
+    if network is not None:
+        factory_of(network)  # an unknown network is told before an unknown dataset
+    frames = open_dataset(dataset, data, split)
     chosen = protocol_of(dataset, protocol)
     if chosen.full_size_only and isinstance(frames.read, PackReader):
         raise ValueError(
             f"Expected the folder of {dataset} for protocol {chosen.name}, which leaves out frames "
             f"by the size of their files. Received: {data}, a pack of frames of one size"
         )
-    checkpoint = find_checkpoint(network, weights)
     classes = frames.space.classes
-    size, places, count = chosen.size, None, len(classes)
-    if checkpoint is not None and checkpoint.metadata is not None:
-        size = checkpoint.metadata.training_size or size
-        given = checkpoint.metadata.classes
-        if given != classes:
-            places, count = _places(classes, given, dataset, weights), len(given)
-    elif checkpoint is not None and checkpoint.num_classes not in (None, count):
-        raise ValueError(
-            f"Expected weights for the {count} classes of {dataset}. "
-            f"Received: {weights}, for {checkpoint.num_classes}"
-        )
-    model = factory(weights=weights, num_classes=count)
-    return Task(model, frames, chosen, size, places)
+    if isinstance(weights, Loaded):
+        loaded, count = weights, weights.model.output_shape[-1]
+    else:
+        checkpoint = read_weights(weights, network)
+        count = checkpoint.num_classes or len(classes)
+        loaded = load_network(checkpoint, network, num_classes=count)
+    if loaded.metadata is None:
+        if count != len(classes):
+            raise ValueError(
+                f"Expected weights for the {len(classes)} classes of {dataset}. "
+                f"Received: {loaded.source.title}, for {count}"
+            )
+        return Task(loaded.model, frames, chosen, chosen.size, None)
+    size, given = loaded.metadata.training_size or chosen.size, loaded.metadata.classes
+    places = None if given == classes else _places(classes, given, dataset, loaded.source.title)
+    return Task(loaded.model, frames, chosen, size, places)
 
 
 def _places(classes, given, dataset, weights) -> tuple[int, ...]:

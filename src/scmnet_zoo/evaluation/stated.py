@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from scmnet_zoo.evaluation import NoFramesError, evaluate, load
+from scmnet_zoo.loading import load as load_network
 from scmnet_zoo.weights.entry import Entry, Result
 
 TOLERANCE = 0.1  # percent points of mIoU
@@ -67,11 +68,12 @@ def compare(
     """
     left = []
     for entry in entries:
-        for result in entry.results:
-            if result.dataset != dataset:
-                continue
+        results = [result for result in entry.results if result.dataset == dataset]
+        loaded = load_network(entry.name, entry.network) if results else None
+        for result in results:
+            assert loaded is not None
             title = f"{entry.key} {result.split} {result.protocol}"
-            task = load(entry.network, entry.name, dataset, data, result.split, result.protocol)
+            task = load(None, loaded, dataset, data, result.split, result.protocol)
 
             def frames(done: int, total: int, title: str = title) -> None:
                 progress(title, done, total)

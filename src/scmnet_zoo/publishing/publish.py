@@ -1,7 +1,6 @@
 """Measuring a run's weights again, describing them, and putting them on the Hugging Face Hub."""
 
 import dataclasses
-import hashlib
 import json
 import logging
 import math
@@ -16,13 +15,15 @@ from scmnet_zoo.catalogue.datasets import DATASET_CARDS
 from scmnet_zoo.evaluation import PROTOCOLS, NoFramesError, evaluate, load
 from scmnet_zoo.files import hidden_folder, write_text
 from scmnet_zoo.images import example_photo
+from scmnet_zoo.loading import Loaded
+from scmnet_zoo.loading import load as load_network
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.predict import Segmenter
 from scmnet_zoo.publishing.card import model_card
 from scmnet_zoo.publishing.run import Run, read_run
 from scmnet_zoo.training.start import START_ONLY
 from scmnet_zoo.weights import manifest
-from scmnet_zoo.weights.checkpoint import read_checkpoint, write_tensors
+from scmnet_zoo.weights.checkpoint import write_tensors
 from scmnet_zoo.weights.entry import VERSION, Entry, File, Hash, Hub, Result, as_json
 from scmnet_zoo.weights.fetch.download import fetch
 
@@ -89,13 +90,14 @@ def prepare(
     try:
         with hidden_folder(output) as made:
             path = made / entry.file.name
-            checkpoint = read_checkpoint(found.path, network)
-            assert isinstance(checkpoint.tensors, Mapping)
-            write_tensors(path, checkpoint.tensors, found.metadata, half)
-            entry = dataclasses.replace(entry, file=_filled(entry.file, path.read_bytes()))
-            results = _measure(network, path, found.dataset, data, split, progress)
+            assert isinstance(found.checkpoint.tensors, Mapping)  # as of all .safetensors files
+            write_tensors(path, found.checkpoint.tensors, found.metadata, half)
+            written = load_network(path, network)
+            file = _filled(entry.file, path.stat().st_size, written.source.hash)
+            entry = dataclasses.replace(entry, file=file)
+            results = _measure(written, found.dataset, data, split, progress)
             entry = dataclasses.replace(entry, results=results)
-            _write(made, entry, found, repository)
+            _write(made, entry, found, written, repository)
             made.chmod(0o755)
             made.rename(output)
     except OSError as error:
@@ -167,7 +169,7 @@ def _entry(run: Run, repository: str, name: str, licence: str, data_licence: str
         ValueError: the strict parser does not take it; the message names the field.
     """
     metadata = run.metadata
-    model = factory_of(run.network)(weights=run.path)
+    model = factory_of(run.network)(weights=run.checkpoint)
     normalisation = metadata.normalisation
     file = File(
         name=f"{run.network}_{name}.safetensors",
@@ -201,10 +203,11 @@ def _entry(run: Run, repository: str, name: str, licence: str, data_licence: str
     return entry
 
 
-def _filled(file: File, content: bytes) -> File:
+def _filled(file: File, size: int, found: str) -> File:
     """A file's description with the size and the hash of its content."""
-    found = Hash("sha256", hashlib.sha256(content).hexdigest())
-    return dataclasses.replace(file, size=len(content), maximum_size=len(content), hash=found)
+    return dataclasses.replace(
+        file, size=size, maximum_size=size, hash=Hash(*found.split(":", maxsplit=1))
+    )
 
 
 def _as_text(entry: Entry) -> str:
@@ -213,17 +216,16 @@ def _as_text(entry: Entry) -> str:
 
 
 def _measure(
-    network: str,
-    weights: Path,
+    written: Loaded,
     dataset: str,
     data: str | os.PathLike,
     split: str,
     progress: Measuring,
 ) -> tuple[Result, ...]:
     """The scores of weights by each protocol of the dataset that has frames."""
-    results = []
+    results, name = [], Path(written.source.file).name
     for protocol in PROTOCOLS[dataset]:
-        task = load(network, weights, dataset, data, split, protocol)
+        task = load(None, written, dataset, data, split, protocol)
 
         def frames(done: int, total: int, protocol: str = protocol) -> None:
             progress(protocol, done, total)
@@ -238,7 +240,7 @@ def _measure(
                 f"Expected a split with labels. Received: {split} of {dataset}, all of them void"
             )
         command = (
-            f"scmnet-zoo evaluate --network {network} --weights {weights.name} "
+            f"scmnet-zoo evaluate --network {written.source.network} --weights {name} "
             f"--dataset {dataset} --data {dataset.upper()} --split {split} --protocol {protocol}"
         )
         iou = {
@@ -251,12 +253,12 @@ def _measure(
     return tuple(results)
 
 
-def _write(folder: Path, entry: Entry, run: Run, repository: str) -> None:
+def _write(folder: Path, entry: Entry, run: Run, written: Loaded, repository: str) -> None:
     """Everything beside the weights."""
     assert entry.file is not None
     for name in TAKEN_ALONG:
         shutil.copyfile(run.folder / name, folder / name)
-    sample = Segmenter(run.network, folder / entry.file.name)(example_photo())
+    sample = Segmenter(weights=written)(example_photo())
     sample.overlay().convert("RGB").save(folder / PICTURE, quality=90)
     shutil.copyfile(example_photo().with_name("NOTICE"), folder / f"{PICTURE}.NOTICE")
     write_text(folder / CARD, model_card(entry, entry.file, run, repository, PICTURE))

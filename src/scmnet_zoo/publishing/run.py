@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scmnet_zoo.training.recipe import Recipe, read_recipe
 from scmnet_zoo.training.recipes import find_recipe, recipe_names
-from scmnet_zoo.weights.checkpoint import read_checkpoint
+from scmnet_zoo.weights.checkpoint import Checkpoint, read_checkpoint
 from scmnet_zoo.weights.metadata import Metadata
 from scmnet_zoo.weights.places import BEST
 
@@ -24,7 +24,8 @@ class Run:
         folder: of the run.
         path: of the weights that are published: those of the best epoch by validation, or of the
             last.
-        metadata: what they say of themselves.
+        checkpoint: their content.
+        metadata: what they state.
         dataset: name of the dataset.
         train_splits: what it learned from.
         weights: name of the weights it started from, or SHA-256 of their file; None for none.
@@ -36,6 +37,7 @@ class Run:
 
     folder: Path
     path: Path
+    checkpoint: Checkpoint
     metadata: Metadata
     dataset: str
     train_splits: tuple[str, ...]
@@ -98,10 +100,21 @@ def read_run(folder: str | os.PathLike, last: bool = False) -> Run:
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{path}: cannot be read as that of a run: {error}") from error
     weights_path = folder / (LAST if last or "val" in splits else BEST)
-    metadata = read_checkpoint(weights_path, network).metadata
+    checkpoint = read_checkpoint(weights_path, network)
+    metadata = checkpoint.metadata
     if metadata is None:
         raise ValueError(f"{weights_path}: expected weights that name their classes")
     recipe = read_recipe(folder / RECIPE)
     return Run(
-        folder, weights_path, metadata, dataset, splits, weights, teachers, seed, recipe, session
+        folder=folder,
+        path=weights_path,
+        checkpoint=checkpoint,
+        metadata=metadata,
+        dataset=dataset,
+        train_splits=splits,
+        weights=weights,
+        teachers=teachers,
+        seed=seed,
+        recipe=recipe,
+        session=session,
     )

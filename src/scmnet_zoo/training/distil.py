@@ -15,6 +15,7 @@ from scmnet_zoo.data.frames import Frames
 from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.data.loader import Source, kept
 from scmnet_zoo.data.unlabelled import unlabelled
+from scmnet_zoo.loading import read_weights
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.feature_distillation import check_features
 from scmnet_zoo.training.recipe import Recipe
@@ -23,7 +24,8 @@ from scmnet_zoo.training.run_folder import Identity, frames_hash
 from scmnet_zoo.training.start import check_arguments, final_network, with_arguments_of
 from scmnet_zoo.training.teachers import space_of, teacher_network
 from scmnet_zoo.training.teaching import Teacher, teach
-from scmnet_zoo.training.trainer import named, start_of, trained_in_folder
+from scmnet_zoo.training.trainer import start_of, teacher_name, trained_in_folder
+from scmnet_zoo.weights.checkpoint import Weights
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +53,9 @@ def distil(
     network: str,
     data: str | os.PathLike,
     output: str | os.PathLike,
-    teachers: Sequence[str | os.PathLike],
+    teachers: Sequence[Weights],
     recipe: Recipe | None = None,
-    weights: str | os.PathLike | None = None,
+    weights: Weights | None = None,
     seed: int = 0,
     keep: str = "memory",
     workers: int | None = None,
@@ -91,20 +93,22 @@ def distil(
     """
     factory_of(network)
     recipe = shipped_recipe(network, FRAMES) if recipe is None else recipe
-    recipe = with_arguments_of(recipe, network, weights)
+    start = None if weights is None else read_weights(weights, network, recipe.arguments)
+    recipe = with_arguments_of(recipe, network, start)
     check_arguments(network, recipe)
     _check(recipe, teachers, teacher_weights)
-    space = space_of(teachers[0])
+    read = [read_weights(one) for one in teachers]
+    space = space_of(read[0])
     splits = {split: unlabelled(data, split, space) for split in ("train", "val")}
     others = [] if labelled is None else labelled.open()
-    final = final_network(network, recipe, space.classes, weights)
+    final = final_network(network, recipe, space.classes, start)
     check_features(final, recipe)
     shares = teacher_weights or [1.0] * len(teachers)
-    told = [named(one) for one in teachers]
+    told = [teacher_name(one) for one in read]
     frames = {split: frames_hash([part]) for split, part in splits.items()}
     identity = Identity(
         network=network,
-        weights=start_of(weights),
+        weights=start_of(start),
         teachers=[f"{name} x {share:g}" for name, share in zip(told, shares, strict=True)],
         dataset=FRAMES,
         train_splits=["train", *(f"{one.name} {one.split}" for one in others)],
@@ -119,7 +123,7 @@ def distil(
             Teacher(
                 teacher_network(one, None, recipe.precision), space_of(one).classes, name, share
             )
-            for one, name, share in zip(teachers, told, shares, strict=True)
+            for one, name, share in zip(read, told, shares, strict=True)
         ]
         parts = {"train": [splits["train"], *others], "val": [splits["val"]]}
         found = {}
@@ -128,7 +132,7 @@ def distil(
             found[split] = kept(seen, keep)
         return found["train"], found["val"]
 
-    return trained_in_folder(identity, output, final, sources, progress, weights)
+    return trained_in_folder(identity, output, final, sources, progress, start)
 
 
 def taught_frames(

@@ -15,7 +15,7 @@ from scmnet_zoo.files import whole_file, write_text
 from scmnet_zoo.training import pictures
 from scmnet_zoo.training.run_folder import LAST, RunFolder
 from scmnet_zoo.training.standing import Standing
-from scmnet_zoo.training.start import transfer
+from scmnet_zoo.training.start import copy_weights
 from scmnet_zoo.training.validation import Validation
 from scmnet_zoo.weights.checkpoint import write_checkpoint
 from scmnet_zoo.weights.metadata import Metadata
@@ -49,7 +49,7 @@ class Results:
 
     def keep(self, standing: Standing, best: bool, validation: Validation | None) -> None:
         path = self.folder.path
-        transfer(self.network, self.final)
+        copy_weights(self.network, self.final)
         write_checkpoint(path / LAST, self.final, self.metadata)
         if best:
             write_checkpoint(path / "best.safetensors", self.final, self.metadata)

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import inspect
 import logging
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from scmnet_zoo.data.labels import LabelSpace, match_classes
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.recipe import Recipe
-from scmnet_zoo.weights.checkpoint import Checkpoint, H5Weights, is_classifier
+from scmnet_zoo.weights.checkpoint import Checkpoint, H5Weights, Weights, is_classifier
 from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.registry import find_checkpoint
 
@@ -91,7 +90,7 @@ def check_arguments(network: str, recipe: Recipe) -> None:
         )
 
 
-def with_arguments_of(recipe: Recipe, network: str, weights: str | os.PathLike | None) -> Recipe:
+def with_arguments_of(recipe: Recipe, network: str, weights: Weights | None) -> Recipe:
     """A recipe whose network has the arguments that weights were made with, its own before them.
 
     Raises:
@@ -103,7 +102,7 @@ def with_arguments_of(recipe: Recipe, network: str, weights: str | os.PathLike |
     if checkpoint.metadata is None:
         raise ValueError(
             "Expected weights that name their classes: a name that `scmnet-zoo weights` lists, "
-            f"or a .safetensors file written by the zoo. Received: weights={weights!r}"
+            f"or a .safetensors file written by the zoo. Received: weights={checkpoint.title!r}"
         )
     return dataclasses.replace(
         recipe, arguments={**checkpoint.metadata.arguments, **recipe.arguments}
@@ -114,7 +113,7 @@ def training_network(
     network: str,
     recipe: Recipe,
     classes: tuple[str, ...],
-    weights: str | os.PathLike | None = None,
+    weights: Weights | None = None,
 ) -> keras.Model:
     """A network for training: it gives logits, in the recipe's precision.
 
@@ -125,22 +124,22 @@ def training_network(
         network: key of the network.
         recipe: its arguments, auxiliary heads and precision.
         classes: names of the classes.
-        weights: None for random ones, a name, or a path.
+        weights: None for random ones, or what `scmnet_zoo.load` takes.
 
     Raises:
         ValueError: weights that do not exist or do not fit.
     """
     auxiliary = {"auxiliary": True} if recipe.loss.auxiliary else {}
     arguments = recipe.arguments if weights is None else _lasting_arguments(recipe)
+    checkpoint = find_checkpoint(network, weights, recipe.arguments)
     with dtype_policy(recipe.precision), _quiet_loading():
         model = factory_of(network)(
-            weights=weights,
+            weights=checkpoint,
             num_classes=len(classes),
             classifier_activation=None,
             **arguments,
             **auxiliary,
         )
-    checkpoint = find_checkpoint(network, weights, recipe.arguments)
     if checkpoint is not None and checkpoint.metadata is not None:
         _match_classifiers(model, checkpoint, classes, checkpoint.metadata.classes)
     return model
@@ -150,7 +149,7 @@ def final_network(
     network: str,
     recipe: Recipe,
     classes: tuple[str, ...],
-    weights: str | os.PathLike | None = None,
+    weights: Weights | None = None,
 ) -> keras.Model:
     """The like of `training_network` for use: float32, probabilities, no auxiliary heads."""
     with dtype_policy("float32"), _quiet_loading():
@@ -159,15 +158,17 @@ def final_network(
         )
 
 
-def transfer(trained: keras.Model, final: keras.Model) -> None:
-    """Give a network the weights of one that may have auxiliary heads besides."""
+def copy_weights(trained: keras.Model, final: keras.Model) -> None:
+    """Copy the weights of a network, which may also have auxiliary heads, to another."""
     values = {v.path: v for v in trained.weights}
     for variable in final.weights:
         variable.assign(keras.ops.convert_to_numpy(values[variable.path].value))
 
 
-def metadata_of(network: str, recipe: Recipe, space: LabelSpace, model: keras.Model) -> Metadata:
-    """What a file of the trained weights says of itself."""
+def trained_metadata(
+    network: str, recipe: Recipe, space: LabelSpace, model: keras.Model
+) -> Metadata:
+    """The metadata of a file of the trained weights."""
     return Metadata(
         network=network,
         arguments=_lasting_arguments(recipe),

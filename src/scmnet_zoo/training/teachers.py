@@ -7,100 +7,71 @@ import keras
 from keras import ops
 
 from scmnet_zoo.data.labels import LABEL_SPACES, VOID, Label, LabelSpace, palette_for
-from scmnet_zoo.importers import import_checkpoint
+from scmnet_zoo.loading import UNNAMED, load, read_weights
 from scmnet_zoo.losses._pixel_loss import at_label, weighted_mean
 from scmnet_zoo.losses.with_auxiliary import MAIN
-from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.recipe import Recipe
-from scmnet_zoo.training.start import dtype_policy, normalisation_of
-from scmnet_zoo.weights import manifest
-from scmnet_zoo.weights.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    read_checkpoint,
-    read_metadata,
-)
-from scmnet_zoo.weights.metadata import Metadata
-from scmnet_zoo.weights.registry import metadata_of, named_checkpoint, weights_file
-
-
-def teacher_checkpoint(weights: str | os.PathLike) -> Checkpoint:
-    """The tensors and metadata that weights of a teacher hold.
-
-    Args:
-        weights: a `.safetensors` file written by the zoo, the folder of a run, a file that
-            `scmnet-zoo weights import` reads (of Cityscapes' 19 classes), or a key that
-            `scmnet-zoo weights list` shows, e.g. `"scmnet/camvid"`.
-
-    Raises:
-        ValueError: weights that cannot be read or do not say what they are.
-        OSError: they cannot be downloaded.
-    """
-    text = weights_file(weights)
-    if text.endswith(".safetensors"):
-        return read_checkpoint(text, read_metadata(text).network)
-    if os.path.isfile(text):
-        return import_checkpoint(text)
-    return named_checkpoint(manifest.find_key(text))
-
-
-def teacher_metadata(weights: str | os.PathLike) -> Metadata:
-    """What weights of a teacher say of themselves; nothing is downloaded for it.
-
-    Raises:
-        ValueError: as `teacher_checkpoint`.
-    """
-    text = weights_file(weights)
-    if text.endswith(".safetensors"):
-        return read_metadata(text)
-    if not os.path.isfile(text):
-        return metadata_of(manifest.find_key(text))
-    metadata = import_checkpoint(text).metadata
-    assert metadata is not None  # of an import
-    return metadata
+from scmnet_zoo.training.start import dtype_policy
+from scmnet_zoo.weights.checkpoint import Checkpoint, Weights
+from scmnet_zoo.weights.registry import named_entry, weights_file
 
 
 def teacher_network(
-    weights: str | os.PathLike, classes: tuple[str, ...] | None, precision: str = "float32"
+    weights: Weights, classes: tuple[str, ...] | None, precision: str = "float32"
 ) -> keras.Model:
     """The network that weights are of, for teaching.
 
     Args:
-        weights: see `teacher_checkpoint`.
+        weights: what `scmnet_zoo.load` takes, e.g. `"scmnet/camvid"`.
         classes: names of the classes in the student's order; the teacher's must be these. None for
             the teacher's own.
         precision: a Keras dtype policy.
 
     Raises:
-        ValueError: weights that cannot be read, do not say what they are, or are of other classes.
+        ValueError: weights that cannot be read, do not name their classes, or are of other classes.
         OSError: they cannot be downloaded.
     """
-    metadata = teacher_metadata(weights)
-    if classes is not None and metadata.classes != tuple(classes):
+    checkpoint = read_teacher(weights, classes)
+    with dtype_policy(precision):
+        return load(checkpoint).model
+
+
+def read_teacher(weights: Weights, classes: tuple[str, ...] | None) -> Checkpoint:
+    """The weights of a teacher; those of the manifest are refused before they are downloaded.
+
+    Raises:
+        ValueError, OSError: as `teacher_network`.
+    """
+    if isinstance(weights, str | os.PathLike):
+        entry = named_entry(None, weights_file(weights))
+        if entry is not None:
+            _check_classes(entry.classes, classes, entry.key)
+    checkpoint = read_weights(weights)
+    _check_classes(_classes(checkpoint), classes, checkpoint.title)
+    return checkpoint
+
+
+def _check_classes(given: tuple[str, ...], classes: tuple[str, ...] | None, title: str) -> None:
+    if classes is not None and given != tuple(classes):
         raise ValueError(
             f"Expected a teacher of the classes {', '.join(classes)}, in this order. "
-            f"Received: {os.fspath(weights)}, of {', '.join(metadata.classes)}"
+            f"Received: {title}, of {', '.join(given)}"
         )
-    checkpoint = teacher_checkpoint(weights)
-    with dtype_policy(precision):
-        factory, count = factory_of(metadata.network), len(metadata.classes)
-        network = factory(num_classes=count, **metadata.arguments)
-        if normalisation_of(network) != metadata.normalisation:
-            raise ValueError(
-                f"Expected a teacher normalised as {metadata.network} is by default. "
-                f"Received: {os.fspath(weights)}, with {metadata.normalisation}"
-            )
-        load_checkpoint(network, checkpoint, lambda _: network)
-    return network
 
 
-def space_of(weights: str | os.PathLike) -> LabelSpace:
+def _classes(checkpoint: Checkpoint) -> tuple[str, ...]:
+    if checkpoint.metadata is None:
+        raise ValueError(UNNAMED.format(checkpoint.title))
+    return checkpoint.metadata.classes
+
+
+def space_of(weights: Weights) -> LabelSpace:
     """The classes of a teacher: those of a dataset, where they are the same, else by their names.
 
     Raises:
-        ValueError: as `teacher_checkpoint`.
+        ValueError: as `teacher_network`.
     """
-    classes = teacher_metadata(weights).classes
+    classes = _classes(read_weights(weights))
     for space in LABEL_SPACES.values():
         if space.classes == classes:
             return space

@@ -1,7 +1,6 @@
 """A training run: a network, a dataset, a recipe, and a folder for what comes out."""
 
 import contextlib
-import hashlib
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from scmnet_zoo.data.frames import frame_sizes
 from scmnet_zoo.data.loader import Source, source_of, tally_of
 from scmnet_zoo.data.occurrence import check_learned
 from scmnet_zoo.data.ratio import has_ratio_of, in_words, other_ratios, padding_in_words
+from scmnet_zoo.loading import read_weights
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.training.feature_distillation import check_features
 from scmnet_zoo.training.loop import fit
@@ -25,13 +25,17 @@ from scmnet_zoo.training.run_folder import LAST, Identity, RunFolder, frames_has
 from scmnet_zoo.training.start import (
     check_arguments,
     final_network,
-    metadata_of,
+    trained_metadata,
     training_network,
     with_arguments_of,
 )
-from scmnet_zoo.training.teachers import check_teachers, teacher_network
-from scmnet_zoo.weights.checkpoint import load_checkpoint, read_checkpoint
-from scmnet_zoo.weights.registry import weights_file
+from scmnet_zoo.training.teachers import check_teachers, read_teacher, teacher_network
+from scmnet_zoo.weights.checkpoint import (
+    Checkpoint,
+    Weights,
+    load_checkpoint,
+    read_checkpoint,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +46,13 @@ def train(
     data: str | os.PathLike,
     output: str | os.PathLike,
     recipe: Recipe | None = None,
-    weights: str | os.PathLike | None = None,
+    weights: Weights | None = None,
     seed: int = 0,
     keep: str | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     train_splits: Sequence[str] = ("train",),
-    teachers: Sequence[str | os.PathLike] = (),
+    teachers: Sequence[Weights] = (),
 ) -> keras.Model:
     """Train a network on a dataset's train split, validating on its val split.
 
@@ -61,16 +65,17 @@ def train(
         data: its folder, or a file that `scmnet-zoo data pack` wrote.
         output: the folder of the run; see `scmnet_zoo.training.run_folder`.
         recipe: what to do; None for the shipped one.
-        weights: what to start from: None for random ones, a name, or a path. The classifier
-            keeps the rows of classes with the same name.
+        weights: what to start from: None for random ones, or what `scmnet_zoo.load` takes. The
+            classifier keeps the rows of classes with the same name.
         seed: of the initial weights, the order of frames and the augmentation.
         keep: where frames are kept, see `scmnet_zoo.data.loader.source_of`; the result does not
             depend on it.
         workers: threads that read frames, by default one a core.
         progress: called with the steps begun and those there are.
         train_splits: what it learns from. With val among them validation says nothing.
-        teachers: `.safetensors` files or keys of weights, e.g. `"scmnet/camvid"`, of networks for
-            the same classes. Their mean is learned from besides, by the recipe's `loss.teachers`.
+        teachers: weights of networks for the same classes, e.g. `"scmnet/camvid"`, as
+            `scmnet_zoo.load` takes them. Their mean is learned from besides, by the recipe's
+            `loss.teachers`.
 
     Returns:
         The trained network, with float32 weights, giving probabilities; those of the last epoch.
@@ -85,10 +90,9 @@ def train(
     """
     factory_of(network)
     reader_of(dataset)
-    weights = None if weights is None else weights_file(weights)
-    teachers = [weights_file(one) for one in teachers]
     recipe = shipped_recipe(network, dataset) if recipe is None else recipe
-    recipe = with_arguments_of(recipe, network, weights)
+    start = None if weights is None else read_weights(weights, network, recipe.arguments)
+    recipe = with_arguments_of(recipe, network, start)
     check_arguments(network, recipe)
     check_teachers(recipe, len(teachers))
     if not train_splits or len(set(train_splits)) < len(train_splits):
@@ -98,13 +102,14 @@ def train(
     if "val" in train_splits:
         logger.warning("validation is on frames that it learns from, so its scores say nothing")
     classes = splits["train"].space.classes
-    final = final_network(network, recipe, classes, weights)
+    final = final_network(network, recipe, classes, start)
     check_features(final, recipe)
-    taught = [teacher_network(one, classes, recipe.precision) for one in teachers]
+    read = [read_teacher(one, classes) for one in teachers]
+    taught = [teacher_network(one, classes, recipe.precision) for one in read]
     identity = Identity(
         network=network,
-        weights=start_of(weights),
-        teachers=[named(one) for one in teachers],
+        weights=start_of(start),
+        teachers=[teacher_name(one) for one in read],
         dataset=splits["train"].name,
         train_splits=list(train_splits),
         classes=list(classes),
@@ -120,7 +125,7 @@ def train(
         source = source_of(splits["train"], recipe.size, keep, workers)
         return source, source_of(splits["val"], recipe.size, keep, workers, others=[source])
 
-    return trained_in_folder(identity, output, final, sources, progress, weights, taught)
+    return trained_in_folder(identity, output, final, sources, progress, start, taught)
 
 
 def trained_in_folder(
@@ -129,7 +134,7 @@ def trained_in_folder(
     final: keras.Model,
     sources: Callable[[Path], tuple[Source, Source]],
     progress: Callable[[int, int], None],
-    weights: str | os.PathLike | None,
+    weights: Weights | None,
     teachers: Sequence[keras.Model] = (),
 ) -> keras.Model:
     """Do what is left of a run, and give the final network its result.
@@ -153,7 +158,7 @@ def trained_in_folder(
             keras.utils.set_random_seed(seed)
             space = source.dataset.space
             model = training_network(network, recipe, space.classes, weights)
-            results = Results(folder, model, final, metadata_of(network, recipe, space, final))
+            results = Results(folder, model, final, trained_metadata(network, recipe, space, final))
             counts = [len(frames.dataset.samples) for frames in (source, val)]
             logger.info(
                 "%s on %s: %d frames, %d for validation, %d epochs into %s",
@@ -182,13 +187,15 @@ def _warn_of_padding(parts: Sequence[Dataset], size: tuple[int, int]) -> bool:
     return found
 
 
-def start_of(weights: str | os.PathLike | None) -> str | None:
-    """What tells one start from another: the name of weights, or the SHA-256 of a file."""
-    return None if weights is None else named(weights)
+def start_of(weights: Checkpoint | None) -> str | None:
+    """What tells one start from another: the name of weights, or the SHA-256 of their file."""
+    return None if weights is None else weights.name or _digits(weights)
 
 
-def named(weights: str | os.PathLike) -> str:
-    """The name of weights, or the SHA-256 of their file."""
-    if not Path(weights).is_file():
-        return os.fspath(weights)
-    return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+def teacher_name(weights: Checkpoint) -> str:
+    """What tells one teacher from another: the key of weights, or the SHA-256 of their file."""
+    return f"{weights.network}/{weights.name}" if weights.name else _digits(weights)
+
+
+def _digits(weights: Checkpoint) -> str:
+    return weights.hash.partition(":")[2]

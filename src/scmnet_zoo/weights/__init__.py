@@ -11,6 +11,7 @@ from scmnet_zoo.weights.manifest import entries, find, names
 
 if TYPE_CHECKING:
     from scmnet_zoo.importers import import_checkpoint
+    from scmnet_zoo.loading import Loaded, load
     from scmnet_zoo.weights.average import average_checkpoints
     from scmnet_zoo.weights.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
     from scmnet_zoo.weights.fetch.download import DownloadError
@@ -26,6 +27,8 @@ LAZY = {
     "write_checkpoint": "checkpoint",
     "DownloadError": "fetch.download",
     "import_checkpoint": "..importers",
+    "Loaded": "..loading",
+    "load": "..loading",
     "State": "inventory",
     "state_of": "inventory",
     "verify": "inventory",
@@ -35,6 +38,7 @@ __all__ = [
     "Checkpoint",
     "DownloadError",
     "Entry",
+    "Loaded",
     "Metadata",
     "Normalisation",
     "Result",
@@ -43,6 +47,7 @@ __all__ = [
     "entries",
     "find",
     "import_checkpoint",
+    "load",
     "names",
     "read_checkpoint",
     "state_of",

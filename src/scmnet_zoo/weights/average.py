@@ -8,8 +8,8 @@ import numpy as np
 
 from scmnet_zoo.weights.checkpoint import (
     SUFFIXES,
+    H5Weights,
     read_checkpoint,
-    read_metadata,
     write_tensors,
 )
 from scmnet_zoo.weights.metadata import Metadata
@@ -51,11 +51,11 @@ def average_checkpoints(
         raise ValueError(f"Expected a new file. Received: {output}, which is there")
     if not Path(output).parent.is_dir():
         raise ValueError(f"Expected an output in a folder that is there. Received: {output}")
-    stated = {os.fspath(path): read_metadata(path) for path in paths}
-    source, first = next(iter(stated.items()))
-    for path, metadata in stated.items():
-        _check_alike(metadata, path, first, source)
-    files = [_tensors(path, first.network) for path in paths]
+    read = [_read(path) for path in paths]
+    source, first = os.fspath(paths[0]), read[0][0]
+    for path, (metadata, _) in zip(paths, read, strict=True):
+        _check_alike(metadata, os.fspath(path), first, source)
+    files = [_finite(tensors, path) for path, (_, tensors) in zip(paths, read, strict=True)]
     for path, tensors in zip(paths, files, strict=True):
         _check_shapes(tensors, path, files[0], source)
     means = {
@@ -76,9 +76,14 @@ def _check_alike(metadata: Metadata, path: str, first: Metadata, source: str) ->
             )
 
 
-def _tensors(path: str | os.PathLike, network: str) -> dict[str, np.ndarray]:
-    tensors = read_checkpoint(path, network).tensors
-    assert isinstance(tensors, dict)  # as of all .safetensors files
+def _read(path: str | os.PathLike) -> tuple[Metadata, Mapping[str, np.ndarray]]:
+    found = read_checkpoint(path) if os.fspath(path).endswith(SUFFIX) else None
+    if found is None or found.metadata is None or isinstance(found.tensors, H5Weights):
+        raise ValueError(f"Expected a .safetensors file written by the zoo. Received: {path}")
+    return found.metadata, found.tensors
+
+
+def _finite(tensors: Mapping[str, np.ndarray], path: str | os.PathLike) -> Mapping[str, np.ndarray]:
     for name, array in tensors.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{path}: {name} holds values that are not finite")

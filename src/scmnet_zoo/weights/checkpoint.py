@@ -1,13 +1,15 @@
 """Reading and writing of weight files, and their transfer into a model."""
 
 import collections
+import hashlib
+import io
 import json
 import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import keras
@@ -38,12 +40,30 @@ class H5Weights:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by variable path, and where they are from; of a `.keras` file its layers too."""
+    """The content of a file of weights, read once.
+
+    Attributes:
+        source: path or name of the file.
+        tensors: arrays by variable path; of a `.weights.h5` file the file.
+        metadata: what the file says of itself; None where it says nothing.
+        layers: of a `.keras` file the arguments of its layers by their name.
+        network: key of the network; None where neither file nor caller says it.
+        name: name of the weights in the manifest; None of another file.
+        hash: of the file, `"algorithm:digits"`; that of the publisher for weights of the manifest.
+    """
 
     source: str
     tensors: Mapping[str, np.ndarray] | H5Weights
     metadata: Metadata | None = field(default=None)
-    layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # arguments by name
+    layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    network: str | None = None
+    name: str | None = None
+    hash: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name of the weights; where they have none, the file."""
+        return self.name or self.source
 
     @property
     def num_classes(self) -> int | None:
@@ -64,8 +84,16 @@ class Checkpoint:
         return None if mean is None or std is None else Normalisation(tuple(mean), tuple(std))
 
 
-def read_checkpoint(path: str | os.PathLike, network: str) -> Checkpoint:
-    """Read a weight file for a network.
+# What stands for weights: a name, a path, or what was read of one already.
+Weights: TypeAlias = str | os.PathLike | Checkpoint
+
+
+def read_checkpoint(path: str | os.PathLike, network: str | None = None) -> Checkpoint:
+    """Read a weight file.
+
+    Args:
+        path: of a `.safetensors`, `.keras` or `.weights.h5` file.
+        network: key of the network that the weights must be of. Defaults to that in the file.
 
     Raises:
         ValueError: no such file, another format, damaged, or the file of another network.
@@ -75,19 +103,38 @@ def read_checkpoint(path: str | os.PathLike, network: str) -> Checkpoint:
         raise ValueError(f"Expected a weight file that ends in one of {SUFFIXES}. Received: {path}")
     if not path.is_file():
         raise ValueError(f"Expected an existing weight file. Received: {path}")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     if path.name.endswith(".safetensors"):
-        try:
-            return read_safetensors(path.read_bytes(), str(path), network)
-        except OSError as error:
-            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        return read_safetensors(content, str(path), network)
+    found = sha256(content)
     if path.name.endswith(".keras"):
-        return _read_keras(path)
-    check_hdf5(path, str(path))
-    return Checkpoint(str(path), H5Weights(path, _h5_layout(path)[1]))
+        tensors, layers = _read_keras(path, content)
+        return Checkpoint(str(path), tensors, layers=layers, network=network, hash=found)
+    check_hdf5(io.BytesIO(content), str(path))
+    classes = _h5_layout(io.BytesIO(content), str(path))[1]
+    return Checkpoint(str(path), H5Weights(path, classes), network=network, hash=found)
 
 
-def read_safetensors(content: bytes, source: str, network: str) -> Checkpoint:
-    """The checkpoint that the bytes of a `.safetensors` file are.
+def sha256(content: bytes) -> str:
+    """The hash of a file's content as `"sha256:digits"`."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def check_network(stated: str | None, network: str | None, source: str) -> None:
+    """Raise a ValueError where weights state another network than the one asked for."""
+    if None not in (stated, network) and stated != network:
+        raise ValueError(
+            f"Expected weights of the network {network!r}. "
+            f"Received: {source}, which holds weights of {stated!r}; take that "
+            "network, or leave --network out"
+        )
+
+
+def read_safetensors(content: bytes, source: str, network: str | None) -> Checkpoint:
+    """The checkpoint in the bytes of a `.safetensors` file.
 
     Raises:
         ValueError: they are damaged, or those of another network.
@@ -103,56 +150,24 @@ def read_safetensors(content: bytes, source: str, network: str) -> Checkpoint:
     except (safetensors.SafetensorError, TypeError, ValueError) as error:
         raise ValueError(f"{source} is not a whole safetensors file: {error}") from error
     metadata = None if text is None else Metadata.from_json(text, source)
-    if metadata is not None and metadata.network != network:
-        raise ValueError(
-            f"Expected weights of the network {network!r}. "
-            f"Received: {source}, which holds weights of {metadata.network!r}; take that "
-            "network, or leave --network out"
-        )
     if metadata is not None:
+        check_network(metadata.network, network, source)
         metadata.check_classes(tensors, source)
+        network = metadata.network
     halves = {key: array for key, array in tensors.items() if array.dtype == np.float16}
     tensors |= {key: array.astype(np.float32) for key, array in halves.items()}
-    return Checkpoint(source, tensors, metadata)
+    return Checkpoint(source, tensors, metadata, network=network, hash=sha256(content))
 
 
-def read_metadata(path: str | os.PathLike) -> Metadata:
-    """What a `.safetensors` file of the zoo says of itself, without its tensors.
-
-    Raises:
-        ValueError: no such file, a damaged one, or one that says nothing.
-    """
-    found = stored_metadata(path)
-    if found is None:
-        raise ValueError(f"Expected a .safetensors file written by the zoo. Received: {path}")
-    return found
-
-
-def stored_metadata(path: str | os.PathLike) -> Metadata | None:
-    """As `read_metadata`; None of a file that says nothing.
-
-    Raises:
-        ValueError: no such file, or a damaged one.
-    """
-    if not Path(path).is_file():
-        raise ValueError(f"Expected an existing weight file. Received: {path}")
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
-    return None if text is None else Metadata.from_json(text, str(path))
-
-
-def _read_keras(path: Path) -> Checkpoint:
-    check_keras(path)
+def _read_keras(path: Path, content: bytes) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
+    """Tensors by variable path and arguments by layer; Keras itself reads from the path alone."""
+    check_keras(io.BytesIO(content), str(path))
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its zip, JSON and HDF5 readers raise
         raise ValueError(f"{path} cannot be read as a .keras file: {_first_line(error)}") from error
     tensors = {v.path: keras.ops.convert_to_numpy(v.value) for v in model.weights}
-    layers = {layer.name: layer.get_config() for layer in model.layers}
-    return Checkpoint(str(path), tensors, layers=layers)
+    return tensors, {layer.name: layer.get_config() for layer in model.layers}
 
 
 def _first_line(error: Exception) -> str:
@@ -277,7 +292,7 @@ def is_classifier(path: str) -> bool:
     return layer == CLASSIFIER or (layer.startswith(AUXILIARY) and layer.endswith("_classifier"))
 
 
-def _h5_layout(path: Path) -> tuple[collections.Counter, int | None]:
+def _h5_layout(file: Path | io.BytesIO, source: str) -> tuple[collections.Counter, int | None]:
     """How often each shape occurs in a `.weights.h5`, and its classifier's number of classes."""
     shapes: collections.Counter = collections.Counter()
     classes: list[int] = []
@@ -289,10 +304,10 @@ def _h5_layout(path: Path) -> tuple[collections.Counter, int | None]:
             classes.append(item["0"].shape[-1])
 
     try:
-        with h5py.File(path) as file:
-            file.visititems(visit)
+        with h5py.File(file, "r") as opened:
+            opened.visititems(visit)
     except (OSError, RuntimeError, KeyError) as error:
-        raise ValueError(f"{path} is not a whole HDF5 file: {_first_line(error)}") from error
+        raise ValueError(f"{source} is not a whole HDF5 file: {_first_line(error)}") from error
     return shapes, classes[0] if classes else None
 
 
@@ -302,7 +317,7 @@ def _read_h5(
     """Read a `.weights.h5` through a twin of the model with the file's number of classes."""
     path = file.path
     twin = build(file.num_classes or model.get_layer(CLASSIFIER).filters)
-    if _h5_layout(path)[0] != collections.Counter(tuple(v.shape) for v in twin.weights):
+    if _h5_layout(path, str(path))[0] != collections.Counter(tuple(v.shape) for v in twin.weights):
         raise ValueError(f"{path} does not fit {model.name}: it holds tensors of other shapes")
     try:
         twin.load_weights(path)

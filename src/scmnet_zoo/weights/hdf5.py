@@ -50,15 +50,19 @@ def check_hdf5(file: WeightFile, source: str) -> None:
         raise ValueError(f"{source}: its attributes may take {attributes} bytes")
 
 
-def check_keras(path: WeightFile) -> None:
+def check_keras(file: WeightFile, source: str | None = None) -> None:
     """Refuse a `.keras` file whose archive or weights are not as Keras writes them.
+
+    Args:
+        file: a path, or the file opened in binary mode.
+        source: name of the file in messages. Defaults to its path.
 
     Raises:
         ValueError: no zip file, one with unusual members, without weights, or with weights
             that `check_hdf5` refuses.
     """
-    source = str(getattr(path, "name", path))
-    with open_zip(path, source) as archive:
+    source = source or str(getattr(file, "name", file))
+    with open_zip(file, source) as archive:
         if KERAS_WEIGHTS not in archive.namelist():
             raise ValueError(
                 f"Expected a .keras file that holds {KERAS_WEIGHTS}. Received: {source}"

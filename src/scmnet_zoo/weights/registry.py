@@ -12,9 +12,11 @@ from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.checkpoint import (
     SUFFIXES,
     Checkpoint,
+    Weights,
+    check_network,
     read_checkpoint,
     read_safetensors,
-    stored_metadata,
+    sha256,
 )
 from scmnet_zoo.weights.entry import Entry
 from scmnet_zoo.weights.fetch.download import fetch
@@ -26,30 +28,6 @@ from scmnet_zoo.weights.places import BEST, own_path
 logger = logging.getLogger(__name__)
 
 DEFAULT_NETWORK = "scmnet"  # where neither the caller nor a file of weights names one
-
-
-def network_of(weights: str | os.PathLike | None, network: str | None = None) -> str:
-    """The key of a network: the one given, else what the weights say, else `"scmnet"`.
-
-    Args:
-        weights: None, a name, a key such as `scmnet/camvid`, the path of a file, or the folder of a
-            run.
-        network: what the caller says, None for nothing. Whether weights are of it is seen when
-            they are read.
-
-    Raises:
-        ValueError: a damaged file, or a folder that is not that of a run.
-    """
-    if network is not None or not isinstance(weights, str | os.PathLike):
-        return network or DEFAULT_NETWORK
-    entry = _keyed(weights)
-    if entry is not None:
-        return entry.network
-    path = weights_file(weights)
-    metadata = None
-    if path.endswith(".safetensors") and os.path.isfile(path):
-        metadata = stored_metadata(path)
-    return DEFAULT_NETWORK if metadata is None else metadata.network
 
 
 def weights_file(weights: str | os.PathLike) -> str:
@@ -72,68 +50,62 @@ def weights_file(weights: str | os.PathLike) -> str:
 
 
 def find_checkpoint(
-    network: str,
-    weights: str | os.PathLike | None,
+    network: str | None,
+    weights: Weights | None,
     arguments: Mapping[str, Any] | None = None,
 ) -> Checkpoint | None:
-    """The checkpoint that None, a name, a key or a path stands for; downloaded if need be.
+    """Read the weights that a caller names; downloads them if need be.
 
     Args:
-        network: key of the network.
-        weights: as a factory takes them.
+        network: key of the network that they must be of; None for the one that a file or a key
+            states, else `"scmnet"`.
+        weights: None, a name, a key such as `"scmnet/camvid"`, the path of a file, the folder of a
+            run, or a checkpoint, which is returned as it is.
         arguments: what the caller gives of the factory's; a name is found with them, see
             `manifest.find`.
 
     Raises:
-        ValueError: an unknown or unpublished name (with what there is), or a file that cannot be
-            read.
+        ValueError: an unknown or unpublished name (the message lists the known ones), a file that
+            cannot be read, or weights of another network.
         OSError: the weights cannot be downloaded.
     """
     if weights is None:
         return None
+    if isinstance(weights, Checkpoint):
+        check_network(weights.network, network, weights.source)
+        return weights
     if not isinstance(weights, str | os.PathLike):
         raise ValueError(
             f"Expected weights to be None, a name or a path. Received: weights={weights!r}"
         )
-    entry = entry_of(network, weights, arguments)
-    if entry is not None:
-        return named_checkpoint(entry)
     text = weights_file(weights)
-    if text.endswith(SUFFIXES) or os.sep in text or os.path.exists(text):
-        return read_checkpoint(text, network)
-    return named_checkpoint(manifest.find(network, text))
+    entry = named_entry(network, text, arguments)
+    found = read_checkpoint(text, network) if entry is None else named_checkpoint(entry)
+    return found if found.network else dataclasses.replace(found, network=DEFAULT_NETWORK)
 
 
-def entry_of(
-    network: str, weights: str | os.PathLike, arguments: Mapping[str, Any] | None = None
+def named_entry(
+    network: str | None, text: str, arguments: Mapping[str, Any] | None = None
 ) -> Entry | None:
-    """The manifest's entry that a name or a key such as `scmnet/camvid` stands for, if any.
+    """The entry that weights name; None for the path of a file.
 
-    A key stands for one entry whatever the arguments; a name is found with them.
+    A name is looked for before a file in the working directory, a key such as `scmnet/camvid`
+    after it. A key stands for one entry whatever the arguments; a name is found with them.
 
     Raises:
-        ValueError: a key of another network.
+        ValueError: neither a name nor a path; the message lists the names.
     """
-    entry = _keyed(weights)
-    if entry is None:
-        name = os.fspath(weights)
-        if name not in manifest.names(network, published_only=False):
-            return None
-        return manifest.find(network, name, arguments)
-    if entry.network != network:
-        raise ValueError(
-            f"Expected weights of the network {network!r}. "
-            f"Received: weights={entry.key!r}; take that network, or leave --network out"
-        )
-    return entry
-
-
-def _keyed(weights: str | os.PathLike) -> Entry | None:
-    """The entry of a key; a file or a folder of that path goes before."""
-    text = os.fspath(weights)
-    if "/" not in text or os.path.exists(text):
+    if "/" in text and not os.path.exists(text):
+        keys = {entry.key: entry for entry in manifest.entries()}
+        if text in keys:
+            check_network(keys[text].network, network, text)
+            return keys[text]
+    if text.endswith(SUFFIXES) or os.sep in text or "/" in text:
         return None
-    return next((entry for entry in manifest.entries() if entry.key == text), None)
+    network = network or DEFAULT_NETWORK
+    if os.path.exists(text) and text not in manifest.names(network, published_only=False):
+        return None
+    return manifest.find(network, text, arguments)
 
 
 def named_checkpoint(entry: Entry) -> Checkpoint:
@@ -146,19 +118,21 @@ def named_checkpoint(entry: Entry) -> Checkpoint:
     if entry.file is None:
         own = own_path(entry.network, entry.name)
         if own.is_file():
-            return read_checkpoint(own, entry.network)
+            return dataclasses.replace(read_checkpoint(own, entry.network), name=entry.name)
     file = published_file(entry)
     content = fetch(file)
     if entry.learned_from is not None:
         _tell(entry.key, entry.learned_from)
+    stated = f"{file.hash.algorithm}:{file.hash.value}" if file.hash else sha256(content)
     if file.format != "safetensors":
-        return _converted(content, file.name, entry)
+        found = _converted(content, file.name, entry)
+        return dataclasses.replace(found, name=entry.name, hash=stated)
     found = read_safetensors(content, file.name, entry.network)
-    if found.metadata is None or _stated(found.metadata) != metadata_of(entry):
+    if found.metadata is None or _stated(found.metadata) != entry_metadata(entry):
         raise ValueError(
             f"{file.name}: what it says of itself is not what the manifest says of {entry.key}"
         )
-    return found
+    return dataclasses.replace(found, name=entry.name, hash=stated)
 
 
 @functools.cache
@@ -167,8 +141,8 @@ def _tell(key: str, learned_from: str) -> None:
     logger.warning("%s: %s", key, learned_from)
 
 
-def metadata_of(entry: Entry) -> Metadata:
-    """What the manifest says that a file of weights says too."""
+def entry_metadata(entry: Entry) -> Metadata:
+    """The metadata of a file of weights, as far as the manifest states them."""
     statistics = entry.normalisation
     return Metadata(
         network=entry.network,
@@ -191,4 +165,4 @@ def _converted(content: bytes, source: str, entry: Entry) -> Checkpoint:
         raise ValueError(
             f"{source}: expected weights of {entry.network}. Received: those of {imported.network}"
         )
-    return Checkpoint(source, imported.tensors, metadata_of(entry))
+    return Checkpoint(source, imported.tensors, entry_metadata(entry), network=entry.network)

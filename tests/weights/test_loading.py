@@ -11,9 +11,10 @@ from scmnet_zoo import FastSCNN, SCMNet, Segmenter
 from scmnet_zoo.catalogue import NETWORK_CARDS
 from scmnet_zoo.data import CAMVID
 from scmnet_zoo.deploy import describe
+from scmnet_zoo.loading import load, read_weights
 from scmnet_zoo.training.teachers import teacher_network
 from scmnet_zoo.weights import Metadata, Normalisation, write_checkpoint
-from scmnet_zoo.weights.registry import find_checkpoint, network_of, weights_file
+from scmnet_zoo.weights.registry import find_checkpoint, weights_file
 
 NORMALISATION = Normalisation((128.0,) * 3, (64.0,) * 3)
 
@@ -43,13 +44,21 @@ def small_network():
 
 def test_the_file_says_its_network(run):
     for weights in (run, str(run), f"{run}/", run / "last.safetensors"):
-        assert network_of(weights) == "fastscnn"
+        assert read_weights(weights).network == "fastscnn"
 
 
-@pytest.mark.parametrize("weights", [None, "camvid", "nonsense", "a/b.keras", "no.safetensors"])
-def test_else_it_is_scmnet(weights):
-    assert network_of(weights) == "scmnet"
-    assert network_of(weights, "contextnet") == "contextnet"
+def test_else_it_is_scmnet():
+    assert read_weights("camvid").network == "scmnet"
+    with pytest.raises(ValueError, match="known name for scmnet"):
+        read_weights("nonsense")
+    with pytest.raises(ValueError, match="known name for contextnet"):
+        read_weights("nonsense", "contextnet")
+
+
+def test_a_key_says_the_network():
+    assert read_weights("scmnet/camvid").name == "camvid"
+    with pytest.raises(ValueError, match=r"of the network 'fastscnn'\. Received: scmnet/camvid"):
+        read_weights("scmnet/camvid", "fastscnn")
 
 
 def test_a_file_that_says_nothing(tmp_path):
@@ -57,10 +66,25 @@ def test_a_file_that_says_nothing(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"a": np.zeros(1, "float32")}, tmp_path / "plain.safetensors")
-    assert network_of(tmp_path / "plain.safetensors") == "scmnet"
+    assert read_weights(tmp_path / "plain.safetensors").network == "scmnet"
     (tmp_path / "damaged.safetensors").write_bytes(b"no weights")
     with pytest.raises(ValueError, match=r"damaged\.safetensors is not a whole safetensors file"):
-        network_of(tmp_path / "damaged.safetensors")
+        read_weights(tmp_path / "damaged.safetensors")
+
+
+def test_what_is_loaded_says_where_it_is_from(run):
+    loaded = load(run)
+    assert loaded.model.name == "toy"
+    assert loaded.metadata.classes == CAMVID.classes
+    path = str(run / "best.safetensors")
+    assert (loaded.source.network, loaded.source.name, loaded.source.file) == (
+        "fastscnn",
+        None,
+        path,
+    )
+    same = load(read_weights(run))  # what was read is not read again
+    assert same.source == loaded.source
+    assert loaded.source.hash == describe("fastscnn", loaded).weights_hash
 
 
 def test_a_run_stands_for_its_best_weights(run):
@@ -78,10 +102,10 @@ def test_a_name_wins_over_a_folder(run, tmp_path, monkeypatch):
     assert weights_file("camvid") == "camvid"
     assert weights_file("./camvid") == "./camvid/best.safetensors"
     assert weights_file("mine") == "mine/best.safetensors"
-    assert network_of("mine") == "fastscnn"
+    assert read_weights("mine").network == "fastscnn"
 
 
-@pytest.mark.parametrize("use", [weights_file, network_of, lambda w: SCMNet(weights=w)])
+@pytest.mark.parametrize("use", [weights_file, read_weights, lambda w: SCMNet(weights=w)])
 def test_a_folder_that_is_no_run(tmp_path, use):
     with pytest.raises(
         ValueError, match=r"run with best\.safetensors in it\. Received: .* without"
@@ -125,9 +149,10 @@ def test_the_real_network(tmp_path):
 # Keys, as `scmnet-zoo weights list` and the model cards write them
 
 
-def test_a_key_says_its_network():
-    assert network_of("contextnet/camvid") == "contextnet"
-    assert network_of("contextnet/none") == "scmnet"
+def test_a_key_that_is_none():
+    assert read_weights("contextnet/camvid").network == "contextnet"
+    with pytest.raises(ValueError, match=r"Received: contextnet/none"):
+        read_weights("contextnet/none")
 
 
 def test_weights_by_their_key():
@@ -138,9 +163,7 @@ def test_weights_by_their_key():
 
 
 def test_a_key_of_another_network():
-    message = (
-        "Expected weights of the network 'scmnet'. Received: weights='contextnet/camvid'; take"
-    )
+    message = "Expected weights of the network 'scmnet'. Received: contextnet/camvid, which holds"
     with pytest.raises(ValueError, match=message):
         find_checkpoint("scmnet", "contextnet/camvid")
 
@@ -148,5 +171,5 @@ def test_a_key_of_another_network():
 def test_a_file_goes_before_a_key(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(run, "scmnet/camvid")
-    assert network_of("scmnet/camvid") == "fastscnn"
+    assert read_weights("scmnet/camvid").network == "fastscnn"
     assert weights_file("scmnet/camvid").endswith("best.safetensors")
