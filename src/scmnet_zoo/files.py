@@ -17,7 +17,7 @@ class WriteError(OSError):
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A name to write to; it becomes `path` once that is done, and is gone after an error.
 
     What was at `path` stays until then. The content is on the disk before the name changes.
@@ -49,7 +49,7 @@ def _part(path: Path) -> Path:
 
 
 @contextmanager
-def new_folder(path: str | os.PathLike) -> Iterator[Path]:
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A folder, made with its parents; after an error those that it made go again, if empty.
 
     Raises:
@@ -68,7 +68,7 @@ def new_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def hidden_folder(path: str | os.PathLike) -> Iterator[Path]:
+def hidden_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A hidden folder beside a path, gone at the end; after an error so are parents made for it.
 
     Raises:
@@ -84,13 +84,13 @@ def hidden_folder(path: str | os.PathLike) -> Iterator[Path]:
         yield Path(made)
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file whole or not at all."""
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def read_small(path: str | os.PathLike) -> bytes:
+def read_small(path: str | os.PathLike[str]) -> bytes:
     """The content of a file of text, such as a table or a list.
 
     Raises:

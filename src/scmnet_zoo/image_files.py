@@ -74,7 +74,7 @@ class NoEndError(ImageError):
     """A JPEG file of which nothing but the end marker is missing."""
 
 
-def open_image(path: str | os.PathLike, strict: bool = False) -> Image.Image:
+def open_image(path: str | os.PathLike[str], strict: bool = False) -> Image.Image:
     """Decode an image file whole, upright by its EXIF orientation.
 
     Of several frames the first is taken. Of a PNG, large texts and colour profiles are not read. A
@@ -120,7 +120,7 @@ def open_image(path: str | os.PathLike, strict: bool = False) -> Image.Image:
         raise ImageError(f"{path}: {EXPECTED}. Received: {_received(path, error)}") from error
 
 
-def orientation(path: str | os.PathLike) -> int:
+def orientation(path: str | os.PathLike[str]) -> int:
     """The EXIF orientation of an image file, 1 to 8; 1 (upright) where there is none.
 
     Only the file's head is read. A file that cannot be opened counts as upright.
@@ -128,7 +128,7 @@ def orientation(path: str | os.PathLike) -> int:
     return _of_head(path, _orientation) or 1
 
 
-def upright_size(path: str | os.PathLike) -> tuple[int, int] | None:
+def upright_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """(height, width) of an image as it is read; None of a file that cannot be opened.
 
     Only the file's head is read.
@@ -136,7 +136,7 @@ def upright_size(path: str | os.PathLike) -> tuple[int, int] | None:
     return _of_head(path, _upright_size)
 
 
-def _of_head(path: str | os.PathLike, fact: Callable[[Image.Image], Fact]) -> Fact | None:
+def _of_head(path: str | os.PathLike[str], fact: Callable[[Image.Image], Fact]) -> Fact | None:
     """What the head of a file says; None where it cannot be opened."""
     quieten_pillow()
     for content in (lambda: path, lambda: io.BytesIO(png_without_text(Path(path)) or b"")):
@@ -156,7 +156,7 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
     return (width, height) if sideways else (height, width)
 
 
-def lacks_end_marker(path: str | os.PathLike) -> bool:
+def lacks_end_marker(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a JPEG of which nothing but the end marker is missing."""
     with open(path, "rb") as file:
         if file.read(2) != b"\xff\xd8":

@@ -32,7 +32,7 @@ __all__ = [
 STRIP_PIXELS = 4_000_000  # how many pixels are converted at a time
 
 
-def read_image(path: str | os.PathLike, strict: bool = False) -> np.ndarray:
+def read_image(path: str | os.PathLike[str], strict: bool = False) -> np.ndarray:
     """Read a photograph, upright.
 
     The EXIF orientation is applied; grey, 1-bit, palette and CMYK pictures become RGB, 16 bits

@@ -17,7 +17,7 @@ SUFFIX = ".safetensors"
 
 
 def import_checkpoint(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     classes: Sequence[str] = CITYSCAPES.classes,
     normalisation: Normalisation | None = None,
     training_size: tuple[int, int] | None = None,
@@ -61,7 +61,7 @@ def import_checkpoint(
     return Checkpoint(source, tensors, metadata, network=imported.network, hash=sha256(content))
 
 
-def write_imported(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
+def write_imported(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
     """Write a checkpoint as the zoo's own `.safetensors`, which the factories load.
 
     Raises:

@@ -56,7 +56,7 @@ def confusion_figure(matrix: ConfusionMatrix, classes: Sequence[str]) -> Figure:
 
 
 def write_confusion(
-    path: str | os.PathLike, matrix: ConfusionMatrix, classes: Sequence[str]
+    path: str | os.PathLike[str], matrix: ConfusionMatrix, classes: Sequence[str]
 ) -> None:
     """Write `confusion_figure` as a picture, whole or not at all.
 

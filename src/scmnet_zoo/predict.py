@@ -77,7 +77,7 @@ class Result:
         image.putpalette([value for colour in self.palette for value in colour])
         return image
 
-    def save(self, directory: str | os.PathLike, stem: str | None = None) -> tuple[Path, Path]:
+    def save(self, directory: str | os.PathLike[str], stem: str | None = None) -> tuple[Path, Path]:
         """Write `STEM_overlay.png` and `STEM_mask.png`, neither of them by halves.
 
         Args:
@@ -155,7 +155,7 @@ class Segmenter:
         self._sizes_seen: set[tuple[int, int]] = set()
         self._told_of_squashing = False
 
-    def __call__(self, photo: str | os.PathLike | Image.Image | np.ndarray) -> Result:
+    def __call__(self, photo: str | os.PathLike[str] | Image.Image | np.ndarray) -> Result:
         """Segment a photograph.
 
         The first of each size runs twice, so that `Result.seconds` is without the building of
@@ -209,9 +209,9 @@ class Segmenter:
 
 
 def segment(
-    photo: str | os.PathLike | Image.Image | np.ndarray,
+    photo: str | os.PathLike[str] | Image.Image | np.ndarray,
     network: str | None = None,
-    weights: str | os.PathLike | None = None,
+    weights: str | os.PathLike[str] | None = None,
 ) -> Result:
     """Segment one photograph; for several make a `Segmenter`, which loads the network once.
 
@@ -261,7 +261,7 @@ def _down(length: float, multiple: int) -> int:
     return int((length + 1e-6) // multiple) * multiple
 
 
-def make_directory(directory: str | os.PathLike) -> None:
+def make_directory(directory: str | os.PathLike[str]) -> None:
     """Make a folder for results, if it is not there.
 
     Raises:

@@ -145,7 +145,7 @@ def time_network(
 
 
 def time_file(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     size: Size | None = None,
     threads: int | None = None,

@@ -25,12 +25,12 @@ from scmnet_zoo.data.pack import packed, packed_splits, write_pack
 _log = logging.getLogger(__name__)
 
 # The readers of datasets by name: from a folder and a split to a `Dataset`.
-READERS: Mapping[str, Callable[[str | os.PathLike, str], Dataset]] = DATASET_CARDS.table(
+READERS: Mapping[str, Callable[[str | os.PathLike[str], str], Dataset]] = DATASET_CARDS.table(
     DatasetCard.load_reader
 )
 
 
-def reader_of(dataset: str) -> Callable[[str | os.PathLike, str], Dataset]:
+def reader_of(dataset: str) -> Callable[[str | os.PathLike[str], str], Dataset]:
     """The reader of a dataset.
 
     Raises:
@@ -39,7 +39,7 @@ def reader_of(dataset: str) -> Callable[[str | os.PathLike, str], Dataset]:
     return READERS[dataset]
 
 
-def dataset_of(root: str | os.PathLike, dataset: str | None = None) -> str:
+def dataset_of(root: str | os.PathLike[str], dataset: str | None = None) -> str:
     """The name of a dataset: the one given, else what is found, else `"camvid"`.
 
     A file of `write_pack` says its dataset; a folder with a `classes.toml` is `"folder"`.
@@ -58,7 +58,7 @@ def dataset_of(root: str | os.PathLike, dataset: str | None = None) -> str:
     return "folder" if os.path.isfile(os.path.join(root, TABLE)) else "camvid"
 
 
-def open_dataset(dataset: str, root: str | os.PathLike, split: str) -> Dataset:
+def open_dataset(dataset: str, root: str | os.PathLike[str], split: str) -> Dataset:
     """One split of a dataset, by the dataset's name.
 
     Args:

@@ -24,7 +24,7 @@ from scmnet_zoo.image_files import SUFFIXES, left_out_in_words
 
 def check(
     dataset: str,
-    root: str | os.PathLike,
+    root: str | os.PathLike[str],
     splits: Sequence[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int | None = None,

@@ -50,7 +50,7 @@ _MASKS = {
 }
 
 
-def cityscapes(root: str | os.PathLike, split: str) -> Dataset:
+def cityscapes(root: str | os.PathLike[str], split: str) -> Dataset:
     """One split of Cityscapes, with instances where their files are there.
 
     The labels of `"test"` are kept by the benchmark's server; those in the archive are void.

@@ -52,7 +52,7 @@ LEFT_OUT = "%s: left out, as no image by its name: %s"
 SEPARATORS = "_-. "  # before what the names of masks have more than those of images
 
 
-def folder(root: str | os.PathLike, split: str) -> Dataset:
+def folder(root: str | os.PathLike[str], split: str) -> Dataset:
     """One split of one's own data.
 
     Args:

@@ -40,7 +40,7 @@ LARGEST_SIDE = 65_535  # of an image, in pixels
 def write_pack(
     datasets: Sequence[Dataset],
     size: tuple[int, int],
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int | None = None,
 ) -> None:
@@ -123,7 +123,7 @@ def _write(
     check_packed(tallies)
 
 
-def packed_splits(path: str | os.PathLike) -> tuple[str, ...]:
+def packed_splits(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """The splits that a file of `write_pack` holds, in the order in which they were given.
 
     Raises:
@@ -135,7 +135,7 @@ def packed_splits(path: str | os.PathLike) -> tuple[str, ...]:
         return tuple(file)
 
 
-def packed(path: str | os.PathLike, split: str) -> Dataset:
+def packed(path: str | os.PathLike[str], split: str) -> Dataset:
     """One split of a file that `write_pack` wrote.
 
     Its frames have the names they had. `Sample.image` and `Sample.label` say where in the file

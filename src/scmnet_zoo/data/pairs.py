@@ -13,7 +13,7 @@ from scmnet_zoo.data.pack import packed_splits
 SPLITS = ("train", "val", "test")
 
 
-def splits_of(dataset: str, root: str | os.PathLike) -> tuple[str, ...]:
+def splits_of(dataset: str, root: str | os.PathLike[str]) -> tuple[str, ...]:
     """The splits that a dataset may have: of `"folder"` those that are there, of a pack its own.
 
     Args:
@@ -29,7 +29,7 @@ def splits_of(dataset: str, root: str | os.PathLike) -> tuple[str, ...]:
     return _files(dataset).splits(root)
 
 
-def is_there(dataset: str, root: str | os.PathLike, split: str) -> bool:
+def is_there(dataset: str, root: str | os.PathLike[str], split: str) -> bool:
     """Whether a split has a list or a folder, or files by their names; it may be faulty still.
 
     Raises:
@@ -41,7 +41,7 @@ def is_there(dataset: str, root: str | os.PathLike, split: str) -> bool:
     return _files(dataset).has(root, split)
 
 
-def listing(dataset: str, root: str | os.PathLike, split: str) -> Listing:
+def listing(dataset: str, root: str | os.PathLike[str], split: str) -> Listing:
     """The files of a split, by the dataset's layout.
 
     Args:

@@ -20,7 +20,7 @@ SPLITS = ("train", "val")
 HELD_OUT = 10  # one image in so many, where no list says which
 
 
-def unlabelled(root: str | os.PathLike, split: str, space: LabelSpace) -> Dataset:
+def unlabelled(root: str | os.PathLike[str], split: str, space: LabelSpace) -> Dataset:
     """The images of a folder as a dataset whose labels are void.
 
     Args:

@@ -34,7 +34,7 @@ class Export:
     ...     evaluate(network, dataset, protocol, export=export)
     """
 
-    def __init__(self, folder: str | os.PathLike, space: LabelSpace):
+    def __init__(self, folder: str | os.PathLike[str], space: LabelSpace):
         self.folder = Path(folder)
         self.table = np.arange(VOID + 1).astype(np.uint8)
         if space == CITYSCAPES:

@@ -42,7 +42,7 @@ def load(
     network: str | None,
     weights: Weights | Loaded,
     dataset: str,
-    data: str | os.PathLike,
+    data: str | os.PathLike[str],
     split: str,
     protocol: str | None = None,
 ) -> Task:

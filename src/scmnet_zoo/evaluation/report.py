@@ -17,7 +17,7 @@ COLUMNS = ("kind", "name", "iou", "niou")
 
 
 def write_report(
-    scores: Scores, folder: str | os.PathLike, about: dict[str, Any]
+    scores: Scores, folder: str | os.PathLike[str], about: dict[str, Any]
 ) -> tuple[Path, Path, Path]:
     """Write `scores.csv`, `scores.json` and `confusion_matrix.png`; all of them or none.
 

@@ -50,7 +50,7 @@ class Comparison:
 def compare(
     entries: tuple[Entry, ...],
     dataset: str,
-    data: str | os.PathLike,
+    data: str | os.PathLike[str],
     progress: Callable[[str, int, int], None] = lambda title, done, total: None,
 ) -> Iterator[Comparison]:
     """Measure again what the manifest states of weights on a dataset.

@@ -40,11 +40,11 @@ Measuring = Callable[[str, int, int], None]  # protocol, frames done, frames in 
 
 
 def prepare(
-    run: str | os.PathLike,
+    run: str | os.PathLike[str],
     repository: str,
-    data: str | os.PathLike,
+    data: str | os.PathLike[str],
     split: str | None,
-    output: str | os.PathLike,
+    output: str | os.PathLike[str],
     name: str | None = None,
     licence: str = "Apache-2.0",
     data_licence: str | None = None,
@@ -123,7 +123,7 @@ def _data_licence(run: Run) -> str:
     return "".join([known, THROUGH if helped else "", *through])
 
 
-def upload(entry: Entry, folder: str | os.PathLike) -> Entry:
+def upload(entry: Entry, folder: str | os.PathLike[str]) -> Entry:
     """Put what `prepare` has written on the Hub; the entry in the folder is pinned to the commit.
 
     `SCMNET_ZOO_MANIFEST` can name the folder's `weights_manifest.json` from then on.
@@ -218,7 +218,7 @@ def _as_text(entry: Entry) -> str:
 def _measure(
     written: Loaded,
     dataset: str,
-    data: str | os.PathLike,
+    data: str | os.PathLike[str],
     split: str,
     progress: Measuring,
 ) -> tuple[Result, ...]:

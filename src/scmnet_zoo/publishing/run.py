@@ -72,7 +72,7 @@ class Run:
         return f"KERAS_BACKEND={self.session['backend']} {shlex.join(words)}"
 
 
-def read_run(folder: str | os.PathLike, last: bool = False) -> Run:
+def read_run(folder: str | os.PathLike[str], last: bool = False) -> Run:
     """Read the folder of a run.
 
     Args:

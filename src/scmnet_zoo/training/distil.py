@@ -41,7 +41,7 @@ class Labelled:
     """
 
     dataset: str
-    data: str | os.PathLike
+    data: str | os.PathLike[str]
     splits: tuple[str, ...] = ("train",)
 
     def open(self) -> list[Dataset]:
@@ -51,8 +51,8 @@ class Labelled:
 
 def distil(
     network: str,
-    data: str | os.PathLike,
-    output: str | os.PathLike,
+    data: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     teachers: Sequence[Weights],
     recipe: Recipe | None = None,
     weights: Weights | None = None,

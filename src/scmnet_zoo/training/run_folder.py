@@ -93,7 +93,7 @@ class RunFolder:
         OSError: the folder cannot be written to.
     """
 
-    def __init__(self, path: str | os.PathLike, identity: Identity):
+    def __init__(self, path: str | os.PathLike[str], identity: Identity):
         self.path = Path(path)
         self.identity = identity
         sessions = []

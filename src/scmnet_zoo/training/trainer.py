@@ -43,8 +43,8 @@ logger = logging.getLogger(__name__)
 def train(
     network: str,
     dataset: str,
-    data: str | os.PathLike,
-    output: str | os.PathLike,
+    data: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     recipe: Recipe | None = None,
     weights: Weights | None = None,
     seed: int = 0,
@@ -130,7 +130,7 @@ def train(
 
 def trained_in_folder(
     identity: Identity,
-    output: str | os.PathLike,
+    output: str | os.PathLike[str],
     final: keras.Model,
     sources: Callable[[Path], tuple[Source, Source]],
     progress: Callable[[int, int], None],

@@ -18,7 +18,7 @@ SUFFIX = SUFFIXES[0]
 
 
 def average_checkpoints(
-    paths: Sequence[str | os.PathLike], output: str | os.PathLike, half: bool = False
+    paths: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str], half: bool = False
 ) -> Metadata:
     """Write the mean of all tensors of weight files, batch-norm statistics included.
 
@@ -76,14 +76,16 @@ def _check_alike(metadata: Metadata, path: str, first: Metadata, source: str) ->
             )
 
 
-def _read(path: str | os.PathLike) -> tuple[Metadata, Mapping[str, np.ndarray]]:
+def _read(path: str | os.PathLike[str]) -> tuple[Metadata, Mapping[str, np.ndarray]]:
     found = read_checkpoint(path) if os.fspath(path).endswith(SUFFIX) else None
     if found is None or found.metadata is None or isinstance(found.tensors, H5Weights):
         raise ValueError(f"Expected a .safetensors file written by the zoo. Received: {path}")
     return found.metadata, found.tensors
 
 
-def _finite(tensors: Mapping[str, np.ndarray], path: str | os.PathLike) -> Mapping[str, np.ndarray]:
+def _finite(
+    tensors: Mapping[str, np.ndarray], path: str | os.PathLike[str]
+) -> Mapping[str, np.ndarray]:
     for name, array in tensors.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{path}: {name} holds values that are not finite")
@@ -92,7 +94,7 @@ def _finite(tensors: Mapping[str, np.ndarray], path: str | os.PathLike) -> Mappi
 
 def _check_shapes(
     tensors: Mapping[str, np.ndarray],
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     first: Mapping[str, np.ndarray],
     source: str,
 ) -> None:

@@ -85,10 +85,10 @@ class Checkpoint:
 
 
 # What stands for weights: a name, a path, or what was read of one already.
-Weights: TypeAlias = str | os.PathLike | Checkpoint
+Weights: TypeAlias = str | os.PathLike[str] | Checkpoint
 
 
-def read_checkpoint(path: str | os.PathLike, network: str | None = None) -> Checkpoint:
+def read_checkpoint(path: str | os.PathLike[str], network: str | None = None) -> Checkpoint:
     """Read a weight file.
 
     Args:
@@ -174,7 +174,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def write_checkpoint(path: str | os.PathLike, model: keras.Model, metadata: Metadata) -> None:
+def write_checkpoint(path: str | os.PathLike[str], model: keras.Model, metadata: Metadata) -> None:
     """Write a model's weights, keyed by variable path, with what they are for.
 
     Raises:
@@ -185,7 +185,7 @@ def write_checkpoint(path: str | os.PathLike, model: keras.Model, metadata: Meta
 
 
 def write_tensors(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     tensors: Mapping[str, np.ndarray],
     metadata: Metadata,
     half: bool = False,

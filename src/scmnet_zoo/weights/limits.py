@@ -3,7 +3,7 @@
 import os
 from typing import BinaryIO
 
-WeightFile = str | os.PathLike | BinaryIO
+WeightFile = str | os.PathLike[str] | BinaryIO
 
 TIMES_THE_FILE = 4
 ALLOWANCE = 1 << 20  # for small files, whose text compresses well

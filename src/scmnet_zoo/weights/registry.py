@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_NETWORK = "scmnet"  # where neither the caller nor a file of weights names one
 
 
-def weights_file(weights: str | os.PathLike) -> str:
+def weights_file(weights: str | os.PathLike[str]) -> str:
     """Weights as given; of the folder of a run the path of `best.safetensors` in it.
 
     Raises:

@@ -44,7 +44,7 @@ class Pretrained(NamedTuple):
     read: Callable[[bytes, str], dict[str, np.ndarray]]
 
 
-def read_pretrained(backbone: str, weights: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_pretrained(backbone: str, weights: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The tensors of a backbone by variable path.
 
     Args:

@@ -28,7 +28,7 @@ def shipped_recipe(network: str, dataset: str) -> Recipe:
     return find_recipe(f"{network}_{dataset}")
 
 
-def find_recipe(name: str | os.PathLike) -> Recipe:
+def find_recipe(name: str | os.PathLike[str]) -> Recipe:
     """A recipe by the name of a shipped one, or by the path of a TOML file.
 
     Raises:
