@@ -40,6 +40,7 @@ lint: $(VENV)/.lint
 
 types: $(VENV)/.lint
 	$(BIN)/mypy
+	$(BIN)/python .ci/typed
 
 docs: $(VENV)/.lint
 	$(BIN)/mkdocs build --quiet --site-dir site
