@@ -340,7 +340,7 @@ A, B = 'name = "a"', 'name = "b"'
     ("text", "message"),
     [
         ("[[class]", r"expected TOML\. Received: .*line 1"),
-        (f"x = {'[' * 5000}{']' * 5000}", r"expected TOML\. Received: lists in lists without end"),
+        (f"x = {'[' * 5000}{']' * 5000}", r"expected TOML\. Received: too deeply nested lists"),
         (f"x = {'9' * 5000}", r"expected TOML\. Received: Exceeds the limit"),
         ("", r"expected a \[\[class\]\] for each class\. Received: None"),
         ("class = []", r"\[\[class\]\].*Received: \[\]"),

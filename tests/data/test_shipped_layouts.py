@@ -148,7 +148,7 @@ def test_fastai_without_codes_is_guessed(tmp_path, caplog):
     root = draw_fastai(tmp_path / "camvid", codes=None, valid=None)
     (warning,) = assert_camvid(root, NAMES).warnings
     assert warning.kind == "guessed"
-    assert "codes.txt: not there, so indices are taken for the places of CamVid's 32" in caplog.text
+    assert "codes.txt: missing, so indices are read as CamVid's 32" in caplog.text
     assert warning.message in caplog.text
 
 

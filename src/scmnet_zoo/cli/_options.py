@@ -12,7 +12,7 @@ WEIGHTS_HELP = (
     "of a run."
 )
 DATASET_HELP = (
-    f"Name of the dataset: {', '.join(DATASET_CARDS)}. A folder with a classes.toml has the "
-    "default folder."
+    f"Name of the dataset: {', '.join(DATASET_CARDS)}. Default for a folder with a classes.toml: "
+    "folder."
 )
 DATASET = "camvid"

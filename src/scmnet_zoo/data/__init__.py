@@ -1,4 +1,4 @@
-"""Datasets: what their labels mean, and how they are read and augmented."""
+"""Datasets: label spaces, readers, packed files and augmentation."""
 
 import logging
 import os
@@ -24,32 +24,33 @@ from scmnet_zoo.data.pack import packed, packed_splits, write_pack
 
 _log = logging.getLogger(__name__)
 
-# The readers of datasets by name: from a folder and a split to a `Dataset`.
-READERS: Mapping[str, Callable[[str | os.PathLike[str], str], Dataset]] = DATASET_CARDS.table(
+# Dataset name -> reader, a function of a folder and a split that returns a `Dataset`.
+READERS: Mapping[str, Callable[[str | os.PathLike, str], Dataset]] = DATASET_CARDS.table(
     DatasetCard.load_reader
 )
 
 
-def reader_of(dataset: str) -> Callable[[str | os.PathLike[str], str], Dataset]:
-    """The reader of a dataset.
+def reader_of(dataset: str) -> Callable[[str | os.PathLike, str], Dataset]:
+    """Return the reader of a dataset.
 
     Raises:
-        ValueError: there is none; the message lists what there is.
+        ValueError: the dataset is unknown; the message lists the known names.
     """
     return READERS[dataset]
 
 
-def dataset_of(root: str | os.PathLike[str], dataset: str | None = None) -> str:
-    """The name of a dataset: the one given, else what is found, else `"camvid"`.
+def dataset_of(root: str | os.PathLike, dataset: str | None = None) -> str:
+    """Return the given name of a dataset, or the name that its files imply.
 
-    A file of `write_pack` says its dataset; a folder with a `classes.toml` is `"folder"`.
+    A file of `write_pack` states its dataset. A folder with a `classes.toml` is `"folder"`, any
+    other folder `"camvid"`.
 
     Args:
-        root: the folder that holds it, or a file of `write_pack`.
-        dataset: what the caller says, None for nothing.
+        root: folder of the dataset, or a file of `write_pack`.
+        dataset: name given by the caller. None to derive it from `root`.
 
     Raises:
-        ValueError: a file that is no pack.
+        ValueError: the file is not a pack.
     """
     if dataset is not None:
         return dataset
@@ -58,17 +59,17 @@ def dataset_of(root: str | os.PathLike[str], dataset: str | None = None) -> str:
     return "folder" if os.path.isfile(os.path.join(root, TABLE)) else "camvid"
 
 
-def open_dataset(dataset: str, root: str | os.PathLike[str], split: str) -> Dataset:
-    """One split of a dataset, by the dataset's name.
+def open_dataset(dataset: str, root: str | os.PathLike, split: str) -> Dataset:
+    """Open one split of a dataset.
 
     Args:
-        dataset: one of `READERS`.
-        root: the folder that holds it, or a file of `write_pack`.
-        split: the name of the split.
+        dataset: key of `READERS`.
+        root: folder of the dataset, or a file of `write_pack`.
+        split: name of the split.
 
     Raises:
-        ValueError: no such dataset or split, what the reader finds wrong with the folder, or a file
-            that is no pack or holds another dataset.
+        ValueError: the dataset or split is unknown, the reader rejects the folder, or the file is
+            not a pack or has another dataset.
     """
     if os.path.isfile(root):
         found = packed(root, split)

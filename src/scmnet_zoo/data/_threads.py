@@ -1,4 +1,4 @@
-"""Work on many frames in threads, without holding more than a few results."""
+"""Map a function over frames in threads, with a bounded number of waiting results."""
 
 import os
 from collections import deque
@@ -9,18 +9,18 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
-AHEAD = 2  # results for each thread that may wait to be taken
+AHEAD = 2  # waiting results per thread
 
 
 def in_threads(
     function: Callable[[Item], Outcome], items: Iterable[Item], workers: int | None = None
 ) -> Generator[Outcome, None, None]:
-    """What a function makes of each item, in order; closing the generator drops what is left.
+    """Yield the function's result for each item, in order. Closing the generator cancels the rest.
 
     Args:
-        function: called in threads.
-        items: what it is called with.
-        workers: number of threads, by default one a core.
+        function: called in threads with one item.
+        items: arguments of the function.
+        workers: number of threads. Defaults to the number of CPU cores.
     """
     workers = workers or os.cpu_count() or 1
     pool = ThreadPoolExecutor(workers)

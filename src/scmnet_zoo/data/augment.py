@@ -12,28 +12,28 @@ from scmnet_zoo.data.labels import VOID
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is drawn anew for each frame.
+    """Settings of the random augmentation. All values are drawn for each frame separately.
 
     Attributes:
-        crop: (height, width) of the window that is cut out, in pixels.
-        scale: range of the enlargement, drawn evenly on a logarithmic scale.
+        crop: (height, width) of the random crop in pixels.
+        scale: range of the scale factor, drawn uniformly on a logarithmic scale.
         flip: probability of a left-right flip.
-        brightness, contrast, saturation, tint: largest relative change; tint is that of each
-            colour channel alone.
+        brightness, contrast, saturation, tint: largest relative change. Tint changes each colour
+            channel separately.
         gamma: range of the exponent is `1 / (1 + gamma)` to `1 + gamma`.
         noise: largest standard deviation of pixel noise, on the scale 0..255.
-        blur: probability that the frame is reduced to half its size and back, which makes a
-            sharp frame look like one that was enlarged.
-        cut: probability that a rectangle of another window of the batch is pasted over this one,
-            with its labels; of the window's shape, and any share of its area alike.
-        mix: probability that the pixels of `mix_classes` in another window of the batch are
-            pasted over this one, with their labels.
-        mix_classes: names of the classes that are pasted.
+        blur: probability that the frame is resized to half its size and back, which makes it
+            look like an enlarged frame.
+        cut: probability of CutMix: a rectangle of another crop of the batch replaces the same
+            rectangle of this crop, with labels. It has the crop's aspect ratio; its share of the
+            area is uniform in 0..1.
+        mix: probability of ClassMix: the pixels of `mix_classes` in another crop of the batch
+            replace the same pixels of this crop, with labels.
+        mix_classes: names of the classes that `mix` pastes.
 
-    Source: the pasting of rectangles is CutMix, Yun et al. 2019, arXiv 1905.04899, but for the
-    rectangle, all of which lies in the window here. The pasting of whole classes is that of
-    ClassMix, Olsson et al. 2021, arXiv 2007.07936, with labels in place of predictions and chosen
-    classes in place of drawn ones.
+    Source: CutMix, Yun et al. 2019, arXiv 1905.04899; unlike the paper's, the rectangle lies
+    entirely in the crop. ClassMix, Olsson et al. 2021, arXiv 2007.07936; unlike the paper's, it
+    uses labels instead of predictions, and fixed instead of random classes.
     """
 
     crop: tuple[int, int]
@@ -52,24 +52,24 @@ class Augmentation:
 
 
 class Augment(keras.layers.Layer):
-    """Applies an `Augmentation` to a batch; a window that leaves the frame is void there.
+    """Layer that applies an `Augmentation` to a batch. Labels outside the frame are void.
 
-    Input: uint8 images (batch, height, width, 3) and labels (batch, height, width); where a teacher
-    has seen the frames, its probabilities too, uint8 (batch, rows, columns, classes) on the scale
-    0..255, at any fraction of the images' sides.
+    Input: uint8 images (batch, height, width, 3) and labels (batch, height, width). Optionally, a
+    teacher's probabilities: uint8 (batch, rows, columns, classes) on the scale 0..255, at any
+    fraction of the images' sides.
 
     Output: float32 images on the scale 0..255 (batch, *crop, 3) and int32 labels (batch, *crop).
-    Images are sampled bilinearly with half-pixel centres, labels by nearest neighbour. Where there
-    are probabilities, they follow as float32 on the scale 0..1, for every second row and column of
-    the window from the first, sampled bilinearly, and 0 outside the frame.
+    Images are sampled bilinearly with half-pixel centres, labels by nearest neighbour. The
+    probabilities, if given, are float32 on the scale 0..1, sampled bilinearly at every second row
+    and column of the crop, starting at the first, and 0 outside the frame.
 
     Args:
-        settings: what is drawn.
-        seed: of the draws.
-        classes: names of the classes in the order of their ids; needed where some are mixed.
+        settings: the settings.
+        seed: seed of the random numbers.
+        classes: names of the classes in the order of their ids. Needed for `settings.mix`.
 
     Raises:
-        ValueError: `settings.mix_classes` holds another name.
+        ValueError: `settings.mix_classes` has a name that `classes` lacks.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Augment(keras.layers.Layer):
         return keras.random.uniform((batch, *shape), low, high, seed=self.seeds)
 
     def _window(self, images, labels, probabilities):
-        """Blur, scale, crop and flip: images, labels and, where given, probabilities."""
+        """Blur, scale, crop and flip images, labels and, if given, probabilities."""
         settings = self.settings
         batch, height, width = ops.shape(images)[:3]
         if settings.blur:
@@ -127,17 +127,17 @@ class Augment(keras.layers.Layer):
         return images, labels, probabilities
 
     def _positions(self, batch, side, crop, scale):
-        """Where each row or column of the window lies in the frame, in pixels of the frame."""
-        room = side - crop / scale  # negative where the window is larger than the frame
+        """Return the frame coordinate, in pixels, of each row or column of the crop."""
+        room = side - crop / scale  # negative if the crop is larger than the frame
         start = room * self._uniform(batch, 0, 1, ())
         steps = ops.arange(crop, dtype="float32") + 0.5
         return start[:, None] + steps[None, :] / scale[:, None] - 0.5
 
     def _rectangle(self, labels):
-        """Where a rectangle of another window is pasted, (batch, height, width)."""
+        """Return the mask of the rectangle to paste, bool (batch, height, width)."""
         batch, (height, width) = ops.shape(labels)[0], self.settings.crop
         pasted = self._uniform(batch, 0, 1, (1, 1)) < self.settings.cut
-        side = ops.sqrt(self._uniform(batch, 0, 1, (1, 1)))  # as a share of the window's
+        side = ops.sqrt(self._uniform(batch, 0, 1, (1, 1)))  # fraction of the crop's side
         for length, shape in ((height, (1, -1, 1)), (width, (1, 1, -1))):
             places = ops.reshape((ops.arange(length, dtype="float32") + 0.5) / length, shape)
             start = (1 - side) * self._uniform(batch, 0, 1, (1, 1))
@@ -146,14 +146,14 @@ class Augment(keras.layers.Layer):
         return pasted
 
     def _mixed(self, labels):
-        """Where another window has a class that is pasted, (batch, height, width)."""
+        """Return the mask of the classes to paste, bool (batch, height, width)."""
         others = ops.roll(labels, 1, axis=0)
         pasted = self._uniform(ops.shape(labels)[0], 0, 1, (1, 1)) < self.settings.mix
         found = [ops.equal(others, number) for number in self.mixed]
         return ops.logical_and(pasted, functools.reduce(ops.logical_or, found))
 
     def _photometric(self, x):
-        """Colour, light and noise; x on the scale 0..255."""
+        """Change colour and brightness and add noise. `x` is on the scale 0..255."""
         settings = self.settings
         batch = ops.shape(x)[0]
 
@@ -174,12 +174,12 @@ class Augment(keras.layers.Layer):
 
 
 def _pasted(parts, where):
-    """The window before pasted into each, the last one into the first, where a mask says so.
+    """Replace masked pixels of each crop by those of the previous crop in the batch, cyclically.
 
     Args:
-        parts: images (batch, height, width, 3), labels (batch, height, width) and, where there are
-            some, probabilities of every second row and column.
-        where: bool (batch, height, width).
+        parts: images (batch, height, width, 3), labels (batch, height, width) and optionally
+            probabilities of every second row and column.
+        where: the mask, bool (batch, height, width).
     """
     masks = (where[..., None], where, where[:, ::2, ::2, None])
     return tuple(
@@ -197,7 +197,10 @@ def _nearest(positions, side):
 
 
 def _sample(x, positions, axis):
-    """Interpolate (batch, height, width, channels) along an axis at (batch, n) positions."""
+    """Interpolate `x` (batch, height, width, channels) linearly along an axis.
+
+    `positions` (batch, n) are in pixels; values outside the axis are clipped to its ends.
+    """
     side = ops.shape(x)[axis]
     positions = ops.clip(positions, 0.0, side - 1.0)
     low = ops.cast(ops.floor(positions), "int32")

@@ -1,10 +1,10 @@
-"""BDD100K's semantic segmentation, with the 19 classes of Cityscapes as training ids.
+"""Reader of BDD100K's semantic segmentation. Its training ids are Cityscapes' 19 classes.
 
     images/10k/SPLIT/NAME.jpg                 RGB, 1280x720
     labels/sem_seg/masks/SPLIT/NAME.png       8-bit training ids 0..18, 255 void
 
-In the first release the folders are `seg/images` and `seg/labels`, and the masks are named
-NAME_train_id.png. Both names of masks are read from both.
+In the first release the folders are `seg/images` and `seg/labels`, and masks are named
+NAME_train_id.png. The reader accepts both names of masks in both releases.
 
 Source: Yu et al. 2020, arXiv 1805.04687.
 """
@@ -37,11 +37,11 @@ _MASKS = dataclasses.replace(
 )
 
 
-def bdd100k(root: str | os.PathLike[str], split: str) -> Dataset:
-    """One split of BDD100K's semantic segmentation.
+def bdd100k(root: str | os.PathLike, split: str) -> Dataset:
+    """Open one split of BDD100K's semantic segmentation.
 
     Args:
-        root: the folder that holds `images/10k` and `labels/sem_seg/masks`.
+        root: folder with `images/10k` and `labels/sem_seg/masks`.
         split: `"train"` or `"val"`.
 
     Raises:
@@ -56,7 +56,7 @@ def bdd100k(root: str | os.PathLike[str], split: str) -> Dataset:
 
 
 def _folders(root: Path, split: str) -> tuple[Path, Path]:
-    """The folders of a split's images and labels."""
+    """Return the folders of a split's images and labels."""
     images, labels = find_layout(root, _LAYOUTS)
     return root / images / split, root / labels / split
 

@@ -1,4 +1,4 @@
-"""Whether a label was resized smoothly, which makes ids out of two others."""
+"""Detect labels that were resized with interpolation, which creates wrong ids at borders."""
 
 from pathlib import Path
 
@@ -7,17 +7,18 @@ import numpy as np
 from scmnet_zoo.data.masks import ColourMasks, Masks, MixedMasks
 from scmnet_zoo.data.report import Problem
 
-# A border between two classes is soft where it passes through values in between. Of hand-drawn
-# labels few borders are: of CamVid's 701 less than 0.08. After a bilinear resize most are.
-SOFT_SHARE = 0.25
-LEAST_BORDERS = 20  # of which there have to be so many before their share says something
-WIDEST_BORDER = 4  # pixels in between
-LINES = 200  # of a label, rows and columns, that are searched for borders
-MANY_COLOURS = 32  # unknown ones: so many are no slip of a pen
+# A border between two classes is soft if it has pixels with values between theirs. In hand-drawn
+# labels the share of soft borders is low (below 0.08 in each of CamVid's 701). After bilinear
+# resizing most borders are soft.
+SOFT_SHARE = 0.25  # smallest share of soft borders in a blurred label
+LEAST_BORDERS = 20  # smallest number of borders that is judged
+WIDEST_BORDER = 4  # largest width of a border in pixels
+LINES = 200  # largest number of rows, and of columns, that are searched for borders
+MANY_COLOURS = 32  # number of unknown colours from which a label counts as blurred
 
 
 def blurred(values: np.ndarray, masks: Masks, faulty: bool, path: Path) -> Problem | None:
-    """Whether a label was resized bilinearly, or as a JPEG."""
+    """Return a problem if a label was resized bilinearly or saved as JPEG, else None."""
     colours = masks.colours if isinstance(masks, MixedMasks) else masks
     if values.ndim == 3 and not isinstance(colours, ColourMasks):  # no label of this dataset
         return None
@@ -42,15 +43,15 @@ def blurred(values: np.ndarray, masks: Masks, faulty: bool, path: Path) -> Probl
 
 
 def soft_borders(values: np.ndarray) -> tuple[int, int]:
-    """Count the borders in a label that pass through values in between, and all borders.
+    """Count the soft borders of a label, and all its borders.
 
-    A border lies in a row or a column between two pairs of equal pixels. It counts where the two
-    sides differ by at least 2, so that there could be something in between, and where it is at
-    most `WIDEST_BORDER` pixels wide; it is soft where these rise or fall from one side to the
-    other. In large labels some rows and columns stand for all.
+    A border lies in a row or column between two pairs of equal pixels. It counts if the two pairs
+    differ by at least 2, so that values between them exist, and if it is at most `WIDEST_BORDER`
+    pixels wide. It is soft if its pixels rise or fall from one pair to the other. Large labels are
+    sampled: at most about `LINES` rows and columns are searched.
 
     Args:
-        values: what the file holds, uint8 (height, width) or (height, width, channels).
+        values: values of the label file, uint8 (height, width) or (height, width, channels).
     """
     values = values.reshape(*values.shape[:2], -1)
     soft = total = 0

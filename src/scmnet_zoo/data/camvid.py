@@ -1,21 +1,21 @@
-"""CamVid with 11 classes, in one of five layouts: see `camvid_copies` for two of them.
+"""Reader of CamVid with 11 classes, in five layouts. `camvid_copies` describes two of them.
 
-The zoo's:
+The zoo's layout:
 
     images/NAME.webp                   RGB, 960x720 or 480x360
     labels/NAME.png                    8-bit training ids 0..10, 255 void
     train.txt, val.txt, test.txt       one NAME a line
 
-SegNet's, with 480x360 pixels:
+SegNet's layout, with 480x360 pixels:
 
     SPLIT/NAME.png                     RGB
     SPLITannot/NAME.png                8-bit training ids 0..10, 11 void
 
-The dataset's own, with 960x720 pixels:
+The original layout, with 960x720 pixels:
 
     701_StillsRaw_full/NAME.png        RGB
     LabeledApproved_full/NAME_L.png    RGB, the colours of 32 classes
-    train.txt, val.txt, test.txt       one NAME a line; where there is none, SegNet's split holds
+    train.txt, val.txt, test.txt       one NAME a line; if missing, SegNet's split is used
 
 Source: Brostow, Fauqueur, Cipolla 2009, doi 10.1016/j.patrec.2008.04.005; the split and the 11
 classes are those of SegNet, arXiv 1511.00561.
@@ -54,11 +54,11 @@ _SEGNET_MASKS = IndexMasks(
 )
 
 
-def camvid(root: str | os.PathLike[str], split: str) -> Dataset:
-    """One split of CamVid.
+def camvid(root: str | os.PathLike, split: str) -> Dataset:
+    """Open one split of CamVid.
 
     Args:
-        root: a folder in one of the layouts.
+        root: folder of the dataset, in one of the five layouts.
         split: `"train"`, `"val"` or `"test"`.
 
     Raises:

@@ -1,9 +1,9 @@
-"""CamVid's 32 classes and the 11 that they belong to (SegNet, arXiv 1511.00561)."""
+"""CamVid's 32 original classes, and the 11 classes of SegNet (arXiv 1511.00561)."""
 
 from scmnet_zoo.data.labels import CAMVID, VOID
 from scmnet_zoo.data.masks import ColourMasks
 
-# The dataset's own classes: name, colour, and the class of the 11 that it belongs to.
+# Original classes: name, colour, and the class among the 11, or None for void.
 ORIGINAL_CLASSES = (
     ("Animal", (64, 128, 64), None),
     ("Archway", (192, 0, 128), None),
@@ -40,7 +40,7 @@ ORIGINAL_CLASSES = (
 )
 
 
-# Training ids of the 32 classes by their names in small letters.
+# Name of an original class in lower case -> training id.
 TRAINING_IDS = {
     title.lower(): VOID if name is None else CAMVID.classes.index(name)
     for title, _, name in ORIGINAL_CLASSES

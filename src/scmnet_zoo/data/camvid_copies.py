@@ -1,17 +1,17 @@
-"""CamVid as two sites hand it out, with its 32 classes.
+"""Layouts of CamVid's copies on Kaggle and fast.ai, with 32 classes.
 
-Kaggle's:
+Kaggle's layout:
 
     SPLIT/NAME.png             RGB
     SPLIT_labels/NAME_L.png    RGB, the colours of 32 classes
-    class_dict.csv             name and colour of each class, below a line of titles
+    class_dict.csv             name and colour of each class, after a header line
 
-fast.ai's:
+fast.ai's layout:
 
     images/NAME.png            RGB
     labels/NAME_P.png          8-bit indices of 32 classes
     codes.txt                  the classes in the order of their indices
-    valid.txt                  the images of val, the others are train; else SegNet's split
+    valid.txt                  the images of val; the others are train. If missing: SegNet's split
 """
 
 import os
@@ -33,10 +33,10 @@ Value = TypeVar("Value", int, Colour)
 
 
 def _id(name: str, path: Path) -> int:
-    """The training id of one of the 32 classes.
+    """Return the training id of one of the 32 classes.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: the name is unknown.
     """
     if name.strip().lower() not in TRAINING_IDS:
         raise ValueError(f"{path}: expected CamVid's 32 classes. Received: {name!r}")
@@ -44,10 +44,10 @@ def _id(name: str, path: Path) -> int:
 
 
 def _some(ids: dict[Value, int], path: Path) -> dict[Value, int]:
-    """The training ids that a list of classes gives, of which there have to be some.
+    """Return the training ids of a list of classes, unless it is empty.
 
     Raises:
-        ValueError: there are none.
+        ValueError: the list is empty.
     """
     if not ids:
         raise ValueError(f"{path}: expected CamVid's 32 classes. Received: none")
@@ -131,8 +131,8 @@ def _fastai_meaning(root: Path) -> Meaning:
         return Meaning(CAMVID, IndexMasks(_some(ids, path), f"indices of {path}"))
     ids = {index: _id(name, path) for index, (name, *_) in enumerate(ORIGINAL_CLASSES)}
     guessed = (
-        f"{path}: not there, so indices are taken for the places of CamVid's 32 classes in the "
-        "order of their names, 0 for Animal and 31 for Wall"
+        f"{path}: missing, so indices are read as CamVid's 32 classes in alphabetical order, "
+        "0 for Animal and 31 for Wall"
     )
     return Meaning(CAMVID, IndexMasks(ids, "places of CamVid's 32 classes"), guessed)
 

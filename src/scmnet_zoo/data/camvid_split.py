@@ -14,7 +14,7 @@ SEGNET_SPLIT = {
 
 
 def segnet_split(name: str) -> str | None:
-    """The split of SegNet that a frame belongs to by its name, as `"0006R0_f01140"`; else None."""
+    """Return SegNet's split of a frame with a name like `"0006R0_f01140"`, or None."""
     drive, _, number = name.partition("_")
     number = number.removeprefix("f")
     if not (number.isascii() and number.isdigit()):

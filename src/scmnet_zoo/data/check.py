@@ -1,4 +1,4 @@
-"""Looks through all of a dataset for what would spoil a training, and reports everything."""
+"""Check all frames of a dataset for problems that harm training, and report them."""
 
 import contextlib
 import os
@@ -30,21 +30,21 @@ def check(
     workers: int | None = None,
     size: Size | None = None,
 ) -> Report:
-    """Read every frame of a dataset and report all that is wrong.
+    """Read every frame of a dataset and report all problems.
 
-    Nothing that is wrong with the data raises; it is a problem of the report.
+    Faults of the data do not raise; the report lists them.
 
     Args:
-        dataset: one of `READERS`.
-        root: the folder that holds it, or a file of `write_pack`.
-        splits: which parts of it; by default all that there are.
-        progress: called with the frames done and those there are.
-        workers: number of threads, by default one a core.
-        size: (height, width) that frames are to be brought to for training; images of another
-            aspect ratio are reported. None for none.
+        dataset: key of `READERS`.
+        root: folder of the dataset, or a file of `write_pack`.
+        splits: names of the splits. Defaults to all splits found.
+        progress: called with (frames done, frames in total).
+        workers: number of threads. Defaults to the number of CPU cores.
+        size: training size (height, width); images of another aspect ratio are reported. None to
+            skip this check.
 
     Raises:
-        ValueError: no such dataset, or nothing at all can be found under `root`.
+        ValueError: the dataset is unknown, or `root` has no data of it.
     """
     root = Path(root)
     reader_of(dataset)
@@ -89,12 +89,12 @@ def check(
 def _open(
     name: str, root: Path, wanted: Sequence[str] | None
 ) -> tuple[dict[str, Dataset], list[Problem]]:
-    """The splits, those too of which only a part of the frames is whole."""
+    """Open the splits. A split with incomplete frames is opened with its complete frames."""
     opened: dict[str, Dataset] = {}
     broken: dict[str, Listing] = {}
     problems: list[Problem] = []
     there = splits_of(name, root) if wanted is None else tuple(wanted)
-    if wanted is None and not DATASET_CARDS[name].splits:  # it has any; `train` wants these
+    if wanted is None and not DATASET_CARDS[name].splits:  # any names; training needs these two
         there += ("train", "val")
     for split in dict.fromkeys(there):
         if wanted is None and not is_there(name, root, split):
@@ -117,23 +117,26 @@ def _open(
         whole = [each for each in files.names if each in files.images and each in files.labels]
         like = next(iter(opened.values()), None)
         if like is None:
-            message = f"{root}: {split} is not looked at before its frames are whole"
+            message = f"{root}: {split} is not checked until each frame has image and label"
             problems.append(Problem("split", root, message))
             continue
         samples = tuple(Sample(each, files.images[each], files.labels[each]) for each in whole)
         opened[split] = Dataset(like.name, split, like.space, samples, like.read)
     if all(problem.kind == "no split" for problem in problems) and not opened:
-        open_dataset(name, root, SPLITS[0])  # raises, and says what is there instead
+        open_dataset(name, root, SPLITS[0])  # raises an error that lists the folder's content
     return opened, problems
 
 
 def _gaps(name: str, root: Path, split: str, fault: str) -> tuple[list[Problem], Listing | None]:
-    """The frames of a split that are not whole, in the reader's words where it found the same."""
+    """Return the frames of a split that lack an image or a label, and the split's files.
+
+    A frame that the reader's error `fault` names is reported with that error.
+    """
     if root.is_file():
         return [], None
     try:
         files = listing(name, root, split)
-    except ValueError:  # the reader has said so
+    except ValueError:  # the reader has reported it
         return [], None
     problems = []
     for each in files.names:
@@ -155,17 +158,17 @@ def _gaps(name: str, root: Path, split: str, fault: str) -> tuple[list[Problem],
 
 
 def _left_out(folder: Path) -> list[Problem]:
-    """Files in a folder of images that are no images by their names."""
+    """Return a note on files in a folder of images that have no suffix of an image."""
     try:
         others = left_out(folder, SUFFIXES)
-    except ValueError:  # the reader has said so
+    except ValueError:  # the reader has reported it
         return []
     message = f"{folder}: left out, as no image by its name: {left_out_in_words(others)}"
     return [Problem("left out", folder, message)] if others else []
 
 
 def _ratios(split: str, frames: Sequence[Frame], size: Size) -> list[Problem]:
-    """The images of each aspect ratio that is not the training size's."""
+    """Return a note for each aspect ratio of images that differs from the training size's."""
     problems = []
     for group in other_ratios([frame.size for frame in frames], size):
         file, own = frames[group[0]].sample.image, frames[group[0]].size
@@ -190,7 +193,7 @@ def _formats(dataset: Dataset) -> list[Problem]:
 
 
 def _taken_for_others(root: Path, dataset: Dataset, frames: Sequence[Frame]) -> list[Problem]:
-    """Whether labels hold a dataset's own ids where training ids are expected, or the reverse."""
+    """Return an error if labels have original ids instead of training ids, or the reverse."""
     if not isinstance(dataset.read, FileReader):
         return []
     masks = dataset.read.masks

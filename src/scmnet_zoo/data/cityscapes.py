@@ -1,10 +1,10 @@
-"""Cityscapes as its archives leftImg8bit_trainvaltest and gtFine_trainvaltest are laid out.
+"""Reader of Cityscapes, in the layout of its archives leftImg8bit and gtFine (trainvaltest).
 
     leftImg8bit/SPLIT/CITY/CITY_SEQUENCE_FRAME_leftImg8bit.png    RGB, 2048x1024
     gtFine/SPLIT/CITY/CITY_SEQUENCE_FRAME_gtFine_labelIds.png     8-bit ids 0..33
     gtFine/SPLIT/CITY/CITY_SEQUENCE_FRAME_gtFine_instanceIds.png  16-bit
 
-Where a split has no labelIds.png, labelTrainIds.png are read, which Cityscapes' scripts prepare.
+If a split has no labelIds.png, its labelTrainIds.png are read, which Cityscapes' scripts create.
 
 Source: Cordts et al. 2016, arXiv 1604.01685.
 """
@@ -50,18 +50,18 @@ _MASKS = {
 }
 
 
-def cityscapes(root: str | os.PathLike[str], split: str) -> Dataset:
-    """One split of Cityscapes, with instances where their files are there.
+def cityscapes(root: str | os.PathLike, split: str) -> Dataset:
+    """Open one split of Cityscapes, with instances if their files exist.
 
-    The labels of `"test"` are kept by the benchmark's server; those in the archive are void.
+    The labels of `"test"` are not public; those in the archive are void.
 
     Args:
-        root: the folder that holds `leftImg8bit` and `gtFine`.
+        root: folder with `leftImg8bit` and `gtFine`.
         split: `"train"`, `"val"` or `"test"`.
 
     Raises:
-        ValueError: an unknown split, another layout, no images, an image without a label, or one
-            without instances where others have them.
+        ValueError: an unknown split, another layout, no images, an image without a label, or
+            instances for a part of the images only.
     """
     check_split(split, SPLITS)
     root = Path(root)
@@ -84,7 +84,7 @@ def cityscapes(root: str | os.PathLike[str], split: str) -> Dataset:
 
 
 def _labels(folder: Path) -> tuple[str, dict[str, Path]]:
-    """What the names of the labels end in, and the labels by the names of their images."""
+    """Return the ending of the label files, and a mapping from image name to label file."""
     labels = named_files(folder, (_LABEL_IDS.lower(),))
     if not labels and (prepared := named_files(folder, (_TRAINING_IDS.lower(),))):
         return _TRAINING_IDS, prepared

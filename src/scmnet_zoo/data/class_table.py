@@ -1,4 +1,4 @@
-"""The table of the classes of one's own data, `classes.toml`."""
+"""Parser of `classes.toml`, the table of classes of a user's dataset."""
 
 import tomllib
 from collections.abc import Callable, Sequence
@@ -17,26 +17,29 @@ ADVICE = "give the class that each stands for {}, or list it in {}"
 
 Value = TypeVar("Value")
 
-AMERICAN = {"color": "colour", "void_colors": "void_colours"}  # spellings that are read too
+AMERICAN = {"color": "colour", "void_colors": "void_colours"}  # alternative spellings of keys
 _KEYS = ("class", "void_indices", "void_colours", "mask_suffix")
 _CLASS_KEYS = ("name", "index", "colour", "category")
 
 
 def class_table(path: Path) -> tuple[LabelSpace, Masks]:
-    """The classes of `classes.toml`, and how masks are read by them.
+    """Read `classes.toml` and return the label space and the decoder of masks.
 
-    The table has a `[[class]]` for each class, in the order of the training ids, with its `name`
-    and, each for all classes or for none, its `index` in grey and palette masks and its `colour`
-    in RGB masks; a class also may have a `category`, which else is its name. `void_indices` and
-    `void_colours` list what belongs to no class; where the former is not given, 255 is void
-    unless it is a class. Without indices and colours a class's index is its place. With colours
-    alone, grey and palette masks are read by the colours they show. `color` and `void_colors` are
-    read as `colour` and `void_colours`, and names that differ only in how Unicode composes their
-    letters are one name.
+    The table has a `[[class]]` for each class, in the order of the training ids, with these keys:
+
+    - `name`.
+    - `index`: value of the class in grey and palette masks, for all classes or for none.
+    - `colour` (or `color`): colour of the class in RGB masks, for all classes or for none.
+    - `category`: group of the class. Defaults to the name.
+
+    `void_indices` and `void_colours` (or `void_colors`) list values of no class. Without
+    `void_indices`, 255 is void unless it is a class. Without indices and colours, the index of a
+    class is its position in the table. With colours alone, grey and palette masks are converted to
+    RGB. Names are compared in Unicode NFC.
 
     Raises:
-        ValueError: the file is missing or no TOML, a key is missing, unknown or of another kind,
-            a name, an index or a colour stands twice, or there is one class only.
+        ValueError: the file is missing or not TOML, a key is missing, unknown or of another type,
+            a name, index or colour occurs twice, or the table has one class only.
     """
     table = _read(path)
     _ending(path, table)
@@ -84,12 +87,12 @@ def class_table(path: Path) -> tuple[LabelSpace, Masks]:
 
 
 def mask_suffix(path: Path) -> str | None:
-    """What the names of masks have more at their end than those of their images, if the table says.
+    """Return the `mask_suffix` of `classes.toml`, or None.
 
-    `mask_suffix = "_labelIds"` in `classes.toml`: the mask of `NAME.jpg` is `NAME_labelIds.png`.
+    With `mask_suffix = "_labelIds"`, the mask of `NAME.jpg` is `NAME_labelIds.png`.
 
     Raises:
-        ValueError: the file is missing or no TOML, or the suffix is no text.
+        ValueError: the file is missing or not TOML, or the suffix is not a string.
     """
     return _ending(path, _read(path))
 
@@ -111,17 +114,21 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"Expected the table of classes {path}. Received: {reason(error)}"
         ) from error
-    except ValueError as error:  # of TOML, of UTF-8, or of a number of thousands of digits
+    except ValueError as error:  # wrong TOML or UTF-8, or an integer with too many digits
         raise ValueError(f"{path}: expected TOML. Received: {error}") from error
     except RecursionError as error:
-        raise ValueError(f"{path}: expected TOML. Received: lists in lists without end") from error
+        raise ValueError(f"{path}: expected TOML. Received: too deeply nested lists") from error
     table = _british(path, table)
     _check_keys(path, table, _KEYS)
     return table
 
 
 def _rows(path: Path, table: dict[str, Any]) -> list[dict[str, Any]]:
-    """The classes, of which there have to be some, each a table of known keys."""
+    """Return the tables of the classes, with keys checked.
+
+    Raises:
+        ValueError: no class, too many classes, or an unknown key.
+    """
     rows = table.get("class")
     if not (isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)):
         raise ValueError(f"{path}: expected a [[class]] for each class. Received: {rows!r}")
@@ -134,7 +141,7 @@ def _rows(path: Path, table: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _british(path: Path, table: dict[str, Any]) -> dict[str, Any]:
-    """The table with each key in one spelling."""
+    """Return the table with `color` keys spelt `colour`."""
     for american, british in AMERICAN.items():
         if american in table and british in table:
             raise ValueError(f"{path}: expected {british} once. Received: {american} besides")
@@ -176,7 +183,11 @@ def _colour(path: Path, value: Any) -> Colour:
 def _column(
     path: Path, rows: list[dict[str, Any]], key: str, of: Callable[[Path, Any], Value]
 ) -> list[Value] | None:
-    """What the classes give under a key: all of them, or else none of them may."""
+    """Return the values of a key, one per class; None if no class has the key.
+
+    Raises:
+        ValueError: a part of the classes has the key.
+    """
     without = [row.get("name") for row in rows if key not in row]
     if len(without) == len(rows):
         return None
@@ -194,7 +205,11 @@ def _void(
     of: Callable[[Path, Any], Value],
     classes: list[Value] | None,
 ) -> list[Value]:
-    """What is void by a key of the table, which may be there only where classes have the same."""
+    """Return the void values that a key of the table lists.
+
+    Raises:
+        ValueError: not a list, or classes have no values of this kind.
+    """
     if key not in table:
         return []
     if not isinstance(table[key], list):
@@ -207,7 +222,11 @@ def _void(
 def _places(
     path: Path, what: str, classes: Sequence[Value], void: Sequence[Value] = ()
 ) -> dict[Value, int]:
-    """From what stands for classes to their places and from what is void to 255; each once."""
+    """Map the value of each class to its training id, and each void value to 255.
+
+    Raises:
+        ValueError: a value occurs twice.
+    """
     places: dict[Value, int] = {}
     for place, value in [*enumerate(classes), *((VOID, value) for value in void)]:
         if value in places:

@@ -1,4 +1,4 @@
-"""A dataset as a list of image and label files, and how a pair is read."""
+"""Datasets as lists of image and label files, and readers of frames."""
 
 import logging
 import os
@@ -16,15 +16,15 @@ from scmnet_zoo.images import read_image
 
 _log = logging.getLogger(__name__)
 
-NAMED = 10  # of what lies in a folder, in an error
+NAMED = 10  # largest number of a folder's entries that an error names
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One frame: its name, its image file, its label file, and that of its instances if any.
+    """One frame: name, image file, label file and, optionally, instance file.
 
-    The instance file holds 16-bit numbers as Cityscapes' instanceIds.png: a label id, or where
-    instances are told apart, 1000 times the label id plus the instance's number.
+    The instance file has the format of Cityscapes' instanceIds.png, 16 bits: the label id, or, for
+    classes with instances, 1000 times the label id plus the number of the instance.
     """
 
     name: str
@@ -33,23 +33,23 @@ class Sample:
     instances: Path | None = None
 
 
-# An image, uint8 RGB (height, width, 3), and its label, uint8 training ids (height, width) with
-# 255 for void. Their sizes may differ.
+# Image, uint8 RGB (height, width, 3), and label, uint8 training ids (height, width), 255 for void.
+# Their sizes may differ.
 Pair = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One split of a dataset and what its labels mean.
+    """One split of a dataset.
 
     Attributes:
-        name: of the dataset.
-        split: which part of it.
-        space: its classes.
-        samples: its frames.
-        read: gives a frame; raises a ValueError that names the file where it cannot be read or
-            holds ids outside the label space.
-        guessed: what of its classes no file says and was guessed, a line each.
+        name: name of the dataset.
+        split: name of the split.
+        space: label space.
+        samples: frames.
+        read: function that reads a frame. It raises a ValueError that names the file if the file
+            cannot be read or has ids outside the label space.
+        guessed: messages on classes that no file states and that were guessed.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Dataset:
 
 
 def joined(parts: Sequence[Dataset]) -> Dataset:
-    """Several splits of one dataset as one, in their order."""
+    """Join several splits of a dataset into one, in the given order."""
     if len(parts) == 1:
         return parts[0]
     readers = {sample: part.read for part in parts for sample in part.samples}
@@ -77,34 +77,34 @@ def joined(parts: Sequence[Dataset]) -> Dataset:
 
 @dataclass(frozen=True)
 class JoinedReader:
-    """Reads frames of several splits.
+    """Reader of the frames of several splits.
 
     Attributes:
-        readers: by the frames.
+        readers: mapping from frame to the reader of its split.
     """
 
     readers: Mapping[Sample, Callable[[Sample], Pair]]
 
     def __call__(self, sample: Sample) -> Pair:
-        """Read a frame as its own split does."""
+        """Read a frame with the reader of its split."""
         return self.readers[sample](sample)
 
 
 @dataclass(frozen=True)
 class FileReader:
-    """Reads frames from image files.
+    """Reader of frames from image files.
 
     Attributes:
-        masks: how the values of the label files become training ids.
+        masks: decoder from label files to training ids.
     """
 
     masks: Masks
 
     def __call__(self, sample: Sample) -> Pair:
-        """Read a frame; an image that its file says is to be turned is upright, as in `segment`.
+        """Read a frame. The image is turned upright by its EXIF orientation, as in `segment`.
 
         Raises:
-            ValueError: a file is missing or cannot be read, or the label holds an id outside the
+            ValueError: a file is missing or cannot be read, or the label has an id outside the
                 label space; the message names the file.
         """
         try:
@@ -117,9 +117,9 @@ class FileReader:
 
 
 def turned_in_words(sample: Sample) -> str:
-    """How an error goes on where a label may have been drawn before its image was turned.
+    """Return the part of an error that names an image's EXIF orientation as a possible cause.
 
-    Empty where the image's file does not say that it is to be turned.
+    Empty if the image is stored upright.
     """
     turn = orientation(sample.image)
     if turn == 1:
@@ -131,11 +131,11 @@ def turned_in_words(sample: Sample) -> str:
 
 
 def find_layout(root: Path, layouts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The first layout, as the folders that make it up, all of whose folders are in `root`.
+    """Return the first layout, a tuple of folder names, whose folders all exist in `root`.
 
     Raises:
-        ValueError: none is; the message says what is there instead, and whether a folder above or
-            below holds one.
+        ValueError: no layout fits; the message lists the content of `root`, and names a parent
+            folder or subfolder that fits.
     """
     for layout in layouts:
         if _holds(root, layout):
@@ -157,10 +157,10 @@ def _holds(root: Path, folders: tuple[str, ...]) -> bool:
 
 
 def entries(folder: Path) -> list[os.DirEntry]:
-    """What a folder holds, by name, without hidden files (as `._NAME`, which macOS leaves).
+    """Return a folder's entries sorted by name, without hidden files such as macOS's `._NAME`.
 
     Raises:
-        ValueError: it is missing, no folder, or may not be read.
+        ValueError: the folder is missing, not a folder, or not readable.
     """
     try:
         with os.scandir(folder) as found:
@@ -170,18 +170,18 @@ def entries(folder: Path) -> list[os.DirEntry]:
 
 
 def named_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """The files in a folder and those below it whose names end in one of the suffixes.
+    """Find the files in a folder and its subfolders that have one of the suffixes.
 
     Args:
-        folder: where to look.
-        suffixes: in lower case; case is ignored.
+        folder: folder to search.
+        suffixes: suffixes in lower case. The case of file names is ignored.
 
     Returns:
-        The files by name, in the order of the names: the path from `folder` with `/`, without the
-        suffix.
+        Mapping from name to file, sorted by name. The name is the path relative to `folder`, with
+        `/`, without the suffix.
 
     Raises:
-        ValueError: the folder is missing or may not be read, or two files have one name.
+        ValueError: the folder is missing or not readable, or two files have the same name.
     """
     found: dict[str, Path] = {}
     for path in files_in(folder):
@@ -199,10 +199,10 @@ def named_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 
 def some_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """`named_files`, of which there has to be one.
+    """Find files as `named_files` does, and raise if none is found.
 
     Raises:
-        ValueError: there is none, or as `named_files` has it.
+        ValueError: no file, or an error of `named_files`.
     """
     found = named_files(folder, suffixes)
     if not found:
@@ -212,20 +212,20 @@ def some_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 
 def left_out(folder: Path, suffixes: tuple[str, ...]) -> Counter[str]:
-    """The files in a folder and those below it whose names end otherwise, counted by suffix."""
+    """Count the files in a folder and its subfolders without the suffixes, by their suffix."""
     others = (path for path in files_in(folder) if not path.name.lower().endswith(suffixes))
     return Counter(kind_of(path) for path in others)
 
 
 def files_in(folder: Path, way: frozenset[str] = frozenset()) -> Iterator[Path]:
-    """The files in a folder and those below it, by name; hidden ones are left out.
+    """Yield the files in a folder and its subfolders, sorted by name, without hidden files.
 
     Args:
-        folder: where to look.
-        way: the folders, without links, by which it was reached.
+        folder: folder to search.
+        way: real paths of the folders between the start of the search and `folder`.
 
     Raises:
-        ValueError: a folder is missing or may not be read.
+        ValueError: a folder is missing or not readable.
     """
     below = {entry.name for entry in subfolders(folder, way)}
     way = way | {os.path.realpath(folder)}
@@ -237,23 +237,22 @@ def files_in(folder: Path, way: frozenset[str] = frozenset()) -> Iterator[Path]:
 
 
 def subfolders(folder: Path, way: frozenset[str] = frozenset()) -> list[os.DirEntry]:
-    """The folders in a folder, without links to the folder itself or to one above it.
+    """Return the subfolders of a folder, without symbolic links that form a cycle.
 
-    Such a link would show the same files again, below themselves. So would one of two links that
-    lead to each other's folders.
+    A link to the folder, to a parent folder or to a folder in `way` is left out with a warning.
 
     Args:
-        folder: where to look.
-        way: the folders, without links, by which it was reached.
+        folder: folder to search.
+        way: real paths of the folders between the start of the search and `folder`.
 
     Raises:
-        ValueError: it is missing, no folder, or may not be read.
+        ValueError: the folder is missing, not a folder, or not readable.
     """
     here = os.path.realpath(folder)
     above = {here, *map(str, Path(here).parents), *way}
     found = []
     for entry in entries(folder):
-        if not os.path.isdir(entry.path):  # of a link to itself `entry.is_dir` raises
+        if not os.path.isdir(entry.path):  # `entry.is_dir` raises for a link to itself
             continue
         if entry.is_symlink() and os.path.realpath(entry.path) in above:
             _log.warning("%s: passed over, a link to a folder above it", entry.path)
@@ -265,16 +264,16 @@ def subfolders(folder: Path, way: frozenset[str] = frozenset()) -> list[os.DirEn
 def paired(
     images: Mapping[str, Path], labels: Mapping[str, Path], folder: Path, suffix: str
 ) -> tuple[Sample, ...]:
-    """Each image with the label of the same name; a warning tells of labels without an image.
+    """Pair each image with the label of the same name. Labels without an image log a warning.
 
     Args:
-        images: by name.
-        labels: by name.
-        folder: where the labels are.
-        suffix: what their names end in.
+        images: mapping from name to image file.
+        labels: mapping from name to label file.
+        folder: folder of the labels.
+        suffix: ending of the label files.
 
     Raises:
-        ValueError: an image has no label; the message says where it should be.
+        ValueError: an image has no label; the message has the label's expected path.
     """
     for name, image in images.items():
         if name not in labels:
@@ -288,10 +287,10 @@ def paired(
 
 
 def chosen(files: Mapping[str, Path], names: Sequence[str], names_file: Path) -> dict[str, Path]:
-    """The files of a list.
+    """Select the files that a list names.
 
     Raises:
-        ValueError: a name of the list has no file.
+        ValueError: a listed name has no file.
     """
     for name in names:
         if name not in files:
@@ -302,11 +301,11 @@ def chosen(files: Mapping[str, Path], names: Sequence[str], names_file: Path) ->
 
 
 def reason(error: OSError) -> str:
-    """Why a file or folder could not be read, in lower case as the rest of a message."""
+    """Return the reason of an OSError in lower case, for messages."""
     return (error.strerror or str(error)).lower()
 
 
 def check_split(split: str, splits: tuple[str, ...]) -> None:
-    """Raise a ValueError unless the split is one of those there are."""
+    """Raise a ValueError unless `split` is one of `splits`."""
     if split not in splits:
         raise ValueError(f"Expected split to be one of {splits}. Received: split={split!r}")

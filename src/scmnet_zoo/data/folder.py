@@ -1,11 +1,11 @@
-"""One's own data: a folder of images, a folder of masks, and a table of the classes.
+"""Reader of a user's dataset: a folder of images, a folder of masks, and a table of classes.
 
     classes.toml
     images/SPLIT/NAME.jpg       or another suffix of an image that `segment` reads
     masks/SPLIT/NAME.png        or .bmp, .tif, .gif, .pgm, ...: indices (grey or palette) or RGB
 
-There may be folders in the folder of a split; they are part of NAME. Without folders of splits the
-files lie in `images` and `masks` themselves, and `SPLIT.txt` beside these lists one NAME a line.
+Subfolders of a split's folder are part of NAME. Without folders of splits, the files lie directly
+in `images` and `masks`, and `SPLIT.txt` lists one NAME a line.
 """
 
 import contextlib
@@ -49,19 +49,19 @@ _log = logging.getLogger(__name__)
 
 LEFT_OUT = "%s: left out, as no image by its name: %s"
 
-SEPARATORS = "_-. "  # before what the names of masks have more than those of images
+SEPARATORS = "_-. "  # first character of a suffix of masks, such as `_mask`
 
 
-def folder(root: str | os.PathLike[str], split: str) -> Dataset:
-    """One split of one's own data.
+def folder(root: str | os.PathLike, split: str) -> Dataset:
+    """Open one split of a user's dataset.
 
     Args:
-        root: the folder that holds `images`, `masks` and `classes.toml`.
-        split: the name of a folder in `images`, or of a list.
+        root: folder with `images`, `masks` and `classes.toml`, or a Roboflow or Pascal VOC export.
+        split: name of a folder in `images`, or of a list without `.txt`.
 
     Raises:
-        ValueError: no such split, another layout, a faulty table of classes, no images, two images
-            of one name, or an image without a mask.
+        ValueError: an unknown split, another layout, a wrong table of classes, no images, two
+            images with one name, or an image without a mask.
     """
     root = Path(root)
     layout = shipped_layout(root)
@@ -109,7 +109,7 @@ def folder(root: str | os.PathLike[str], split: str) -> Dataset:
 
 
 def shipped_layout(root: Path) -> Layout | None:
-    """The layout of a tool that a folder has, where it has not that of this module."""
+    """Return the Roboflow or Pascal VOC layout of a folder; None if it has `images` and `masks`."""
     if os.path.isdir(root / "images") and os.path.isdir(root / "masks"):
         return None
     return fitting((ROBOFLOW, VOC), root)
@@ -118,19 +118,19 @@ def shipped_layout(root: Path) -> Layout | None:
 def named_masks(
     images: Container[str], masks_folder: Path, suffix: str | None = None
 ) -> tuple[dict[str, Path], str]:
-    """Masks by the names of their images, and what the names of their files end in.
+    """Return a mapping from image name to mask, and the ending of the mask files.
 
-    Where no mask has the name of an image, the names of masks may all have the same more at their
-    end, such as `0001_mask.png` for `0001.jpg`.
+    If no mask has the name of an image, masks may share a suffix, such as `_mask` in
+    `0001_mask.png` for `0001.jpg`.
 
     Args:
-        images: the names of the images.
-        masks_folder: where the masks are.
-        suffix: what the names of masks have more, `"_mask"`; None to find it.
+        images: names of the images.
+        masks_folder: folder of the masks.
+        suffix: suffix of the masks, e.g. `"_mask"`. None to detect it.
 
     Raises:
-        ValueError: the folder cannot be read, two masks have one name, or masks come with two
-            such ends.
+        ValueError: the folder is not readable, two masks have one name, or two suffixes occur
+            equally often.
     """
     found = named_files(masks_folder, MASK_SUFFIXES)
     if suffix is not None:
@@ -138,7 +138,7 @@ def named_masks(
         return own, f"{suffix}{MASK_SUFFIXES[0]}"
     if any(name in images for name in found):
         return found, MASK_SUFFIXES[0]
-    ends: dict[str, str] = {}  # by the masks' names
+    ends: dict[str, str] = {}  # name of a mask -> its suffix
     for name in found:
         starts = (place for place in range(len(name) - 1, 0, -1) if name[place] in SEPARATORS)
         place = next((place for place in starts if name[:place] in images), None)
@@ -159,9 +159,9 @@ def named_masks(
 
 
 def _with_colours_of_masks(space: LabelSpace, masks_folder: Path) -> LabelSpace:
-    """The classes in the colours of the first mask, where it has a palette that tells them apart.
+    """Return the label space with colours from the palette of the first mask, if usable.
 
-    A palette in which every class has the grey of its index is none.
+    A palette is usable if the colours of all classes differ and are not the greys of the indices.
     """
     paths = files_in(masks_folder)
     path = next((path for path in paths if path.name.lower().endswith(MASK_SUFFIXES)), None)
@@ -169,10 +169,10 @@ def _with_colours_of_masks(space: LabelSpace, masks_folder: Path) -> LabelSpace:
         return space
     try:
         mask = open_image(path)
-    except (ValueError, OSError):  # the reader of the frame says so
+    except (ValueError, OSError):  # the reader reports it for the frame
         return space
     stated = predicted_colours(mask)
-    if stated is not None:  # its values are no indices of the table
+    if stated is not None:  # a mask of `segment`: its values are not indices of the table
         known = set(space.classes) <= set(stated)
         return _coloured(space, [stated[name] for name in space.classes]) if known else space
     values = mask.getpalette("RGB")
@@ -204,7 +204,7 @@ def _splits(root: Path) -> tuple[str, ...]:
 
 
 def _place(split: str) -> int:
-    """Where a split comes among others."""
+    """Sort key of splits: train, val, test, then others."""
     return ("train", "val", "test", split).index(split)
 
 
@@ -220,7 +220,7 @@ def _listing(root: Path, split: str) -> Listing:
     if layout is not None:
         return layout.listing(root, split)
     suffix = None
-    with contextlib.suppress(ValueError):  # the reader says what is wrong with the table
+    with contextlib.suppress(ValueError):  # the reader reports errors of the table
         suffix = mask_suffix(root / TABLE)
     if (root / "images" / split).is_dir():
         images = named_files(root / "images" / split, SUFFIXES)

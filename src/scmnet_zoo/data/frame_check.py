@@ -1,4 +1,4 @@
-"""One frame of a dataset: what is wrong with it, and what is kept of it."""
+"""Check one frame of a dataset."""
 
 import contextlib
 import hashlib
@@ -19,24 +19,24 @@ from scmnet_zoo.data.report import Problem
 from scmnet_zoo.image_files import lacks_end_marker, open_image, orientation
 from scmnet_zoo.images import read_image
 
-# What reading a damaged file may raise.
+# Exceptions of reading a damaged file.
 FAULTS = (ValueError, OSError, MemoryError)
 
-THUMBNAIL = 16  # pixels, the side of the grey square by which similar images are found
+THUMBNAIL = 16  # side in pixels of the grey thumbnail that similar images are found by
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What is kept of a frame.
+    """Result of checking a frame.
 
     Attributes:
-        sample: which it is.
-        problems: what is wrong with it.
-        counts: pixels of each training id, int64 (256,).
-        values: the indices that the label file holds, where it holds indices.
-        digest: of the image's pixels.
-        thumbnail: the image as a small grey one, int16 (pixels,).
-        size: (height, width) of the image.
+        sample: the frame.
+        problems: problems found.
+        counts: number of pixels of each training id, int64 (256,).
+        values: indices that occur in the label file; empty for a file of colours.
+        digest: hash of the image's pixels; None if the image cannot be read.
+        thumbnail: small grey version of the image, int16 (pixels,); None likewise.
+        size: (height, width) of the image; None likewise.
     """
 
     sample: Sample
@@ -49,7 +49,7 @@ class Frame:
 
 
 def look_at(dataset: Dataset, sample: Sample) -> Frame:
-    """Read a frame and all that is to be known of it."""
+    """Read and check a frame."""
     problems: list[Problem] = []
     image = ids = None
     try:
@@ -59,7 +59,7 @@ def look_at(dataset: Dataset, sample: Sample) -> Frame:
     values = ids
     if isinstance(dataset.read, FileReader):
         masks = dataset.read.masks
-        if problems:  # by the reader's order only the first of them, and perhaps the label's
+        if problems:  # the reader stops at its first error; read image and label separately
             image, faults = _image(sample.image)
             values, ids, more = _label(masks, sample.label)
             problems = faults + more or problems
@@ -90,7 +90,7 @@ def look_at(dataset: Dataset, sample: Sample) -> Frame:
 
 
 def _head(path: Path) -> list[Problem]:
-    """What to know of an image beside its pixels."""
+    """Return notes on an image's EXIF orientation and a missing end marker."""
     problems = []
     if (turn := orientation(path)) != 1:
         message = (
@@ -104,7 +104,7 @@ def _head(path: Path) -> list[Problem]:
 
 
 def _image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
-    """The pixels of an image file, uint8 (height, width, 3), or what is wrong with it."""
+    """Return the pixels of an image file, uint8 (height, width, 3), or None, and its problems."""
     try:
         return read_image(path), []
     except FAULTS as error:
@@ -112,7 +112,7 @@ def _image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
 
 
 def _label(masks: Masks, path: Path) -> tuple[np.ndarray | None, np.ndarray | None, list[Problem]]:
-    """What a label file holds, its training ids, and what is wrong with it."""
+    """Return the values of a label file, its training ids, and its problems."""
     try:
         mask = open_image(path)
     except FAULTS as error:
@@ -124,24 +124,24 @@ def _label(masks: Masks, path: Path) -> tuple[np.ndarray | None, np.ndarray | No
 
 
 def _values(masks: Masks, mask: Image.Image, path: Path) -> np.ndarray | None:
-    """Indices, uint8 (height, width), or else colours, uint8 (height, width, 3)."""
+    """Return indices, uint8 (height, width), or colours, uint8 (height, width, 3)."""
     if not isinstance(masks, ColourMasks):
         with contextlib.suppress(ValueError):
             return stored_indices(mask, path)
     try:
         return np.asarray(mask if mask.mode in ("L", "P") else mask.convert("RGB"))
-    except ValueError:  # of a kind that does not convert
+    except ValueError:  # a mode that does not convert to RGB
         return None
 
 
 def _message(path: Path, error: BaseException) -> str:
-    """An error as a line that names the file."""
+    """Return an error in one line that names the file."""
     text = " ".join((str(error) or type(error).__name__).split())
     return text if str(path.name) in text else f"{path}: {text}"
 
 
 def _sizes(sample: Sample, image: np.ndarray, label: np.ndarray) -> list[Problem]:
-    """Whether an image and its label have one size, or at least one aspect ratio."""
+    """Return a problem if an image and its label differ in size or aspect ratio."""
     if image.shape[:2] == label.shape[:2]:
         return []
     words = f"{label.shape[1]}x{label.shape[0]}", f"{image.shape[1]}x{image.shape[0]}"

@@ -1,6 +1,6 @@
-"""Frames brought to one size: one by one, or a whole dataset in memory.
+"""Read frames resized to one size: single frames, or a whole dataset into memory.
 
-A frame of another aspect ratio keeps it and is padded; see `scmnet_zoo.data.ratio`.
+Frames keep their aspect ratio and are padded; see `scmnet_zoo.data.ratio`.
 """
 
 import os
@@ -16,27 +16,27 @@ from scmnet_zoo.image_files import upright_size
 
 
 class Frames:
-    """All frames of a dataset in memory, brought to one size.
+    """All frames of a dataset in memory, resized to one size.
 
-    Pillow does the reading and resizing, in threads: it releases the interpreter lock while it
-    decodes. Images are resized bilinearly, labels by nearest neighbour.
+    Pillow reads and resizes in threads; it releases the GIL while it decodes. Images are resized
+    bilinearly, labels by nearest neighbour.
 
     Args:
         dataset: the frames to read.
         size: (height, width) in pixels.
-        workers: number of threads, by default one a core.
+        workers: number of threads. Defaults to the number of CPU cores.
 
     Attributes:
         images: uint8 (frames, height, width, 3).
         labels: uint8 (frames, height, width), training ids and 255.
-        boxes: where each frame lies, without its padding.
-        probabilities: of a teacher, uint8 (frames, rows, columns, classes) on the scale 0..255 at
-            a fraction of the images' sides; None where no teacher has seen the frames.
-        mixture: how many frames are of a first group, and the share of the others in a batch; None
-            where all are alike.
+        boxes: box of each frame without its padding.
+        probabilities: a teacher's probabilities, uint8 (frames, rows, columns, classes) on the
+            scale 0..255, at a fraction of the images' sides. None without a teacher.
+        mixture: (number of frames in the first group, share of the second group in a batch). None
+            if all frames form one group.
 
     Raises:
-        ValueError: a file cannot be read or holds unknown ids.
+        ValueError: a file cannot be read or has unknown ids.
     """
 
     probabilities: np.ndarray | None = None
@@ -60,26 +60,26 @@ class Frames:
 
 
 def frame_sizes(dataset: Dataset) -> list[Size | None]:
-    """(height, width) of each image, upright, as its file's header says.
+    """Return (height, width) of each upright image, from the headers of the files.
 
-    None where it says nothing that can be read, or where frames are not read from files.
+    None for a file whose header cannot be read, and for frames that are not read from files.
     """
     read = dataset.read
     if isinstance(read, FileReader):
         return list(in_threads(lambda sample: upright_size(sample.image), dataset.samples))
-    if hasattr(read, "frame_sizes"):  # those of a pack
+    if hasattr(read, "frame_sizes"):  # the reader of a pack
         return read.frame_sizes(dataset.samples)
     return [None] * len(dataset.samples)
 
 
 def same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether one (height, width) is the other enlarged, up to the rounding of a side to pixels."""
+    """Whether two sizes (height, width) have one aspect ratio, up to rounding to whole pixels."""
     difference = abs(size[0] * other[1] - size[1] * other[0])
     return difference < min(max(size[0], other[0]), max(size[1], other[1]))
 
 
 def check_shapes(sample: Sample, image: np.ndarray, label: np.ndarray) -> None:
-    """Raise a ValueError unless an image and its label are of one aspect ratio."""
+    """Raise a ValueError unless an image and its label have one aspect ratio."""
     if not same_aspect(image.shape[:2], label.shape):
         (height, width), (label_height, label_width) = image.shape[:2], label.shape
         raise ValueError(
@@ -90,22 +90,23 @@ def check_shapes(sample: Sample, image: np.ndarray, label: np.ndarray) -> None:
 
 
 def read_frame(dataset: Dataset, sample: Sample, size: tuple[int, int]) -> Pair:
-    """An image, resized bilinearly, and its label, by nearest neighbour, at one size.
+    """Read a frame resized to a size: the image bilinearly, the label by nearest neighbour.
 
-    Both keep the image's aspect ratio; where the size has another, the image is padded with its
-    edge and the label with void.
+    Both keep the image's aspect ratio. If `size` has another, the image is padded with its edge
+    pixels and the label with void.
 
     Raises:
-        ValueError: a file cannot be read or holds unknown ids, or the two are of different shape.
+        ValueError: a file cannot be read or has unknown ids, or image and label differ in aspect
+            ratio.
     """
     return read_placed(dataset, sample, size)[0]
 
 
 def read_placed(dataset: Dataset, sample: Sample, size: Size) -> tuple[Pair, Box]:
-    """What `read_frame` gives, and where the frame lies in it.
+    """Read a frame as `read_frame` does, and return the frame's box within the padding too.
 
     Raises:
-        ValueError: a file cannot be read or holds unknown ids, or the two are of different shape.
+        ValueError: as `read_frame`.
     """
     image, label = dataset.read(sample)
     check_shapes(sample, image, label)

@@ -1,4 +1,4 @@
-"""A new HDF5 file on a disk that may be full, or go away."""
+"""Write HDF5 files without crashes when the disk is full or removed."""
 
 import contextlib
 import errno
@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 
 
 class Sink:
-    """The file that HDF5 writes to. It hides errors from HDF5, which crashes over them.
+    """File object for HDF5 that hides write errors from HDF5, which would crash.
 
-    After the first error, e.g. as the disk is full, all else is dropped; `check` raises it.
+    After the first error, e.g. a full disk, further writes are dropped. `check` raises the error.
     """
 
     def __init__(self, file: BinaryIO):
@@ -31,7 +31,7 @@ class Sink:
                 self._error = error
         return 0
 
-    def read(self, size: int = -1) -> bytes:  # by which h5py knows a file
+    def read(self, size: int = -1) -> bytes:  # h5py accepts only objects with this method
         raise NotImplementedError
 
     def readinto(self, buffer: Any) -> int:
@@ -55,7 +55,7 @@ class Sink:
 
 
 def check_room(path: Path, least: int) -> None:
-    """Raise an OSError where so many bytes cannot be written as a file."""
+    """Raise an OSError if the disk has less than `least` bytes free, or `path` is a folder."""
     if path.is_dir():
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     free = shutil.disk_usage(path.parent).free
@@ -66,7 +66,7 @@ def check_room(path: Path, least: int) -> None:
 
 @contextlib.contextmanager
 def new_hdf5(path: Path) -> Iterator[tuple[Any, Sink]]:
-    """An HDF5 file to fill. Raises an OSError where it cannot be written."""
+    """Create an HDF5 file; yields the file and its `Sink`. Raises an OSError if writing fails."""
     import h5py
 
     with open(path, "wb+") as raw:

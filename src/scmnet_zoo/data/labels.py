@@ -1,4 +1,4 @@
-"""The label spaces of the datasets: class names, colours, and which ids stand for them."""
+"""Label spaces of the datasets: class names, colours and ids."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ class Label:
     """One class of a dataset.
 
     Attributes:
-        name: what the dataset calls it.
+        name: name in the dataset.
         colour: RGB 0..255.
-        category: the group of classes that it is counted with.
-        id: what stands for it in files that a benchmark's server takes; None where that is the
+        category: group of the class, for category IoU.
+        id: id in the dataset's files and the benchmark's submissions. None if it equals the
             training id.
-        instance_size: mean size of an instance in pixels, by which nIoU weights; None where
-            instances of the class do not count.
+        instance_size: mean size of an instance in pixels, for the weights of nIoU. None for
+            classes without instances.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Label:
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """The classes of a dataset, in the order of their training ids; 255 is void.
+    """Classes of a dataset in the order of their training ids. 255 is void.
 
     Attributes:
-        name: of the dataset.
-        labels: the classes; their place is their training id.
-        void_ids: the ids of the distributed files that are void.
+        name: name of the dataset.
+        labels: the classes; the position of a class is its training id.
+        void_ids: ids in the dataset's files that are void.
     """
 
     name: str
@@ -48,12 +48,12 @@ class LabelSpace:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The classes' ids in the distributed files, in the order of the training ids."""
+        """Ids of the classes in the dataset's files, in the order of the training ids."""
         return tuple(i if label.id is None else label.id for i, label in enumerate(self.labels))
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The categories, in the order of their first class."""
+        """Categories, in the order of their first class."""
         return tuple(dict.fromkeys(label.category for label in self.labels))
 
     @property
@@ -65,8 +65,7 @@ class LabelSpace:
         return tuple(label.colour for label in self.labels)
 
 
-# Names and colours of the 11-class protocol (SegNet, arXiv 1511.00561); colours are those of
-# CamVid's own label_colors.txt.
+# Names of the 11-class protocol (SegNet, arXiv 1511.00561), colours of CamVid's label_colors.txt.
 CAMVID = LabelSpace(
     "camvid",
     (
@@ -84,8 +83,8 @@ CAMVID = LabelSpace(
     ),
 )
 
-# The 19 evaluated classes of Cityscapes (arXiv 1604.01685): ids of its labelIds.png, and the mean
-# instance sizes that its evaluation weights by.
+# The 19 evaluated classes of Cityscapes (arXiv 1604.01685), with the ids of labelIds.png and the
+# mean instance sizes of its evaluation scripts.
 CITYSCAPES = LabelSpace(
     "cityscapes",
     (
@@ -118,7 +117,7 @@ BDD100K = LabelSpace(
     tuple(Label(label.name, label.colour, label.category) for label in CITYSCAPES.labels),
 )
 
-# Names of one thing in different datasets.
+# Names of the same class in different datasets.
 SYNONYMS = (
     ("vegetation", "tree"),
     ("traffic sign", "sign"),
@@ -126,7 +125,7 @@ SYNONYMS = (
     ("rider", "bicyclist"),
 )
 
-# Which of Cityscapes' classes CamVid's 11 comprise, besides those of the same name or synonyms.
+# Class of Cityscapes -> class of CamVid that includes it; equal names and synonyms are left out.
 PARTS_OF_CAMVID = {
     "wall": "building",
     "terrain": "tree",
@@ -138,17 +137,17 @@ PARTS_OF_CAMVID = {
     "bicycle": "bicyclist",
 }
 
-# The spaces of the datasets that have one, by the datasets' names.
+# Dataset name -> label space, for datasets with fixed classes.
 LABEL_SPACES: Mapping[str, LabelSpace] = DATASET_CARDS.table(
     DatasetCard.load_space, lambda card: card.space is not None
 )
 
 
 def match_classes(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[int | None, ...]:
-    """For each wanted class the place of the same class among those given, None where it is not.
+    """Return for each wanted class the position of the same class in `given`, or None.
 
-    Names are compared without regard to case, spaces, underscores and hyphens. Where none is the
-    same, `SYNONYMS` are; the first of several counts.
+    The comparison ignores case, spaces, underscores and hyphens. Without an equal name, the first
+    class with a synonym (`SYNONYMS`) matches.
     """
     plain = [_plain(name) for name in given]
     canonical = [_canonical(name) for name in given]
@@ -162,9 +161,9 @@ def match_classes(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[int 
 
 
 def match_each_once(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[int | None, ...]:
-    """`match_classes`, but each given class goes to one wanted class only.
+    """Match classes as `match_classes` does, with each given class used at most once.
 
-    That is the one of the same name, or where there is none the first of its synonyms.
+    A given class goes to the wanted class with the same name, else to its first synonym.
     """
     places = match_classes(wanted, given)
     same = [
@@ -181,10 +180,10 @@ def match_each_once(wanted: tuple[str, ...], given: tuple[str, ...]) -> tuple[in
 
 
 def places_of(given: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...]:
-    """For each given class the place of the wanted class that it is, or is a part of; 255 for none.
+    """Return for each given class the position of the wanted class that includes it, or 255.
 
-    Each wanted class goes to one given class, as `match_each_once` has it. Of CamVid's 11 classes
-    those of Cityscapes that they comprise are parts: traffic lights and traffic signs are signs.
+    Classes match as in `match_each_once`. CamVid's classes also include further classes of
+    Cityscapes (`PARTS_OF_CAMVID`): traffic lights are signs.
     """
     places = [VOID] * len(given)
     for number, place in enumerate(match_each_once(wanted, given)):
@@ -198,7 +197,7 @@ def places_of(given: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...
 
 
 def composed(name: str) -> str:
-    """A name with letters and accents composed (Unicode NFC), as names are read and compared."""
+    """Return a name in Unicode NFC, the form in which names are compared."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -215,7 +214,7 @@ def _canonical(name: str) -> str:
 
 
 def palette_for(classes: tuple[str, ...]) -> tuple[Colour, ...]:
-    """Colours for class names: those of the dataset with these classes, else distinct ones."""
+    """Return colours for class names: those of the dataset with these classes, else distinct ones."""
     for space in LABEL_SPACES.values():
         if space.classes == tuple(classes):
             return space.palette
@@ -223,7 +222,7 @@ def palette_for(classes: tuple[str, ...]) -> tuple[Colour, ...]:
 
 
 def _distinct_colour(index: int) -> Colour:
-    """The bits of index + 1, dealt to red, green and blue from the highest down (as PASCAL VOC)."""
+    """Return Pascal VOC's colour of class index + 1: its bits go to red, green, blue in turn."""
     channels = [0, 0, 0]
     value = index + 1
     for bit in range(7, -1, -1):
