@@ -214,7 +214,7 @@ def _canonical(name: str) -> str:
 
 
 def palette_for(classes: tuple[str, ...]) -> tuple[Colour, ...]:
-    """Return colours for class names: those of the dataset with these classes, else distinct ones."""
+    """Return colours for class names: those of a dataset with these classes, or distinct ones."""
     for space in LABEL_SPACES.values():
         if space.classes == tuple(classes):
             return space.palette

@@ -1,4 +1,4 @@
-"""The files of a split, and how a dataset is opened from one of the layouts that others write."""
+"""File listings of splits, and layouts of other tools' datasets."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +14,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a split.
+    """Files of a split, including frames that lack an image or a label.
 
     Attributes:
-        names: of all frames that the split is to have, or has one file of.
-        images: those that are there, by name.
-        labels: those that are there, by name.
+        names: names of all frames that are listed, or have an image or a label.
+        images: mapping from name to existing image file.
+        labels: mapping from name to existing label file.
     """
 
     names: tuple[str, ...]
@@ -28,23 +28,23 @@ class Listing:
 
 
 def either(images: Mapping[str, Path], labels: Mapping[str, Path]) -> Listing:
-    """All frames that have an image or a label."""
+    """Return a listing of all frames that have an image or a label."""
     return Listing(tuple(sorted({*images, *labels})), images, labels)
 
 
 def of(names: Sequence[str], images: Mapping[str, Path], labels: Mapping[str, Path]) -> Listing:
-    """The frames of a list, each once."""
+    """Return a listing of the frames in a list, without repeats."""
     return Listing(tuple(dict.fromkeys(names)), images, labels)
 
 
 @dataclass(frozen=True)
 class Files:
-    """How the files of a dataset are found, whether or not an image has a label.
+    """Functions that find the files of a dataset, also of frames without an image or a label.
 
     Attributes:
-        splits: the splits that a folder has or may have.
-        has: whether a folder has a split, though it may be faulty.
-        listing: the files of a split; raises a ValueError where the folder is laid out otherwise
+        splits: returns the splits that a folder has or can have.
+        has: whether a folder has a split, complete or not.
+        listing: returns the files of a split. Raises a ValueError if the folder has another layout
             or a list is missing.
     """
 
@@ -55,12 +55,12 @@ class Files:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What the labels mean.
+    """Classes of a dataset and the decoder of its label files.
 
     Attributes:
-        space: the classes.
-        masks: how label files are read.
-        guessed: what no file says and was guessed, a line; empty where files say all.
+        space: label space.
+        masks: decoder of label files.
+        guessed: message on classes that no file states and that were guessed; empty if none.
     """
 
     space: LabelSpace
@@ -70,15 +70,15 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tool lays out datasets.
+    """Layout of a tool's datasets. Its functions take the dataset's folder.
 
     Attributes:
-        fits: whether a folder is laid out so.
-        splits: the splits that a folder has.
-        listing: the files of a split.
-        labels: the folder of a split's labels.
-        ending: what the names of labels end in.
-        meaning: of the labels in a folder.
+        fits: whether a folder has this layout.
+        splits: returns the splits of a folder.
+        listing: returns the files of a split.
+        labels: returns the folder of a split's labels.
+        ending: ending of the label files.
+        meaning: returns the classes and the decoder of labels.
     """
 
     fits: Callable[[Path], bool]
@@ -90,24 +90,24 @@ class Layout:
 
 
 def fitting(layouts: Sequence[Layout], root: Path) -> Layout | None:
-    """The first layout that a folder has."""
+    """Return the first layout that fits a folder, or None."""
     return next((layout for layout in layouts if layout.fits(root)), None)
 
 
 def opened(
     name: str, layout: Layout, root: Path, split: str, meaning: Meaning | None = None
 ) -> Dataset:
-    """One split of a dataset in a layout; a warning tells of what was guessed.
+    """Open one split of a dataset in a tool's layout. Guessed classes log a warning.
 
     Args:
-        name: of the dataset.
-        layout: that of the folder.
-        root: the folder.
-        split: the name of the split.
-        meaning: of the labels, by default what the layout makes of the folder.
+        name: name of the dataset.
+        layout: layout of the folder.
+        root: folder of the dataset.
+        split: name of the split.
+        meaning: classes and decoder of labels. Defaults to `layout.meaning(root)`.
 
     Raises:
-        ValueError: no such split, a frame that is not whole, or labels whose meaning is unclear.
+        ValueError: an unknown split, a frame without image or label, or labels of unknown classes.
     """
     splits = layout.splits(root)
     if split not in splits:

@@ -1,4 +1,4 @@
-"""Lists of frames: text files with a frame a line."""
+"""Reader of lists of frames: text files with one frame per line."""
 
 import codecs
 import re
@@ -10,27 +10,27 @@ from scmnet_zoo.data.labels import composed
 from scmnet_zoo.files import read_small
 
 COMMENT = "#"
-LONGEST = 4096  # characters of a line, as many as a path may have
-SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")  # of a file name
-BETWEEN = re.compile(r"\s*[,;\t]\s*|\s+")  # what stands between the paths of a pair
+LONGEST = 4096  # largest number of characters in a line, the limit of a path
+SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")  # suffix of a file name
+BETWEEN = re.compile(r"\s*[,;\t]\s*|\s+")  # separator between the paths of a pair
 
 
 def listed_names(file: Path, known: Container[str]) -> list[str]:
-    """The names of the frames in a text file with one a line.
+    """Read the names of frames from a text file with one frame per line.
 
     A line is a name (`0001`), the path of an image (`images/0001.png`), or the paths of an image
-    and of its mask with white space, a comma or a semicolon between. Empty lines and lines that
-    begin with `#` are left out. Of a path the suffix goes, and the folders before what is known.
+    and its mask, separated by white space, comma or semicolon. Empty lines and lines that start
+    with `#` are skipped. Paths lose their suffix and leading folders until the name is known.
 
     Args:
-        file: the list, in UTF-8, or in UTF-16 with its mark.
-        known: the names of the frames that there are.
+        file: the list, in UTF-8, or in UTF-16 with a byte order mark.
+        known: names of the existing frames.
 
     Returns:
-        The names in the order of the list; as it stands where it is not known.
+        The names in the order of the list. A line of an unknown frame is returned unchanged.
 
     Raises:
-        ValueError: the file is missing, cannot be read, holds no name or an endless one, or pairs
+        ValueError: the file is missing or cannot be read, has no name or too long a line, or pairs
             an image with the mask of another.
     """
     names = []
@@ -64,10 +64,10 @@ def _text(file: Path) -> str:
 
 
 def _name(line: str, known: Container[str], where: str) -> str:
-    """The name that a line means.
+    """Return the name of the frame in a line.
 
     Raises:
-        ValueError: a pair of two names.
+        ValueError: the line pairs two frames.
     """
     pairs = [(line[: gap.start()], line[gap.end() :]) for gap in BETWEEN.finditer(line)]
     for paths in [] if SUFFIX.sub("", line) in known else pairs:
@@ -90,13 +90,13 @@ def _not_a_pair(line: str, where: str) -> ValueError:
 
 
 def _is_mask_of(path: str, name: str) -> bool:
-    """Whether a path is of a mask that has more to its name, as `0001_L.png` for `0001`."""
+    """Whether a path is the mask of a frame with a suffix, such as `0001_L.png` of `0001`."""
     stem, last = path.replace("\\", "/").split("/")[-1], name.split("/")[-1]
     return stem.startswith((f"{last}_", f"{last}-", f"{last}."))
 
 
 def _known(path: str, known: Container[str]) -> str | None:
-    """The name of a frame that a path means: without its suffix and the first folders."""
+    """Return the frame's name in a path, without suffix and leading folders; None if unknown."""
     path = path.strip().strip("\"'").replace("\\", "/")
     for name in (path, SUFFIX.sub("", path)):
         parts = [part for part in name.split("/") if part not in ("", ".")]

@@ -1,10 +1,11 @@
-"""Batches of frames for training: in which order, and from where.
+"""Batches of frames for training.
 
-Whatever keeps the frames, a step sees the same ones, so a run's result does not depend on it:
+Three classes store the frames. The batches are the same for each, so they do not change the
+result of a run:
 
-- `OnDevice`: decoded once, on the accelerator; a step needs only their numbers.
-- `InMemory`: decoded once, in the host's memory; a step's frames are copied and sent.
-- `FromFiles`: decoded by threads whenever they are needed.
+- `OnDevice`: decoded once, in the accelerator's memory; a step transfers frame numbers only.
+- `InMemory`: decoded once, in the host's memory; a step transfers its frames.
+- `FromFiles`: decoded by threads for each step.
 """
 
 import contextlib
@@ -25,24 +26,24 @@ from scmnet_zoo.data.labels import VOID
 from scmnet_zoo.data.occurrence import Tally, counts_of
 
 KEEPING = ("device", "memory", "files")
-DEVICE_BYTES = 2 << 30  # of frames that are put on the accelerator unasked
-MEMORY_SHARE = 0.5  # of the host's memory that frames may take unasked
-AHEAD = 3  # batches that are prepared while a step runs
+DEVICE_BYTES = 2 << 30  # largest size of frames in the accelerator's memory by default
+MEMORY_SHARE = 0.5  # largest share of the host's memory for frames by default
+AHEAD = 3  # number of batches that are prepared ahead
 
 
 class Order:
-    """Which frames a step sees: a pass takes each once, in an order of its own.
+    """Random order of frames. Each pass (epoch) takes each frame once, in a new permutation.
 
-    Frames that do not fill a batch are left out of a pass, other ones in each. Fewer frames than
-    a batch holds are repeated.
+    The last frames of a pass that do not fill a batch are left out. If there are fewer frames than
+    `batch_size`, frames are repeated.
 
     Args:
         count: number of frames.
-        batch_size: of a step.
-        seed: of the order.
+        batch_size: frames per step.
+        seed: seed of the permutations.
 
     Attributes:
-        steps: in a pass.
+        steps: steps per pass.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int):
@@ -62,18 +63,19 @@ class Order:
 
 
 class MixedOrder:
-    """Which frames a step sees of two groups, each of which has a share of every batch.
+    """Random order of frames from two groups, with a fixed share of each group in every batch.
 
-    A pass takes each frame of the first group once.
+    A pass (epoch) takes each frame of the first group once.
 
     Args:
-        counts: number of frames of each group; those of the second follow those of the first.
-        share: of a batch that is of the second group, above 0 and below 1.
-        batch_size: of a step, 2 or more.
-        seed: of the order.
+        counts: number of frames of each group. Frame numbers of the second group follow those of
+            the first.
+        share: share of the second group in a batch, above 0 and below 1.
+        batch_size: frames per step, 2 or more.
+        seed: seed of the permutations.
 
     Attributes:
-        steps: in a pass.
+        steps: steps per pass.
     """
 
     def __init__(self, counts: tuple[int, int], share: float, batch_size: int, seed: int):
@@ -91,7 +93,7 @@ class MixedOrder:
 
 
 def order_of(source: "Source", batch_size: int, seed: int) -> "Order | MixedOrder":
-    """The order in which a run sees frames: a mixture where they are one."""
+    """Return the order of a source's frames: `MixedOrder` if the source has a mixture."""
     count = len(source.dataset.samples)
     if source.mixture is None:
         return Order(count, batch_size, seed)
@@ -100,16 +102,16 @@ def order_of(source: "Source", batch_size: int, seed: int) -> "Order | MixedOrde
 
 
 class Source(Protocol):
-    """Frames by number.
+    """Protocol of the classes that store frames.
 
     Attributes:
-        dataset: whose frames they are.
-        layer: from what `get` gives, batched, to uint8 images (batch, height, width, 3), labels
-            (batch, height, width) and, where a teacher has seen the frames, its probabilities
-            (batch, rows, columns, classes).
-        mixture: how many frames are of a first group, and the share of the others in a batch; None
-            where all are alike.
-        taught: whether there are a teacher's probabilities.
+        dataset: dataset of the frames.
+        layer: layer from the result of `get` to uint8 images (batch, height, width, 3), labels
+            (batch, height, width) and optionally a teacher's probabilities (batch, rows, columns,
+            classes).
+        mixture: (number of frames in the first group, share of the second group in a batch). None
+            if all frames form one group.
+        taught: whether the frames have a teacher's probabilities.
     """
 
     dataset: Dataset
@@ -118,20 +120,20 @@ class Source(Protocol):
     taught: bool
 
     def get(self, numbers: np.ndarray) -> Any:
-        """What the layer takes for these frames; a number below 0 is a frame of void."""
+        """Return the input of `layer` for frame numbers. A negative number is a void frame."""
 
 
 class DeviceFrames(keras.layers.Layer):
-    """Frames kept in the accelerator's memory, given out by number.
+    """Layer with all frames in the accelerator's memory, indexed by frame number.
 
-    A step then needs a few numbers from the host instead of megabytes of pixels, which copying
-    and sending can take longer than the step itself. For datasets that fit: CamVid's 367 training
-    frames at 960x720 take 1.0 GB.
+    A step transfers frame numbers instead of megabytes of pixels, whose transfer can take longer
+    than the step. Meant for datasets that fit: CamVid's 367 training frames at 720x960 (height x
+    width) take 1.0 GB.
 
-    Input: int32 frame numbers (batch,); one below 0 stands for a frame whose pixels are all void.
+    Input: int32 frame numbers (batch,). A negative number gives a frame with void labels.
 
-    Output: uint8 images (batch, height, width, 3) and labels (batch, height, width); where a
-    teacher has seen the frames, its probabilities too, (batch, rows, columns, classes).
+    Output: uint8 images (batch, height, width, 3), labels (batch, height, width) and optionally a
+    teacher's probabilities (batch, rows, columns, classes).
     """
 
     def __init__(self, frames: Frames, **kwargs):
@@ -165,7 +167,7 @@ class DeviceFrames(keras.layers.Layer):
 
 
 class OnDevice:
-    """Frames in the accelerator's memory."""
+    """Source of frames in the accelerator's memory."""
 
     def __init__(self, frames: Frames):
         self.dataset, self.boxes, self.mixture = frames.dataset, frames.boxes, frames.mixture
@@ -177,7 +179,7 @@ class OnDevice:
 
 
 class HostFrames(keras.layers.Layer):
-    """Passes on images, labels and, where there are some, a teacher's probabilities."""
+    """Layer that returns its inputs: images, labels and optionally a teacher's probabilities."""
 
     def __init__(self):
         super().__init__(dtype="uint8", autocast=False)
@@ -188,7 +190,7 @@ class HostFrames(keras.layers.Layer):
 
 
 class InMemory:
-    """Frames in the host's memory."""
+    """Source of frames in the host's memory."""
 
     def __init__(self, frames: Frames):
         self.frames, self.dataset, self.mixture = frames, frames.dataset, frames.mixture
@@ -204,12 +206,12 @@ class InMemory:
 
 
 class FromFiles:
-    """Frames read from their files each time, in threads.
+    """Source of frames that threads read from files for each step.
 
     Args:
         dataset: the frames.
-        size: (height, width) they are brought to.
-        workers: number of threads, by default one a core.
+        size: (height, width) to resize frames to.
+        workers: number of threads. Defaults to the number of CPU cores.
     """
 
     mixture: tuple[int, float] | None = None
@@ -235,15 +237,15 @@ def source_of(
     workers: int | None = None,
     others: Sequence[Source] = (),
 ) -> Source:
-    """The frames of a dataset at a size, kept where asked.
+    """Return a source of a dataset's frames at a size.
 
     Args:
         dataset: the frames.
-        size: (height, width) they are brought to.
-        keep: `"device"`, `"memory"`, `"files"`, or None: on the accelerator up to 2 GiB, in the
-            host's memory up to half of it, else in their files.
-        workers: threads that read, by default one a core.
-        others: frames that are kept already, for which there must be room too.
+        size: (height, width) to resize frames to.
+        keep: where frames are stored: `"device"`, `"memory"` or `"files"`. None for the first that
+            has room: the accelerator up to 2 GiB, the host's memory up to half of it, else files.
+        workers: number of threads that read. Defaults to the number of CPU cores.
+        others: existing sources, whose frames count toward these limits.
 
     Raises:
         ValueError: another `keep`, or a frame that cannot be read.
@@ -258,12 +260,12 @@ def source_of(
 
 
 def kept(frames: Frames, keep: str) -> OnDevice | InMemory:
-    """Frames in the accelerator's memory, `"device"`, or in the host's, `"memory"`."""
+    """Return a source in the accelerator's memory (`"device"`) or the host's (`"memory"`)."""
     return OnDevice(frames) if keep == "device" else InMemory(frames)
 
 
 def _fitting(needed: int, others: Sequence[Source], size: tuple[int, int]) -> str:
-    """Where so many bytes find room beside other frames of the same size."""
+    """Return the first value of `keep` that has room for `needed` bytes beside other sources."""
 
     def taken(kind: type) -> int:
         return sum(_bytes(one.dataset, size) for one in others if isinstance(one, kind))
@@ -275,17 +277,17 @@ def _fitting(needed: int, others: Sequence[Source], size: tuple[int, int]) -> st
 
 
 def _bytes(dataset: Dataset, size: tuple[int, int]) -> int:
-    """Of a dataset's images and labels at a size."""
+    """Return the bytes of a dataset's images and labels at a size."""
     return 4 * size[0] * size[1] * len(dataset.samples)
 
 
 def endless(source: Source, order: Order | MixedOrder, first: int) -> Iterator[tuple[Any]]:
-    """Batches for `fit` from a step on, prepared ahead of their use.
+    """Yield batches for `fit` without end, prepared ahead in a thread.
 
     Args:
         source: the frames.
-        order: which ones a step sees.
-        first: the first step.
+        order: order of the frames.
+        first: number of the first step.
     """
     waiting: deque = deque()
     step = first
@@ -303,9 +305,10 @@ def endless(source: Source, order: Order | MixedOrder, first: int) -> Iterator[t
 
 @contextlib.contextmanager
 def reading(batches: Iterator) -> Iterator[Iterator]:
-    """Hands batches on; what goes wrong in reading them leaves the block as it was raised.
+    """Yield an iterator over `batches` whose errors leave the block unchanged.
 
-    Some backends hide it in an error of their own.
+    Some backends wrap a ValueError or OSError of an iterator in another exception; at the end of
+    the block the original is raised instead.
     """
     raised: list[Exception] = []
 
@@ -325,7 +328,7 @@ def reading(batches: Iterator) -> Iterator[Iterator]:
 
 
 def passes(source: Source, batch_size: int) -> Iterator[tuple[Any]]:
-    """All frames once, from the last to the first, filled up with void to whole batches."""
+    """Yield all frames once in batches, last frame first, padded with void frames."""
     count = len(source.dataset.samples)
     total = -(-count // batch_size) * batch_size
     numbers = np.arange(total - 1, -1, -1, dtype=np.int32)
@@ -335,7 +338,7 @@ def passes(source: Source, batch_size: int) -> Iterator[tuple[Any]]:
 
 
 def class_shares(source: Source, size: tuple[int, int]) -> np.ndarray:
-    """The share of each class among the pixels that are not void, float64 (classes,).
+    """Return the share of each class among the pixels that are not void, float64 (classes,).
 
     Raises:
         ValueError: every pixel is void, or a frame cannot be read.
@@ -354,10 +357,10 @@ def class_shares(source: Source, size: tuple[int, int]) -> np.ndarray:
 
 
 def tally_of(source: Source, size: tuple[int, int]) -> Tally:
-    """The pixels of each class in as many frames, from the first, as it takes to see them all.
+    """Count the pixels of each class, frame by frame, until every class has occurred.
 
-    Rare classes are looked for in 500 frames; all are read where training may be refused, which
-    takes as long as reading the frames once.
+    Stops after 500 frames if only rare classes are missing. All frames are read if training may be
+    refused (see `Tally.is_settled`), which takes as long as one pass.
 
     Raises:
         ValueError: a frame cannot be read.
@@ -372,7 +375,7 @@ def tally_of(source: Source, size: tuple[int, int]) -> Tally:
 
 
 def _each_counts(source: Source, size: tuple[int, int]) -> Generator[np.ndarray, None, None]:
-    """The pixels of each id in each label, without padding; those of kept frames where they are."""
+    """Yield the number of pixels of each id for each label, without padding."""
     if isinstance(source, InMemory):
         for box, label in zip(source.frames.boxes, source.frames.labels, strict=True):
             yield counts_of(box.cut(label))
@@ -391,5 +394,5 @@ def _each_counts(source: Source, size: tuple[int, int]) -> Generator[np.ndarray,
 
 
 def is_kept(source: Source) -> bool:
-    """Whether the frames are at hand, not read anew in each pass."""
+    """Whether a source stores its frames in memory."""
     return isinstance(source, InMemory | OnDevice)

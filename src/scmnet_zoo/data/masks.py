@@ -1,4 +1,4 @@
-"""How the values in a dataset's label files become training ids."""
+"""Decoders from label files to training ids."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from scmnet_zoo.data.labels import VOID, LabelSpace
 from scmnet_zoo.data.predictions import predicted_ids
 from scmnet_zoo.image_values import DEEP_GREY, in_words, largest_value, white_is_zero
 
-NAMED = 8  # how many of many values a message names
+NAMED = 8  # largest number of values in a message
 
 
 @dataclass(frozen=True)
 class IndexMasks:
-    """Label files of indices up to 255, grey or with a palette.
+    """Decoder of label files with indices up to 255, grey or with a palette.
 
     Attributes:
-        ids: from an index in a file to a training id, 255 for void; other indices are errors.
-        title: what the indices are, for errors, e.g. `"labelIds of cityscapes"`.
-        others: the indices of another kind of file that is often taken for this one.
-        advice: what an error adds where a file holds nothing but `others`.
-        assumed: the indices that are void though the table of classes does not say so.
-        classes: names of the dataset's classes, by which masks that `segment` wrote are read;
-            empty where these are read like others.
+        ids: mapping from index in a file to training id, 255 for void. Other indices are errors.
+        title: name of the indices in errors, e.g. `"labelIds of cityscapes"`.
+        others: indices of another kind of file that is often confused with this one.
+        advice: advice that an error adds if a file has indices in `others` only.
+        assumed: indices that are void by default, not by the table of classes.
+        classes: names of the classes, for masks that `segment` wrote, which state the names of
+            their values. Empty to decode these masks like others.
     """
 
     ids: Mapping[int, int]
@@ -36,10 +36,10 @@ class IndexMasks:
     classes: tuple[str, ...] = ()
 
     def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
-        """Training ids, uint8 (height, width).
+        """Return training ids, uint8 (height, width).
 
         Raises:
-            ValueError: not indices, or an index that stands for nothing.
+            ValueError: the mask has no indices, or an index that `ids` lacks.
         """
         predicted = predicted_ids(mask, self.classes) if self.classes else None
         if predicted is not None:
@@ -60,12 +60,13 @@ class IndexMasks:
 
 @dataclass(frozen=True)
 class ColourMasks:
-    """Label files of colours.
+    """Decoder of label files with colours.
 
     Attributes:
-        ids: from a colour (RGB 0..255) to a training id, 255 for void; other colours are errors.
-        title: what the colours are, for errors.
-        advice: what an error adds.
+        ids: mapping from colour (RGB 0..255) to training id, 255 for void. Other colours are
+            errors.
+        title: name of the colours in errors.
+        advice: advice that errors add.
     """
 
     ids: Mapping[tuple[int, int, int], int]
@@ -73,11 +74,10 @@ class ColourMasks:
     advice: str = ""
 
     def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
-        """Training ids, uint8 (height, width).
+        """Return training ids, uint8 (height, width).
 
         Raises:
-            ValueError: neither colours nor grey of at most 8 bits a channel, or a colour that
-                stands for nothing.
+            ValueError: more than 8 bits a channel, or a colour that `ids` lacks.
         """
         if mask.mode not in ("RGB", "RGBA", "L", "P", "1") or largest_value(mask) > 255:
             raise ValueError(
@@ -88,7 +88,7 @@ class ColourMasks:
         codes = (pixels[..., 0] << 16) + (pixels[..., 1] << 8) + pixels[..., 2]
         table = sorted(((r << 16) + (g << 8) + b, number) for (r, g, b), number in self.ids.items())
         known = np.array([code for code, _ in table], np.int32)
-        # The place of the next known colour, the last where there is none.
+        # Position of the first known code that is not smaller, or of the last known code.
         places = np.searchsorted(known[:-1], codes)
         wrong = known[places] != codes
         if wrong.any():
@@ -101,21 +101,21 @@ class ColourMasks:
 
 @dataclass(frozen=True)
 class MixedMasks:
-    """Label files of which grey ones and those with a palette hold indices, the others colours.
+    """Decoder of label files that have indices (grey, palette) or colours (RGB).
 
     Attributes:
-        indices: what the indices mean.
-        colours: what the colours mean.
+        indices: decoder of grey and palette files.
+        colours: decoder of RGB files.
     """
 
     indices: IndexMasks
     colours: ColourMasks
 
     def decode(self, mask: Image.Image, path: Path) -> np.ndarray:
-        """Training ids, uint8 (height, width).
+        """Return training ids, uint8 (height, width).
 
         Raises:
-            ValueError: neither colours nor indices, or one that stands for nothing.
+            ValueError: neither colours nor indices, or an unknown value.
         """
         if mask.mode in ("RGB", "RGBA"):
             return self.colours.decode(mask, path)
@@ -126,14 +126,14 @@ Masks = IndexMasks | ColourMasks | MixedMasks
 
 
 def stored_indices(mask: Image.Image, path: Path) -> np.ndarray:
-    """The indices that a label file stores, uint8 (height, width).
+    """Return the indices that a label file stores, uint8 (height, width).
 
-    Grey of 1, 2 and 4 bits is read as stored, not as it is shown, and grey of more than 8 bits if
-    no value is above 255.
+    Grey of 1, 2 and 4 bits keeps its stored values (Pillow scales them to 0..255). Grey of more
+    than 8 bits is accepted if no value exceeds 255.
 
     Args:
-        mask: of `open_image`, which says how many bits the file has.
-        path: of the file, for errors.
+        mask: image of `open_image`, which notes the number of bits in the file.
+        path: path of the file, for errors.
 
     Raises:
         ValueError: colours, transparency, larger values, or a TIFF with white as zero.
@@ -163,26 +163,26 @@ def stored_indices(mask: Image.Image, path: Path) -> np.ndarray:
 
 
 def _unscaled(values: np.ndarray, shown: int, stored: int) -> np.ndarray:
-    """Values from 0 to `stored` that were scaled up to `shown`."""
+    """Scale values from 0..`shown` back to 0..`stored`."""
     dtype = np.uint8 if stored <= 255 else np.uint16
     return ((values.astype(np.uint32) * stored + shown // 2) // shown).astype(dtype)
 
 
 def training_ids(space: LabelSpace) -> IndexMasks:
-    """Files that hold the training ids of a label space, 255 for void."""
+    """Return the decoder of files with training ids of a label space, 255 for void."""
     ids = {number: number for number in range(len(space.labels))} | {VOID: VOID}
     return IndexMasks(ids, f"training ids of {space.name}")
 
 
 def label_ids(space: LabelSpace) -> IndexMasks:
-    """Files that hold a label space's own ids, as Cityscapes' labelIds.png."""
+    """Return the decoder of files with original ids, such as Cityscapes' labelIds.png."""
     ids = {number: place for place, number in enumerate(space.ids)}
     ids |= dict.fromkeys(space.void_ids, VOID)
     return IndexMasks(ids, f"labelIds of {space.name}")
 
 
 def _ranges(ids: Mapping[int, int]) -> str:
-    """Whole numbers as ranges: 0..18, 255."""
+    """Format integers as ranges: `0..18, 255`."""
     parts: list[list[int]] = []
     for number in sorted(ids):
         if parts and parts[-1][1] == number - 1:
@@ -193,6 +193,6 @@ def _ranges(ids: Mapping[int, int]) -> str:
 
 
 def some(values: Sequence, most: int = NAMED) -> str:
-    """The first of many values, and how many more there are."""
+    """Format the first values of a sequence, and the number of the others."""
     text = ", ".join(str(value) for value in values[:most])
     return f"{text} and {len(values) - most} more" if len(values) > most else text

@@ -1,4 +1,4 @@
-"""Classes by the indices or colours of label files: from a list of them, or from the files."""
+"""Build label spaces from a list of classes, or from the values in label files."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,20 +13,20 @@ from scmnet_zoo.data.masks import ColourMasks, IndexMasks, some
 from scmnet_zoo.files import read_small
 from scmnet_zoo.image_files import open_image
 
-MOST = 64  # different values: more are no classes but a photograph, or blurred
+MOST = 64  # largest number of different values; photographs and blurred labels have more
 BY_TABLE = "a classes.toml in that folder names them"
 
 
 def by_index(rows: Sequence[tuple[str, int]], source: str, guessed: str = "") -> Meaning:
-    """Classes with an index each.
+    """Return classes that each have an index.
 
     Args:
         rows: name and index of each class, in the order of the training ids.
-        source: what says so, for errors.
+        source: source of the rows, for errors.
         guessed: as in `Meaning`.
 
     Raises:
-        ValueError: fewer than two classes, or a name or an index twice.
+        ValueError: fewer than two classes, or a repeated name or index.
     """
     names, indices = _checked(rows, source)
     pairs = zip(names, palette_for(names), indices, strict=True)
@@ -43,16 +43,16 @@ def by_index(rows: Sequence[tuple[str, int]], source: str, guessed: str = "") ->
 def by_colour(
     rows: Sequence[tuple[str, Colour]], source: str, void: Iterable[Colour] = (), guessed: str = ""
 ) -> Meaning:
-    """Classes with a colour each; see `by_index`.
+    """Return classes that each have a colour.
 
     Args:
         rows: name and colour of each class, in the order of the training ids.
-        source: what says so, for errors.
-        void: colours of no class, unless they are of one.
+        source: source of the rows, for errors.
+        void: colours that are void, unless a class has them.
         guessed: as in `Meaning`.
 
     Raises:
-        ValueError: fewer than two classes, or a name or a colour twice.
+        ValueError: fewer than two classes, or a repeated name or colour.
     """
     names, colours = _checked(rows, source)
     labels = tuple(Label(name, colour, name) for name, colour in zip(names, colours, strict=True))
@@ -73,10 +73,10 @@ def _checked(rows: Sequence[tuple[str, object]], source: str) -> tuple[tuple[str
 
 
 def text_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8 that are not empty.
+    """Return the lines of a UTF-8 text file that are not empty.
 
     Raises:
-        ValueError: the file cannot be read, or a line is longer than any path.
+        ValueError: the file cannot be read, or a line is too long.
     """
     try:
         lines = read_small(path).decode("utf-8-sig").splitlines()
@@ -91,12 +91,12 @@ def text_lines(path: Path) -> list[str]:
 
 
 def found_in(files: Iterable[Path], root: Path, void: Sequence[Colour] = ()) -> Meaning:
-    """The classes that the label files themselves show, each named by its index or colour.
+    """Return a class for each value in label files, named by its index or colour.
 
-    All files are read: as indices where the first is grey, else as colours.
+    All files are read: as indices if the first is grey, else as colours.
 
     Raises:
-        ValueError: a file cannot be read, or there are fewer than two or very many values.
+        ValueError: a file cannot be read, or the files have fewer than two or more than 64 values.
     """
     values: set[int] = set()  # indices, or colours as one number
     as_indices = None

@@ -1,6 +1,6 @@
-"""Which classes the labels of a split hold, and whether a score over them means anything.
+"""Count the classes in a split's labels, and check that scores over them are meaningful.
 
-`data check`, `data pack`, training and evaluation judge by the same functions.
+`data check`, `data pack`, training and evaluation share these checks.
 """
 
 import logging
@@ -16,20 +16,20 @@ from scmnet_zoo.data.report import Problem
 
 _log = logging.getLogger(__name__)
 
-MOST_NAMED = 20  # classes in a message
-ENOUGH = 500  # frames after which rare classes are looked for no longer
+MOST_NAMED = 20  # largest number of classes in a message
+ENOUGH = 500  # frames after which the search for rare classes stops
 
 
 class Tally:
-    """The pixels of each training id in the labels of a split.
+    """Number of pixels of each training id in the labels of a split.
 
     Args:
         dataset: the split.
 
     Attributes:
-        counts: int64 (256,).
-        frames: how many were counted.
-        void_file: the first label that holds void; None where none does.
+        counts: number of pixels, int64 (256,).
+        frames: number of frames counted.
+        void_file: first label file with void pixels; None if no label has any.
     """
 
     def __init__(self, dataset: Dataset):
@@ -39,7 +39,7 @@ class Tally:
         self.void_file: Path | None = None
 
     def add(self, sample: Sample, counts: np.ndarray) -> None:
-        """Add the pixels of a frame, as `counts_of` gives them."""
+        """Add the pixel counts of a frame, from `counts_of`."""
         self.counts += counts
         self.frames += 1
         if counts[VOID] and self.void_file is None:
@@ -47,22 +47,22 @@ class Tally:
 
     @property
     def classes(self) -> np.ndarray:
-        """The pixels of each class, int64 (classes,)."""
+        """Number of pixels of each class, int64 (classes,)."""
         return self.counts[: len(self.dataset.space.labels)]
 
     def shares(self) -> np.ndarray:
-        """The share of each class among the pixels that are not void, float64 (classes,)."""
+        """Return the share of each class among the pixels that are not void, float64 (classes,)."""
         return self.classes / max(1, self.classes.sum())
 
     def void_share(self) -> float:
-        """The share of void among all pixels."""
+        """Return the share of void among all pixels."""
         return float(self.counts[VOID] / max(1, self.counts.sum()))
 
     def is_settled(self) -> bool:
-        """Whether further frames can change no more than which rare class is missing.
+        """Whether counting can stop: all classes occurred, or `ENOUGH` frames without doubt.
 
-        Where an error may follow (fewer than two classes so far, or void that may be a class) all
-        frames have to be counted.
+        All frames must be counted if an error may follow: fewer than two classes so far, or void
+        pixels that may be a class.
         """
         occurring = np.count_nonzero(self.classes)
         if occurring == len(self.classes):
@@ -72,20 +72,23 @@ class Tally:
 
 
 def counts_of(label: np.ndarray) -> np.ndarray:
-    """The pixels of each id, int64 (256,); of one frame: `bincount` makes eight bytes of each."""
+    """Return the number of pixels of each id in a label, int64 (256,).
+
+    Call it per frame: `bincount` converts each pixel to 8 bytes.
+    """
     return np.bincount(label.ravel(), minlength=VOID + 1)
 
 
 def findings(
     tallies: Sequence[Tally], learned: Sequence[str] = ("train",), left_out: Sequence[int] = ()
 ) -> Iterator[Problem]:
-    """What the classes of some splits of a dataset have against them.
+    """Yield the problems of the classes in splits of a dataset.
 
     Args:
-        tallies: of the splits.
-        learned: the splits that a network learns from; with fewer than two classes these are an
-            error, others a warning.
-        left_out: classes that do not count.
+        tallies: counts of the splits.
+        learned: names of the training splits. Fewer than two classes are an error in these, a
+            warning in others.
+        left_out: training ids of classes to ignore.
     """
     doubt = assumed_void(tallies)
     if doubt is not None:
@@ -131,9 +134,9 @@ def _in_no_split(tallies: Sequence[Tally], missing: Sequence[int]) -> Problem:
 
 
 def assumed_void(tallies: Sequence[Tally]) -> Problem | None:
-    """The error where 255 is void, though the table does not say so, and a class has no pixel.
+    """Return an error if 255 is void by default only and a class has no pixel, else None.
 
-    So are masks of 0 and 255 with a table of two classes: 255 is meant to be the second.
+    Example: masks with values 0 and 255 and a table of two classes, where 255 means the second.
     """
     doubtful = [tally for tally in tallies if tally.counts[VOID] and _assumed(tally.dataset)]
     missing = sum((tally.classes for tally in tallies), np.int64(0)) == 0
@@ -161,7 +164,7 @@ def assumed_void(tallies: Sequence[Tally]) -> Problem | None:
 
 
 def check_learned(train: Tally, val: Tally) -> None:
-    """Warn of what makes scores of a training mean little.
+    """Check the classes before training; log warnings on scores that would say little.
 
     Raises:
         ValueError: fewer than two classes occur in the training labels, or 255 may be a class.
@@ -173,7 +176,7 @@ def check_learned(train: Tally, val: Tally) -> None:
 
 
 def check_packed(tallies: Sequence[Tally]) -> None:
-    """Warn as `check_learned`; a pack does not say which labels were void by their table.
+    """Check the classes of a pack, as the pack does not store which values are void by default.
 
     Raises:
         ValueError: 255 may be a class.
@@ -185,11 +188,11 @@ def check_packed(tallies: Sequence[Tally]) -> None:
 
 
 def check_measured(tally: Tally, left_out: Sequence[int] = ()) -> tuple[str, ...]:
-    """What makes the scores of a split mean little, a line each.
+    """Return warnings on the scores of a split.
 
     Args:
-        tally: of all frames.
-        left_out: classes that were not measured.
+        tally: counts of all frames.
+        left_out: training ids of classes that were not measured.
 
     Raises:
         ValueError: 255 may be a class and fewer than two others occur.
@@ -223,7 +226,7 @@ def _looked_through(tally: Tally) -> str:
 
 
 def _names(dataset: Dataset, places: Sequence[int]) -> str:
-    """Classes by name, with what stands for them in label files where that is known."""
+    """Format classes by name, with their index or colour in label files if known."""
     stand: dict[int, str] = {}
     masks = _masks(dataset)
     if isinstance(masks, ColourMasks | MixedMasks):
@@ -241,14 +244,14 @@ def _names(dataset: Dataset, places: Sequence[int]) -> str:
 
 
 def _assumed(dataset: Dataset) -> bool:
-    """Whether 255 is void in the label files though the table of classes does not say so."""
+    """Whether 255 is void by default, not by the table of classes."""
     masks = _masks(dataset)
     indices = masks.indices if isinstance(masks, MixedMasks) else masks
     return isinstance(indices, IndexMasks) and VOID in indices.assumed
 
 
 def _masks(dataset: Dataset) -> Masks | None:
-    """How label files are read; None for those of a pack."""
+    """Return the decoder of label files; None for a pack."""
     read = dataset.read
     while isinstance(read, JoinedReader):
         read = next(iter(read.readers.values()))

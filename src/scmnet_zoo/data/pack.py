@@ -1,11 +1,16 @@
-"""A dataset at one size in one HDF5 file, which is read without decoding pictures.
+"""Packs: a dataset at one size in one HDF5 file, which is read without decoding images.
 
-The layout: a group for each split with `images`, uint8 (frames, height, width, 3), `labels`, uint8
-training ids (frames, height, width), `names`, and `boxes`, int32 (frames, 4): top, left, height
-and width of a frame within the padding that keeps its aspect ratio (`scmnet_zoo.data.ratio`). A
-frame is a chunk. Labels are compressed by LZF, images are not: it saves a third of their size and
-takes twenty times as long to read (see `lab/pack.py`). The file's attributes are `format`,
-`version`, `dataset`, `space` (the classes, as JSON), `size` (height, width) and `resized` (how).
+Each split is a group with these datasets, one chunk per frame:
+
+- `images`: uint8 (frames, height, width, 3), not compressed. LZF would save a third of the size,
+  and reading would take twenty times as long (see `lab/pack.py`).
+- `labels`: uint8 training ids (frames, height, width), compressed with LZF.
+- `names`: names of the frames.
+- `boxes`: int32 (frames, 4), top, left, height and width of each frame within its padding
+  (`scmnet_zoo.data.ratio`).
+
+Attributes of the file: `format`, `version`, `dataset`, `space` (label space as JSON), `size`
+(height, width), `resized` (method) and `guessed` (messages on guessed classes as JSON).
 """
 
 import contextlib
@@ -34,7 +39,7 @@ from scmnet_zoo.files import whole_file
 FORMAT = "scmnet-zoo pack"
 VERSION = 1
 RESIZED = "images bilinear, labels nearest neighbour, by Pillow; aspect ratio kept by padding"
-LARGEST_SIDE = 65_535  # of an image, in pixels
+LARGEST_SIDE = 65_535  # pixels
 
 
 def write_pack(
@@ -44,29 +49,29 @@ def write_pack(
     progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int | None = None,
 ) -> None:
-    """Write splits of a dataset to a file, resized as `Frames` does.
+    """Write splits of a dataset to a pack, resized as `Frames` does.
 
-    Memory holds only a few frames at a time. The file appears under its name once it is whole; an
-    error or an interruption leaves nothing, and an older file of that name as it was.
+    A few frames at a time are in memory. The file appears when it is complete; after an error or
+    an interruption no new file exists, and an older file is unchanged.
 
     Args:
-        datasets: the splits, of one dataset.
+        datasets: splits of one dataset.
         size: (height, width) of the frames in pixels.
-        path: the file to write, in a folder that is there.
-        progress: called with the frames done and those there are, in another thread.
-        workers: number of threads that read, by default one a core.
+        path: file to write, in an existing folder.
+        progress: called with (frames done, frames in total), in another thread.
+        workers: number of threads that read. Defaults to the number of CPU cores.
 
     Raises:
-        ValueError: no splits, the same twice, splits of several datasets, two frames of one name,
-            a wrong size, a frame that cannot be read, or 255 in the masks may be a class.
-        OSError: the file cannot be written, e.g. as the disk is full.
+        ValueError: no splits, a repeated split, splits of several datasets, two frames with one
+            name, a wrong size, a frame that cannot be read, or 255 in the masks may be a class.
+        OSError: the file cannot be written, e.g. on a full disk.
     """
     path = Path(path)
     _check_splits(datasets)
     if not all(isinstance(side, int) and 0 < side <= LARGEST_SIDE for side in size):
         raise ValueError(f"Expected size to be (height, width) in pixels. Received: {size}")
     least = sum(len(dataset.samples) for dataset in datasets) * size[0] * size[1] * 3
-    # In a thread, as an interruption comes to the main thread: in the midst of HDF5 it is a crash.
+    # Write in another thread: KeyboardInterrupt reaches the main thread, and crashes inside HDF5.
     stop = threading.Event()
     with whole_file(path) as part, ThreadPoolExecutor(1) as pool:
         check_room(path, least)
@@ -114,7 +119,7 @@ def _write(
             with contextlib.closing(in_threads(read, dataset.samples, workers)) as frames:
                 for index, ((image, label), box) in enumerate(frames):
                     if stop.is_set():
-                        raise RuntimeError("interrupted")  # which nobody hears
+                        raise RuntimeError("interrupted")  # ends the thread; nobody catches it
                     images[index], labels[index], boxes[index] = image, label, box
                     tally.add(dataset.samples[index], counts_of(box.cut(label)))
                     sink.check()
@@ -123,8 +128,8 @@ def _write(
     check_packed(tallies)
 
 
-def packed_splits(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The splits that a file of `write_pack` holds, in the order in which they were given.
+def packed_splits(path: str | os.PathLike) -> tuple[str, ...]:
+    """Return the splits of a pack, in the order in which they were written.
 
     Raises:
         ValueError: as `packed`.
@@ -135,20 +140,20 @@ def packed_splits(path: str | os.PathLike[str]) -> tuple[str, ...]:
         return tuple(file)
 
 
-def packed(path: str | os.PathLike[str], split: str) -> Dataset:
-    """One split of a file that `write_pack` wrote.
+def packed(path: str | os.PathLike, split: str) -> Dataset:
+    """Open one split of a pack.
 
-    Its frames have the names they had. `Sample.image` and `Sample.label` say where in the file
-    they are; they are no files, and there are no instances. The file is opened for each frame,
-    which takes less than a millisecond, so that threads and processes may share the dataset.
+    `Sample.image` and `Sample.label` are places in the pack, not files. Packs have no instances.
+    The file is opened for each frame, in less than a millisecond, so threads and processes can
+    share the dataset.
 
     Args:
-        path: the file.
-        split: which of its splits.
+        path: file of `write_pack`.
+        split: name of the split.
 
     Raises:
-        ValueError: there is no such file, it is none of `write_pack`, of a newer version,
-            truncated or damaged, or it does not hold the split.
+        ValueError: the file is missing, not a pack, of a newer version, truncated or damaged, or
+            lacks the split.
     """
     path = Path(path)
     with _opened(path) as file:
@@ -180,13 +185,13 @@ def packed(path: str | os.PathLike[str], split: str) -> Dataset:
 
 @dataclass(frozen=True)
 class PackReader:
-    """Reads frames from a file that `write_pack` wrote, without their padding.
+    """Reader of frames from a pack, without their padding.
 
     Attributes:
-        path: the file.
-        split: which of its splits.
-        classes: how many there are.
-        places: the frames' numbers by their names.
+        path: file of the pack.
+        split: name of the split.
+        classes: number of classes.
+        places: mapping from name of a frame to its position.
     """
 
     path: Path
@@ -198,8 +203,8 @@ class PackReader:
         """Read a frame.
 
         Raises:
-            ValueError: the file is gone, truncated or damaged, the frame is not in it, or its
-                label holds an id outside the label space.
+            ValueError: the file is missing, truncated or damaged, lacks the frame, or the label
+                has an id outside the label space.
         """
         if sample.name not in self.places:
             raise ValueError(f"{sample.image}: not in this split of the file")
@@ -219,7 +224,7 @@ class PackReader:
         return image, label
 
     def frame_sizes(self, samples: Sequence[Sample]) -> list[Size | None]:
-        """(height, width) of frames as they are read."""
+        """Return (height, width) of frames without their padding."""
         with _opened(self.path) as file:
             group = file[self.split]
             shape = group["labels"].shape[1:]
@@ -229,7 +234,7 @@ class PackReader:
         return [sizes[self.places[sample.name]] for sample in samples]
 
     def labels_digest(self) -> str:
-        """SHA-256 of the labels as they are stored, which tells one pack from another."""
+        """Return the SHA-256 of the stored labels, which identifies the pack."""
         digest = hashlib.sha256()
         with _opened(self.path) as file:
             labels = file[self.split]["labels"]
@@ -239,7 +244,7 @@ class PackReader:
 
 
 def _are_boxes(boxes: np.ndarray, count: int, size: Size) -> bool:
-    """Whether an array holds `Box`es of so many frames of a size."""
+    """Whether an array has a valid `Box` for each of `count` frames."""
     if boxes.shape != (count, 4) or boxes.dtype != np.int32:
         return False
     starts, sides = boxes[:, :2], boxes[:, 2:]
@@ -268,7 +273,7 @@ def _check_splits(datasets: Sequence[Dataset]) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """A pack, open to read; what HDF5 has to say about it is a ValueError that names the file."""
+    """Open a pack for reading. Errors of HDF5 become a ValueError that names the file."""
     import h5py
 
     if not path.is_file():
@@ -286,11 +291,11 @@ def _opened(path: Path) -> Iterator[Any]:
             raise ValueError(
                 f"{path}: truncated; write it again with `scmnet-zoo data pack`"
             ) from error
-        raise ValueError(f"{path}: damaged or not to be read: {error}") from error
+        raise ValueError(f"{path}: damaged or unreadable: {error}") from error
 
 
 def _described(path: Path, file: Any) -> tuple[str, LabelSpace, tuple[int, int]]:
-    """The name of the dataset, its label space, and the (height, width) of its frames."""
+    """Return the name of the dataset, its label space, and (height, width) of its frames."""
     if file.attrs.get("format") != FORMAT:
         raise ValueError(
             f"{path}: expected a file that `scmnet-zoo data pack` wrote. "
@@ -305,7 +310,7 @@ def _described(path: Path, file: Any) -> tuple[str, LabelSpace, tuple[int, int]]
     try:
         stored = json.loads(file.attrs["space"])
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: damaged: its label space is no JSON: {error}") from error
+        raise ValueError(f"{path}: damaged: its label space is not JSON: {error}") from error
     labels = tuple(
         Label(
             composed(entry["name"]),

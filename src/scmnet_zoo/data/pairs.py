@@ -1,6 +1,6 @@
-"""The images and labels of a split, whether or not an image has a label.
+"""List the images and labels of a split, including frames that lack one of them.
 
-A reader raises at the first frame that is not whole; these functions list all frames.
+Readers raise an error at the first incomplete frame; these functions list all frames.
 """
 
 import os
@@ -13,15 +13,15 @@ from scmnet_zoo.data.pack import packed_splits
 SPLITS = ("train", "val", "test")
 
 
-def splits_of(dataset: str, root: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The splits that a dataset may have: of `"folder"` those that are there, of a pack its own.
+def splits_of(dataset: str, root: str | os.PathLike) -> tuple[str, ...]:
+    """Return the splits that a dataset can have; for `"folder"` and packs the existing splits.
 
     Args:
-        dataset: one of `READERS`.
-        root: the folder that holds it, or a file of `write_pack`.
+        dataset: key of `READERS`.
+        root: folder of the dataset, or a file of `write_pack`.
 
     Raises:
-        ValueError: no such dataset, the file is no pack, or a folder is missing.
+        ValueError: the dataset is unknown, the file is not a pack, or a folder is missing.
     """
     root = Path(root)
     if root.is_file():
@@ -29,11 +29,11 @@ def splits_of(dataset: str, root: str | os.PathLike[str]) -> tuple[str, ...]:
     return _files(dataset).splits(root)
 
 
-def is_there(dataset: str, root: str | os.PathLike[str], split: str) -> bool:
-    """Whether a split has a list or a folder, or files by their names; it may be faulty still.
+def is_there(dataset: str, root: str | os.PathLike, split: str) -> bool:
+    """Whether a split has a list, a folder or files. The split may still be incomplete.
 
     Raises:
-        ValueError: no such dataset.
+        ValueError: the dataset is unknown.
     """
     root = Path(root)
     if root.is_file():
@@ -41,17 +41,17 @@ def is_there(dataset: str, root: str | os.PathLike[str], split: str) -> bool:
     return _files(dataset).has(root, split)
 
 
-def listing(dataset: str, root: str | os.PathLike[str], split: str) -> Listing:
-    """The files of a split, by the dataset's layout.
+def listing(dataset: str, root: str | os.PathLike, split: str) -> Listing:
+    """Return the files of a split.
 
     Args:
-        dataset: one of `READERS`.
-        root: the folder that holds it.
-        split: the name of the split.
+        dataset: key of `READERS`.
+        root: folder of the dataset.
+        split: name of the split.
 
     Raises:
-        ValueError: no such dataset, another layout, no list where there has to be one, or a folder
-            is missing.
+        ValueError: the dataset is unknown, the folder has another layout, or a list or folder is
+            missing.
     """
     return _files(dataset).listing(Path(root), split)
 

@@ -1,4 +1,4 @@
-"""Masks that `segment` wrote, read again as labels."""
+"""Read masks that `segment` wrote as labels."""
 
 import contextlib
 import json
@@ -11,39 +11,39 @@ from PIL.PngImagePlugin import PngInfo
 
 from scmnet_zoo.data.labels import VOID, Colour, composed
 
-KEY = "scmnet_zoo"  # of the text in a PNG
-HEAD = 4096  # bytes; the text begins within them
+KEY = "scmnet_zoo"  # keyword of the PNG's text chunk
+HEAD = 4096  # bytes; the text chunk starts within them
 
 
 def description_of(classes: Sequence[str], palette: Sequence[Colour]) -> PngInfo:
-    """The text in an overlay and in a predicted mask: what its values stand for, as JSON.
+    """Return the text chunk of overlays and predicted masks: names and colours as JSON.
 
     Args:
-        classes: the names; a value is the place of a name.
-        palette: a colour for each class, RGB 0..255.
+        classes: names of the classes, in the order of the mask's values.
+        palette: colour of each class, RGB 0..255.
     """
     text = PngInfo()
     text.add_text(KEY, json.dumps({"classes": list(classes), "palette": [*map(list, palette)]}))
     return text
 
 
-def is_result(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is an overlay or a mask that says so itself, as `segment` writes them."""
+def is_result(path: str | os.PathLike) -> bool:
+    """Whether a file is an overlay or mask of `segment`, by its text chunk."""
     with contextlib.suppress(OSError), open(path, "rb") as file:
         return b"tEXt" + KEY.encode() + b"\0" in file.read(HEAD)
     return False
 
 
 def predicted_ids(mask: Image.Image, classes: Sequence[str]) -> np.ndarray | None:
-    """Training ids by the names in a predicted mask, uint8 (height, width).
+    """Return the training ids of a mask that `segment` wrote, uint8 (height, width).
 
     Args:
         mask: any label.
-        classes: of the dataset, in the order of the training ids.
+        classes: names of the dataset's classes, in the order of the training ids.
 
     Returns:
-        None where the mask does not say what it is, names other classes, or no longer has the
-        palette that it names: another program has saved it since, and may have sorted its values.
+        The ids. None if the mask has no text chunk of `segment`, names other classes, or has
+        another palette than its text chunk, as after saving by a program that reorders values.
     """
     stated = predicted_colours(mask)
     if stated is None or not set(stated) <= set(classes):
@@ -52,10 +52,10 @@ def predicted_ids(mask: Image.Image, classes: Sequence[str]) -> np.ndarray | Non
 
 
 def predicted_colours(mask: Image.Image) -> dict[str, Colour] | None:
-    """The names in a predicted mask and their colours, in the order of its values.
+    """Return the classes of a mask that `segment` wrote: names and colours, in order of its values.
 
     Returns:
-        None where the mask does not say what it is, or no longer has the palette that it names.
+        The classes. None if the mask has no text chunk of `segment`, or another palette.
     """
     text = mask.info.get(KEY)
     if mask.mode != "P" or not isinstance(text, str):

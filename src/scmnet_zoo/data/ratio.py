@@ -1,10 +1,9 @@
-"""The rule of aspect ratios: a frame keeps its own, whatever size it is brought to.
+"""Resize frames with their aspect ratio kept.
 
-A frame has the aspect ratio of a size where at most one pixel or one percent of a side would be
-left over once the frame is fitted into the size; then it is brought to exactly that size. Every
-other frame is fitted into the size, in the middle, and what is left over is padded: the image with
-its edge, the label with void. Where no size is asked for, a network sees such a frame unpadded, at
-`scmnet_zoo.predict.network_size`.
+A frame is scaled to fit into the size. If the rest of each side is at most one pixel or one
+percent, the frame counts as having the size's aspect ratio and is resized to exactly this size.
+Other frames are centred and padded: images with their edge pixels, labels with void. Without a
+requested size, `segment` does not pad but uses `scmnet_zoo.predict.network_size`.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +15,11 @@ from scmnet_zoo.data.labels import VOID
 
 Size = tuple[int, int]  # (height, width) in pixels
 
-MOST_LEFT_OVER = 100  # a side of so many pixels may have one pixel left over
+MOST_LEFT_OVER = 100  # a side may have a rest of 1 / MOST_LEFT_OVER of its pixels
 
 
 class Box(NamedTuple):
-    """Where a frame lies in a larger one, in pixels."""
+    """Box of a frame within a padded frame, in pixels."""
 
     top: int
     left: int
@@ -32,12 +31,12 @@ class Box(NamedTuple):
         return self.height, self.width
 
     def cut(self, array: np.ndarray) -> np.ndarray:
-        """The frame's part of an array (height, width, ...)."""
+        """Return the part of an array (height, width, ...) inside the box."""
         return array[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def place(frame: Size, size: Size) -> Box:
-    """Where a frame lies once it is fitted into a size: all of it, where it has its ratio."""
+    """Return the box of a frame scaled to fit into a size; the whole size if their ratios agree."""
     scale = min(size[0] / frame[0], size[1] / frame[1])
     height, width = (
         min(side, max(1, round(own * scale))) for own, side in zip(frame, size, strict=True)
@@ -51,19 +50,19 @@ def place(frame: Size, size: Size) -> Box:
 
 
 def has_ratio_of(frame: Size, size: Size) -> bool:
-    """Whether a frame has the aspect ratio of a size, as the rule of this module has it."""
+    """Whether a frame has the aspect ratio of a size, up to one pixel or one percent of a side."""
     return place(frame, size).size == tuple(size)
 
 
 def fit_image(
     image: np.ndarray, size: Size, resize: Callable[[np.ndarray, Size], np.ndarray]
 ) -> np.ndarray:
-    """Bring an image (height, width, 3) to a size, padded with its edge where the ratio differs.
+    """Resize an image (height, width, 3), padded with its edge pixels if the ratios differ.
 
     Args:
         image: the image.
         size: (height, width) of the result.
-        resize: brings an image to a size, whatever its ratio.
+        resize: function that resizes an image to a size without keeping the ratio.
     """
     box = place(_sides(image), size)
     return _padded(resize(image, box.size), box, size)
@@ -72,22 +71,22 @@ def fit_image(
 def fit_label(
     label: np.ndarray, frame: Size, size: Size, resize: Callable[[np.ndarray, Size], np.ndarray]
 ) -> np.ndarray:
-    """Bring a label (height, width) to a size as its image, padded with void.
+    """Resize a label (height, width) as its image, padded with void.
 
     Args:
         label: the label, of any size.
         frame: (height, width) of its image.
         size: (height, width) of the result.
-        resize: brings a label to a size, whatever its ratio.
+        resize: function that resizes a label to a size without keeping the ratio.
     """
     box = place(frame, size)
     return _padded(resize(label, box.size), box, size)
 
 
 def size_of_ratio(frame: Size, size: Size) -> Size:
-    """The size of about as many pixels as another, in a frame's ratio; of even sides, 32 or more.
+    """Return a size with a frame's ratio and about as many pixels as `size`; even sides from 32.
 
-    It is what messages advise to train at.
+    Messages suggest it as the training size.
     """
     scale = (size[0] * size[1] / (frame[0] * frame[1])) ** 0.5
     height, width = (max(32, 2 * round(side * scale / 2)) for side in frame)
@@ -95,14 +94,14 @@ def size_of_ratio(frame: Size, size: Size) -> Size:
 
 
 def other_ratios(frames: Sequence[Size | None], size: Size) -> list[list[int]]:
-    """The numbers of the frames that are not of the ratio of a size, the largest group first.
+    """Group the frames that do not have the aspect ratio of a size by their ratio.
 
     Args:
-        frames: the size of each frame, None where it is not known.
+        frames: size of each frame; None if unknown.
         size: (height, width).
 
     Returns:
-        For each ratio its frames, in their order.
+        The frame numbers of each group in ascending order, the largest group first.
     """
     groups: dict[Size, list[int]] = {}
     for number, frame in enumerate(frames):
@@ -112,7 +111,7 @@ def other_ratios(frames: Sequence[Size | None], size: Size) -> list[list[int]]:
 
 
 def padding_in_words(frame: Size, size: Size) -> str:
-    """What becomes of a frame of another ratio in training, for messages."""
+    """Describe the padding of a frame with another aspect ratio in training, for messages."""
     box = place(frame, size)
     share = 1 - box.height * box.width / (size[0] * size[1])
     own = size_of_ratio(frame, size)
@@ -123,7 +122,7 @@ def padding_in_words(frame: Size, size: Size) -> str:
 
 
 def in_words(size: Size) -> str:
-    """Height and width, as `--size` takes them."""
+    """Format a size as `--size` takes it: `HEIGHTxWIDTH`."""
     return f"{size[0]}x{size[1]}"
 
 

@@ -1,4 +1,4 @@
-"""Images that occur twice in a dataset, or nearly so."""
+"""Find identical and nearly identical images in a dataset."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +8,11 @@ import numpy as np
 from scmnet_zoo.data.frame_check import Frame
 from scmnet_zoo.data.report import Problem
 
-SIMILAR = 0.5  # grey levels by which squares of similar images differ on average
+SIMILAR = 0.5  # largest mean difference, in grey levels, between thumbnails of similar images
 
 
 def same_images(seen: Mapping[str, Sequence[Frame]]) -> list[Problem]:
-    """Images whose pixels are the same, in two splits or twice in one."""
+    """Return problems for images with identical pixels, in two splits or in one."""
     first: dict[bytes, tuple[str, Path]] = {}
     problems = []
     for split, frames in seen.items():
@@ -35,7 +35,7 @@ def same_images(seen: Mapping[str, Sequence[Frame]]) -> list[Problem]:
 
 
 def similar_images(seen: Mapping[str, Sequence[Frame]]) -> list[Problem]:
-    """Images that look like one of an earlier split, though their pixels are not the same."""
+    """Return problems for images nearly identical to an image of an earlier split."""
     problems = []
     earlier: list[tuple[str, Frame, np.ndarray]] = []
     for split, frames in seen.items():

@@ -1,4 +1,4 @@
-"""What a look through a dataset found, in words, numbers and a picture."""
+"""Report of checking a dataset: problems, class shares and a plot."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from scmnet_zoo.data.labels import LabelSpace
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# What is wrong, in the order of the report, and what the line says that counts the rest.
+# Kinds of problems in the order of the report -> noun for the line that counts further problems.
 ERRORS = {
     "split": "splits that cannot be opened",
     "encoding": "splits with ids of another kind",
@@ -50,12 +50,12 @@ KINDS = ERRORS | WARNINGS | NOTES
 
 @dataclass(frozen=True)
 class Problem:
-    """One finding.
+    """One problem of a dataset.
 
     Attributes:
-        kind: one of `ERRORS`, of `WARNINGS` or of `NOTES`.
-        file: what it is about; a folder where it is about a split.
-        message: a line that names the file.
+        kind: key of `ERRORS`, `WARNINGS` or `NOTES`.
+        file: file of the problem; a folder for a problem of a split.
+        message: one line that names the file.
     """
 
     kind: str
@@ -76,16 +76,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` found.
+    """Result of `check`.
 
     Attributes:
-        dataset: the name of the dataset.
-        space: its classes; None where no split could be opened.
-        frames: how many frames each split has.
-        shares: by split the share of each class among the pixels that are not void, float64
-            (classes,); zeros where no label could be read.
-        void: by split the share of void among all pixels.
-        problems: the findings, errors first, then warnings, in the order of `KINDS`.
+        dataset: name of the dataset.
+        space: label space; None if no split could be opened.
+        frames: number of frames of each split.
+        shares: for each split, the share of each class among the pixels that are not void, float64
+            (classes,); zeros if no label could be read.
+        void: for each split, the share of void among all pixels.
+        problems: problems in the order of `KINDS`: errors, warnings, notes.
     """
 
     dataset: str
@@ -108,7 +108,7 @@ class Report:
         return tuple(problem for problem in self.problems if problem.level == "note")
 
     def lines(self, most: int) -> Iterator[str]:
-        """The findings in words, of each kind at most so many and then a count of the others."""
+        """Yield the problems as lines: at most `most` of each kind, then a count of the others."""
         counts = Counter(problem.kind for problem in self.problems)
         told: Counter[str] = Counter()
         for problem in self.problems:
@@ -121,10 +121,10 @@ class Report:
 
 
 def plot_shares(report: Report) -> "Figure":
-    """A picture of the classes' shares in each split, on a logarithmic axis.
+    """Plot the share of each class in each split on a logarithmic axis.
 
     Raises:
-        ValueError: the report is of a dataset of which no split could be opened.
+        ValueError: the report has no shares, as no split could be opened.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -1,10 +1,10 @@
-"""Roboflow's export of semantic segmentation as PNG masks.
+"""Layout of Roboflow's export of semantic segmentation as PNG masks.
 
     train/NAME.jpg         and valid, test
     train/NAME_mask.png    8-bit indices
-    train/_classes.csv     a line for each class, `0, background`, below a line of titles
+    train/_classes.csv     a line for each class, `0, background`, after a header line
 
-A `classes.toml` in the folder goes before the lists. Without either each index is a class.
+A `classes.toml` in the folder replaces the lists. Without both, each index is a class.
 """
 
 import os
@@ -22,7 +22,7 @@ FOLDERS = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
 
 
 def _folder(root: Path, split: str) -> Path:
-    """The folder of a split; `val` may be called `valid`."""
+    """Return the folder of a split. The folder of `val` can be named `valid`."""
     folders = [root / name for name in FOLDERS.get(split, ())]
     return next((folder for folder in folders if _has_masks(folder)), root / split)
 
@@ -63,7 +63,7 @@ def _meaning(root: Path) -> Meaning:
 
 
 def _rows(path: Path) -> list[tuple[str, int]]:
-    """Name and index of each class.
+    """Read name and index of each class.
 
     Raises:
         ValueError: the file cannot be read, or a line has no index and name.

@@ -1,7 +1,7 @@
-"""A folder of images without labels, which a network learns from by what teachers see in them.
+"""Folders of images without labels, for distillation from teachers.
 
-train.txt, val.txt     a name a line; without val.txt, every tenth image is held out for val
-NAME.jpg               or another suffix that `segment` reads; in folders below too
+train.txt, val.txt     one NAME a line; without val.txt, every tenth image is in val
+NAME.jpg               or another suffix that `segment` reads; subfolders are searched
 """
 
 import os
@@ -17,21 +17,22 @@ from scmnet_zoo.image_files import SUFFIXES
 from scmnet_zoo.images import read_image
 
 SPLITS = ("train", "val")
-HELD_OUT = 10  # one image in so many, where no list says which
+HELD_OUT = 10  # without val.txt, one image in HELD_OUT is held out for val
 
 
-def unlabelled(root: str | os.PathLike[str], split: str, space: LabelSpace) -> Dataset:
-    """The images of a folder as a dataset whose labels are void.
+def unlabelled(root: str | os.PathLike, split: str, space: LabelSpace) -> Dataset:
+    """Open the images of a folder as a dataset with void labels.
 
     Args:
-        root: the folder.
-        split: `"train"` or `"val"`. `val.txt` lists the images that are held out; without it every
-            tenth is, by name. `train.txt` lists the others; without it all that are left are.
-        space: the classes that teachers are to see in them.
+        root: folder of the images.
+        split: `"train"` or `"val"`. `val.txt` lists the images of val; without it, val is every
+            tenth image by name. `train.txt` lists the images of train; without it, train is all
+            images that are not in val.
+        space: label space of the teachers.
 
     Raises:
-        ValueError: another split, no such folder, no image in it, or a listed image that is not
-            there.
+        ValueError: another split, a missing folder, a folder without images, or a listed image
+            that does not exist.
     """
     root = Path(root)
     if split not in SPLITS:

@@ -1,12 +1,12 @@
-"""The layout of Pascal VOC, in which CVAT and others write segmentation masks.
+"""Layout of Pascal VOC, in which CVAT and other tools export segmentation masks.
 
     JPEGImages/NAME.jpg
     SegmentationClass/NAME.png                 the colours of the classes, RGB or with a palette
     labelmap.txt                               a class a line, `road:128,64,128::`
     ImageSets/Segmentation/SPLIT.txt           one NAME a line
 
-A `classes.toml` in the folder goes before `labelmap.txt`. Without either each colour is a class;
-without lists all frames are of the split `train`. VOC's border, 224,224,192, is void.
+A `classes.toml` in the folder replaces `labelmap.txt`. Without both, each colour is a class.
+Without lists, all frames are in the split `train`. VOC's border, 224,224,192, is void.
 """
 
 import os
@@ -56,7 +56,7 @@ def _meaning(root: Path) -> Meaning:
 
 
 def _rows(path: Path) -> list[tuple[str, Colour]]:
-    """Name and colour of each class.
+    """Read name and colour of each class.
 
     Raises:
         ValueError: the file cannot be read, or a line has no name and colour.
