@@ -1,4 +1,4 @@
-"""From the folder of a training run to weights that others can load by name."""
+"""Publish the weights of a training run on the Hugging Face Hub."""
 
 from scmnet_zoo.publishing.card import model_card
 from scmnet_zoo.publishing.publish import prepare, upload

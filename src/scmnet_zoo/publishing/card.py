@@ -1,4 +1,4 @@
-"""The model card: what a person reads who finds the weights on the Hugging Face Hub."""
+"""Model cards of published weights on the Hugging Face Hub."""
 
 import math
 
@@ -17,14 +17,14 @@ HUB_LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0"
 
 
 def model_card(entry: Entry, file: File, run: Run, repository: str, picture: str) -> str:
-    """The text of a model card: a header for the Hub, then Markdown.
+    """Return the text of a model card: a YAML header for the Hub, then Markdown.
 
     Args:
-        entry: the weights and what was measured.
-        file: their file in the repository.
-        run: where they come from.
+        entry: manifest entry of the weights, with results.
+        file: file of the weights in the repository.
+        run: training run of the weights.
         repository: `USER/NAME` on the Hub.
-        picture: name of the sample picture's file.
+        picture: file name of the sample overlay.
     """
     return (
         f"---\n{_header(entry, repository)}\n---\n\n{_body(entry, file, run, repository, picture)}"
@@ -67,7 +67,7 @@ def _body(entry: Entry, file: File, run: Run, repository: str, picture: str) -> 
 {entry.parameters:,} parameters, trained on frames of {width}x{height} pixels with
 [scmnet-zoo](https://pypi.org/project/scmnet-zoo/), Keras and {run.session["backend"]}.
 
-{_learned_from(entry)}![A street, and the classes that the network sees in it]({picture})
+{_learned_from(entry)}![Overlay of the predicted classes on a photograph of a street]({picture})
 
 ## Use
 
@@ -91,9 +91,9 @@ IoU by class in percent, and the colour of the class in overlays and masks:
 
 ## Intended use and limits
 
-Road scenes seen from a car, in daylight, like those of {entry.dataset}: research, teaching, a start
-for training on your own data. Other cameras, weather, night and countries were not measured. Not
-for decisions on which a person's safety depends.
+For road scenes seen from a car in daylight, like those of {entry.dataset}: research, teaching, and
+as initial weights for fine-tuning. Accuracy with other cameras, weather, countries and at night is
+not measured. Do not use it for safety-critical decisions.
 
 ## Training
 
@@ -104,12 +104,12 @@ for decisions on which a person's safety depends.
 {_started(run)}{run.recipe.epochs} epochs of {" and ".join(run.train_splits)}, batches of
 {run.recipe.batch_size}, seed {run.seed}, {run.recipe.precision}, on {run.session["devices"]} with
 {_versions(run)}.
-`recipe.toml` is the whole recipe, `metrics.csv` the course of the run, `curves.png` its picture.
+`recipe.toml` has the recipe, `metrics.csv` the metrics of each epoch, `curves.png` their plot.
 
 ## Licences
 
-Weights: {entry.licence}. Data that they learned from: {entry.data_licence}. The photograph of
-`{picture}` is under the MIT licence ({picture}.NOTICE); no frame of the dataset is published here.
+Weights: {entry.licence}. Training data: {entry.data_licence}. The photograph in `{picture}` is
+under the MIT licence ({picture}.NOTICE). This repository has no frame of the dataset.
 """
 
 

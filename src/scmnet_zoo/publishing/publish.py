@@ -1,4 +1,4 @@
-"""Measuring a run's weights again, describing them, and putting them on the Hugging Face Hub."""
+"""Measure, describe and upload the weights of a training run."""
 
 import dataclasses
 import json
@@ -31,12 +31,12 @@ logger = logging.getLogger(__name__)
 
 MANIFEST, CARD, PICTURE = "weights_manifest.json", "README.md", "sample.jpg"
 TAKEN_ALONG = ("recipe.toml", "metrics.csv", "curves.png")
-NOT_UPLOADED = "0" * 40  # the revision of an entry before its file is on the Hub
+NOT_UPLOADED = "0" * 40  # revision of an entry before the upload
 
-# Added to the data licence after feature distillation or a start from a backbone's weights.
+# Added to the data licence after feature distillation or initial weights of a backbone.
 THROUGH = "; ImageNet, through weights of another network that were trained on it"
 
-Measuring = Callable[[str, int, int], None]  # protocol, frames done, frames in all
+Measuring = Callable[[str, int, int], None]  # protocol, frames done, frames in total
 
 
 def prepare(
@@ -52,29 +52,29 @@ def prepare(
     half: bool = False,
     progress: Measuring = lambda protocol, done, total: None,
 ) -> Entry:
-    """Write all that is published into a new folder: weights, entry, card, picture, recipe.
+    """Write a new folder to publish: weights, manifest entry, model card, overlay and recipe.
 
-    The weights are measured as they are written, by every protocol of the dataset.
+    The written file of weights is measured by every protocol of the dataset.
 
     Args:
         run: folder of the training run.
         repository: `USER/NAME` on the Hub.
-        data: folder of the dataset the run learned from.
-        split: which part of it to measure on; None for test where it has labels, else val.
-        output: the new folder.
-        name: of the weights, by default that of the dataset.
-        licence: of the weights.
-        data_licence: of the data, by default what is known of the dataset.
-        last: publish the weights of the last epoch, see `read_run`.
-        half: keep the kernels in 16 bits, which halves the file.
-        progress: called with the protocol, the frames done and those there are.
+        data: folder of the run's dataset.
+        split: split to measure on. None for test if it has labels, else val.
+        output: new folder.
+        name: name of the weights. Defaults to the name of the dataset.
+        licence: licence of the weights.
+        data_licence: licence of the data. Defaults to that of the dataset, if known.
+        last: whether to publish the weights of the last epoch, see `read_run`.
+        half: whether to store the kernels in float16, which halves the file.
+        progress: called with (protocol, frames done, frames in total).
 
     Returns:
-        The entry; its revision is zeros until the file is on the Hub.
+        The entry. Its revision is zeros until the upload.
 
     Raises:
-        ValueError: not the folder of a run, a wrong name or repository, no licence of the data is
-            known, the split has no labels, or the output is there already.
+        ValueError: not the folder of a run, a wrong name or repository, an unknown licence of the
+            data, a split without labels, or an existing output.
         OSError: the output cannot be written.
     """
     found, output = read_run(run, last), Path(output)
@@ -106,7 +106,7 @@ def prepare(
 
 
 def _data_licence(run: Run) -> str:
-    """The licences of the data that a run learned from, itself or through others, where known."""
+    """Return the licences of a run's data, including data of teachers and initial weights."""
     known = DATASET_CARDS[run.dataset].licence
     if not known:
         raise ValueError(
@@ -114,7 +114,7 @@ def _data_licence(run: Run) -> str:
             "(--data-licence TEXT, in Python data_licence). Received: none"
         )
     helped = run.recipe.loss.feature_distillation or START_ONLY in run.recipe.arguments
-    before = {f"{run.network}/{run.weights}", *run.teachers}  # of files nothing is known
+    before = {f"{run.network}/{run.weights}", *run.teachers}  # files are not in the manifest
     through = [
         f"; through {one.key}: {one.data_licence}"
         for one in manifest.entries()
@@ -123,20 +123,20 @@ def _data_licence(run: Run) -> str:
     return "".join([known, THROUGH if helped else "", *through])
 
 
-def upload(entry: Entry, folder: str | os.PathLike[str]) -> Entry:
-    """Put what `prepare` has written on the Hub; the entry in the folder is pinned to the commit.
+def upload(entry: Entry, folder: str | os.PathLike) -> Entry:
+    """Upload the folder of `prepare` to the Hub, and pin its entry to the commit.
 
-    `SCMNET_ZOO_MANIFEST` can name the folder's `weights_manifest.json` from then on.
+    The variable `SCMNET_ZOO_MANIFEST` can then name the folder's `weights_manifest.json`.
 
     Args:
-        entry: as `prepare` returned it.
-        folder: that it was written to.
+        entry: entry returned by `prepare`.
+        folder: output folder of `prepare`.
 
     Returns:
         The entry with the commit as its revision.
 
     Raises:
-        OSError: the upload fails, or what the Hub gives back is not what was uploaded.
+        OSError: the upload fails, or the downloaded file differs from the uploaded one.
     """
     file = manifest.published_file(entry)
     (source,) = file.sources
@@ -163,10 +163,10 @@ def upload(entry: Entry, folder: str | os.PathLike[str]) -> Entry:
 
 
 def _entry(run: Run, repository: str, name: str, licence: str, data_licence: str) -> Entry:
-    """The entry of a run's weights before they are written and measured.
+    """Return the entry of a run's weights before they are written and measured.
 
     Raises:
-        ValueError: the strict parser does not take it; the message names the field.
+        ValueError: the manifest's parser rejects a field; the message names it.
     """
     metadata = run.metadata
     model = factory_of(run.network)(weights=run.checkpoint)

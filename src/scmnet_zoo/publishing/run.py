@@ -1,4 +1,4 @@
-"""What the folder of a finished training run says."""
+"""Read the folder of a finished training run."""
 
 import json
 import os
@@ -21,18 +21,17 @@ class Run:
     """A training run.
 
     Attributes:
-        folder: of the run.
-        path: of the weights that are published: those of the best epoch by validation, or of the
-            last.
-        checkpoint: their content.
-        metadata: what they state.
+        folder: folder of the run.
+        path: file of the weights to publish: of the best epoch by validation, or of the last.
+        checkpoint: content of that file.
+        metadata: metadata of that file.
         dataset: name of the dataset.
-        train_splits: what it learned from.
-        weights: name of the weights it started from, or SHA-256 of their file; None for none.
-        teachers: names or SHA-256 of the weights of those it learned from.
-        seed: of everything drawn.
-        recipe: what was done.
-        session: backend, versions and devices of its last session.
+        train_splits: training splits.
+        weights: name of the initial weights, or SHA-256 of their file. None for random weights.
+        teachers: names of the teachers' weights, or SHA-256 of their files.
+        seed: seed of the run.
+        recipe: recipe of the run.
+        session: backend, versions and devices of the last session.
     """
 
     folder: Path
@@ -53,14 +52,14 @@ class Run:
 
     @property
     def recipe_name(self) -> str:
-        """The shipped recipe that is the run's; `recipe.toml` where it is none."""
+        """Name of the shipped recipe that equals the run's, or `recipe.toml`."""
         start = f"{self.network}_{self.dataset}"
         names = [name for name in recipe_names() if name.startswith(start)]
         return next((name for name in names if find_recipe(name) == self.recipe), RECIPE)
 
     @property
     def command(self) -> str:
-        """The command that trains the like."""
+        """Command that repeats the training."""
         words = ["scmnet-zoo", "train", "--network", self.network, "--dataset", self.dataset]
         words += ["--data", self.dataset.upper(), "--recipe", self.recipe_name]
         if self.train_splits != ("train",):
@@ -76,9 +75,9 @@ def read_run(folder: str | os.PathLike[str], last: bool = False) -> Run:
     """Read the folder of a run.
 
     Args:
-        folder: of the run.
-        last: take the weights of the last epoch, not those of the best one by validation. They
-            are taken too where the run learned from the validation frames.
+        folder: folder of the run.
+        last: whether to take the weights of the last epoch instead of the best by validation. A
+            run that trained on `val` always gives those of the last epoch.
 
     Raises:
         ValueError: a file of a finished run is missing or cannot be read.
@@ -95,7 +94,7 @@ def read_run(folder: str | os.PathLike[str], last: bool = False) -> Run:
         network, dataset, session = stored["network"], stored["dataset"], stored["sessions"][-1]
         weights, seed = stored["weights"], int(stored["seed"])
         splits = tuple(stored["train_splits"])
-        teachers = tuple(stored.get("teachers", []))  # runs begun before there were any name none
+        teachers = tuple(stored.get("teachers", []))  # older runs lack the key
         session["backend"]
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{path}: cannot be read as that of a run: {error}") from error
