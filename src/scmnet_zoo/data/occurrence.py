@@ -93,7 +93,7 @@ def findings(
     doubt = assumed_void(tallies)
     if doubt is not None:
         yield doubt
-    missing = [] if doubt is not None else _missing(tallies, left_out)
+    missing = [] if doubt is not None or not tallies else _missing(tallies, left_out)
     if missing:
         yield _in_no_split(tallies, missing)
     for tally in tallies:
