@@ -1,4 +1,4 @@
-"""Versions, devices and memory of this process. The backend is imported only where it is asked."""
+"""Versions, devices and memory of this process. The backend is imported by functions only."""
 
 import platform
 from pathlib import Path
@@ -9,7 +9,7 @@ from scmnet_zoo._version import __version__
 
 
 def session() -> dict[str, str]:
-    """Versions and machine."""
+    """Return the backend, its devices, the platform and versions of packages."""
     import keras
 
     backend = keras.backend.backend()
@@ -40,7 +40,7 @@ def session() -> dict[str, str]:
 
 
 def processor() -> str:
-    """The name of the CPU."""
+    """Return the name of the CPU."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -50,7 +50,7 @@ def processor() -> str:
 
 
 def device_memory() -> int | None:
-    """The most bytes that the backend has held on its accelerator; None on a CPU."""
+    """Return the backend's peak memory on the accelerator in bytes; None on a CPU."""
     import keras
 
     backend = keras.backend.backend()
@@ -71,12 +71,12 @@ def device_memory() -> int | None:
 
 
 def resident() -> int | None:
-    """Bytes of memory that this process holds; None where the system does not say."""
+    """Return the resident memory of this process in bytes; None if unknown."""
     return _status("VmRSS:")
 
 
 def forget_peak() -> None:
-    """Start measuring the most memory of this process anew, on Linux."""
+    """Reset the peak of resident memory of this process, on Linux."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:  # another system
@@ -84,7 +84,7 @@ def forget_peak() -> None:
 
 
 def resident_peak() -> int | None:
-    """The most bytes held since `forget_peak`; None where the system does not say."""
+    """Return the peak of resident memory since `forget_peak` in bytes; None if unknown."""
     return _status("VmHWM:")
 
 

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and folders that do not stay for nothing."""
+"""Write files and folders atomically: a failed write leaves no partial file or empty folder."""
 
 import errno
 import os
@@ -8,22 +8,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-LARGEST_TEXT = 64_000_000  # bytes; tables and lists have far fewer
-OVERLAY, MASK = "_overlay.png", "_mask.png"  # what names of segmented photographs end in
+LARGEST_TEXT = 64_000_000  # bytes; limit for tables and lists
+OVERLAY, MASK = "_overlay.png", "_mask.png"  # endings of the files that `segment` writes
 
 
 class WriteError(OSError):
-    """A file could not be written; the message is a line that names it."""
+    """Raised if a file cannot be written; the message is one line that names the file."""
 
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A name to write to; it becomes `path` once that is done, and is gone after an error.
+    """Yield a temporary path that is renamed to `path` after the block, or deleted after an error.
 
-    What was at `path` stays until then. The content is on the disk before the name changes.
+    An older file at `path` is unchanged until the rename. The content is synchronised to the disk
+    before it.
 
     Raises:
-        WriteError: it, or a file within the block, cannot be written; one line that names it.
+        WriteError: the file, or another file in the block, cannot be written.
     """
     path = Path(path)
     part = _part(path)
@@ -38,22 +39,22 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise WriteError(f"{path}: cannot be written: {reason}") from error
     finally:
-        with suppress(OSError):  # a name too long cannot even be looked for
+        with suppress(OSError):  # a name that is too long raises here too
             part.unlink(missing_ok=True)
 
 
 def _part(path: Path) -> Path:
-    """A hidden name beside a path, never longer than 255 bytes where the path's is not."""
-    known = f"{zlib.crc32(os.fsencode(path.name)):08x}"  # what is cut off tells names apart
+    """Return a hidden path in the same folder, with a name of at most 255 bytes like the path's."""
+    known = f"{zlib.crc32(os.fsencode(path.name)):08x}"  # distinguishes truncated names
     return path.with_name(f".{path.stem[:32]}.{known}.{os.getpid()}.part{path.suffix[-32:]}")
 
 
 @contextmanager
 def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A folder, made with its parents; after an error those that it made go again, if empty.
+    """Create a folder and its parents. After an error in the block, new empty folders are removed.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be created.
     """
     path = Path(path)
     missing = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
@@ -69,10 +70,12 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def hidden_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A hidden folder beside a path, gone at the end; after an error so are parents made for it.
+    """Create a hidden temporary folder beside a path, removed after the block.
+
+    After an error in the block, new empty parents are removed too.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be created.
     """
     path = Path(path)
     with (
@@ -85,17 +88,17 @@ def hidden_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file in UTF-8 atomically."""
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def read_small(path: str | os.PathLike[str]) -> bytes:
-    """The content of a file of text, such as a table or a list.
+    """Return the content of a text file such as a table or a list.
 
     Raises:
-        OSError: it is missing, may not be read, is no file (a pipe would be waited for without
-            end), or has more than 64 million bytes.
+        OSError: the file is missing or not readable, is not a regular file (reading a pipe would
+            block), or has more than 64 million bytes.
     """
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
         raise OSError(errno.EINVAL, "something that is not a file", os.fspath(path))

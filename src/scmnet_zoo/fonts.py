@@ -1,4 +1,4 @@
-"""Fonts that have the letters of class names, for the pictures that show them."""
+"""Find fonts that can show class names in pictures."""
 
 import functools
 import logging
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Where Linux, macOS and Windows keep fonts.
+# Font folders of Linux, macOS and Windows.
 FOLDERS = (
     "~/.local/share/fonts",
     "~/.fonts",
@@ -27,17 +27,17 @@ FOLDERS = (
     "C:/Windows/Fonts",
 )
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
-NO_LETTERS = ("lastresort", "blank")  # in names of fonts whose every letter is a box or nothing
+NO_LETTERS = ("lastresort", "blank")  # in names of fonts whose glyphs are boxes or empty
 STYLES = ("bold", "italic", "oblique", "thin", "light", "black", "mono", "serif", "condensed")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What a picture writes for a name.
+    """Text and font that show a class name in a picture.
 
     Attributes:
-        text: the name, or `class NUMBER` where no font has its letters.
-        font: the file of a font that has its letters; None where any font has.
+        text: the name, or `class NUMBER` if no font can show it.
+        font: file of a font that can show it; None for the default font.
     """
 
     text: str
@@ -46,11 +46,11 @@ class Shown:
 
 @functools.cache
 def shown_names(names: tuple[str, ...]) -> tuple[Shown, ...]:
-    """What pictures write for class names, and the fonts to write it in.
+    """Return text and font for class names in pictures.
 
-    Names in ASCII are written in any font, others in DejaVu Sans, which comes with Matplotlib, or
-    else in the first font of this machine that has all their letters. The log tells of names for
-    which there is none.
+    Names in ASCII use the default font. Other names use DejaVu Sans, which comes with Matplotlib,
+    or the first font of this machine that has all their letters. A warning lists names that no
+    font can show.
     """
     shown, without = [], []
     for number, name in enumerate(names):
@@ -70,7 +70,7 @@ def shown_names(names: tuple[str, ...]) -> tuple[Shown, ...]:
 
 
 def set_fonts(texts: Iterable["Text"], names: Sequence[Shown]) -> None:
-    """Set the fonts of Matplotlib's texts, one for each name."""
+    """Set the font of each Matplotlib text to that of its name."""
     from matplotlib.font_manager import FontProperties
 
     for text, name in zip(texts, names, strict=True):
@@ -79,7 +79,7 @@ def set_fonts(texts: Iterable["Text"], names: Sequence[Shown]) -> None:
 
 
 def _is_drawn(letter: str) -> bool:
-    """Whether a letter needs a glyph: not so white space, joiners and variation selectors."""
+    """Whether a letter needs a glyph, unlike spaces, joiners and variation selectors."""
     selector = "\ufe00" <= letter <= "\ufe0f"
     return not (letter == " " or selector or unicodedata.category(letter) == "Cf")
 
@@ -90,7 +90,7 @@ def _is_plain(letters: Iterable[str]) -> bool:
 
 @functools.cache
 def _font_with(letters: frozenset[str]) -> Path | None:
-    """The first font that has all the letters."""
+    """Return the first font that has all the letters, or None."""
     return next((path for path in _font_files() if _has(path, letters)), None)
 
 
@@ -100,13 +100,13 @@ def _has(path: Path, letters: frozenset[str]) -> bool:
     try:
         font = FT2Font(str(path))
         return bool(font.scalable) and set(map(ord, letters)) <= font.get_charmap().keys()
-    except (OSError, RuntimeError, ValueError):  # no font, or a damaged one
+    except (OSError, RuntimeError, ValueError):  # not a font, or a damaged one
         return False
 
 
 @functools.cache
 def _font_files() -> tuple[Path, ...]:
-    """DejaVu Sans, then those of this machine, upright sans-serif ones of usual weight first."""
+    """Return DejaVu Sans, then this machine's fonts, regular upright sans-serif fonts first."""
     import matplotlib
 
     found = [

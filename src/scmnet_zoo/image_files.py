@@ -1,4 +1,4 @@
-"""Image files: which ones are read, and the one way in which they are opened."""
+"""Open image files: supported suffixes, decoding, orientation and errors."""
 
 import contextlib
 import errno
@@ -27,7 +27,7 @@ from scmnet_zoo.pillow_settings import known_formats, no_pillow_limit, quieten_p
 
 _log = logging.getLogger(__name__)
 
-# The names of masks, all of formats without loss.
+# Suffixes of masks: lossless formats only.
 MASK_SUFFIXES = (
     *(".png", ".apng", ".bmp", ".tif", ".tiff", ".gif"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
@@ -36,14 +36,14 @@ LOSSY_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".avif", ".avifs"),
     *(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
 )
-# Photographs that Pillow does not read. They are not passed over: each is an error that says so.
+# Photographs that Pillow does not read. They are not skipped; each raises an error with advice.
 HEIC_SUFFIXES = (".heic", ".heif", ".hif")
 SUFFIXES = (*LOSSY_SUFFIXES, *MASK_SUFFIXES, *HEIC_SUFFIXES)
 MAXIMUM_PIXELS = 200_000_000
 
 EXPECTED = "expected an image (JPEG, PNG, WebP, ...)"
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-# What turns a picture upright, by the EXIF orientation.
+# EXIF orientation -> transposition that turns the image upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -53,49 +53,49 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-SPARE_BYTES = 64 << 20  # what the head of a file may need beside the file's size
-STRIP_ROWS = 256  # of a picture that is hashed, at a time
-_WIDTH, _HEIGHT = 256, 257  # tags of TIFF
+SPARE_BYTES = 64 << 20  # memory for reading a header, in addition to the file's size
+STRIP_ROWS = 256  # number of rows that are hashed at a time
+_WIDTH, _HEIGHT = 256, 257  # TIFF tags
 
-_told: set[str] = set()  # files without an end marker that were warned of
+_told: set[str] = set()  # files without an end marker whose warning was logged
 
 Fact = TypeVar("Fact")
 
 
 class ImageError(ValueError):
-    """An image file that cannot be read; the message names it."""
+    """Raised for an image file that cannot be read; the message names the file."""
 
 
 class UndecodableError(ImageError):
-    """An image file whose head can be read, and its pixels not."""
+    """Raised for an image file whose header can be read, but not its pixels."""
 
 
 class NoEndError(ImageError):
-    """A JPEG file of which nothing but the end marker is missing."""
+    """Raised for a JPEG file that lacks nothing but its end marker."""
 
 
 def open_image(path: str | os.PathLike[str], strict: bool = False) -> Image.Image:
-    """Decode an image file whole, upright by its EXIF orientation.
+    """Decode an image file completely, and turn it upright by its EXIF orientation.
 
-    Of several frames the first is taken. Of a PNG, large texts and colour profiles are not read. A
-    JPEG of which nothing but the end marker is missing is read, and a warning is logged.
+    Of several frames the first is read. Large texts and colour profiles of PNG files are skipped if
+    they cause errors. A JPEG that lacks nothing but its end marker is read with a warning.
 
     Args:
         path: a file of one of `FORMATS`, of at most 200 megapixels.
-        strict: whether a JPEG without its end marker is an error.
+        strict: whether a JPEG without an end marker is an error. Defaults to False.
 
     Returns:
-        The image in the mode that Pillow gives it. Its `info` has `"largest_value"`, the largest
-        value that a channel can have in the file (Pillow scales 2 and 4 bits up to 8, and cuts
-        colours of 16 bits down to 8), and `"white_is_zero"`, whether a TIFF stores grey so.
+        The image in Pillow's mode. `info["largest_value"]` is the largest possible value of a
+        channel in the file: Pillow scales 2 and 4 bits to 8, and truncates 16-bit colours to 8.
+        `info["white_is_zero"]` is True for a TIFF that stores white as 0.
 
     Raises:
-        FileNotFoundError, IsADirectoryError: there is no such file, or it is a folder.
-        ValueError: not an image, a truncated or damaged one, or one that is too large.
+        FileNotFoundError, IsADirectoryError: the file is missing, or is a folder.
+        ValueError: not an image, or a truncated, damaged or too large one.
     """
     path = Path(path)
     _check_file(path)
-    # Pillow's readers raise all sorts of exceptions on damaged files.
+    # Pillow's readers raise exceptions of many types for damaged files.
     try:
         image = _decoded(path, str(path))
         if _is_padded(path):
@@ -121,43 +121,43 @@ def open_image(path: str | os.PathLike[str], strict: bool = False) -> Image.Imag
 
 
 def orientation(path: str | os.PathLike[str]) -> int:
-    """The EXIF orientation of an image file, 1 to 8; 1 (upright) where there is none.
+    """Return the EXIF orientation of an image file, 1 to 8; 1 (upright) if it has none.
 
-    Only the file's head is read. A file that cannot be opened counts as upright.
+    Reads the header only. A file that cannot be opened counts as upright.
     """
     return _of_head(path, _orientation) or 1
 
 
 def upright_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """(height, width) of an image as it is read; None of a file that cannot be opened.
+    """Return (height, width) of the upright image; None if the file cannot be opened.
 
-    Only the file's head is read.
+    Reads the header only.
     """
     return _of_head(path, _upright_size)
 
 
 def _of_head(path: str | os.PathLike[str], fact: Callable[[Image.Image], Fact]) -> Fact | None:
-    """What the head of a file says; None where it cannot be opened."""
+    """Apply a function to an opened, not decoded image; None if it cannot be opened."""
     quieten_pillow()
     for content in (lambda: path, lambda: io.BytesIO(png_without_text(Path(path)) or b"")):
         try:
             with no_pillow_limit(), Image.open(content(), formats=known_formats()) as image:
                 return fact(image)
-        except Exception:  # of whatever Pillow's readers raise
+        except Exception:  # Pillow's readers raise many types
             continue
     return None
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     width, height = image.size
-    if isinstance(image, TiffImagePlugin.TiffImageFile):  # whose size may be the upright one
+    if isinstance(image, TiffImagePlugin.TiffImageFile):  # `size` may be the upright size
         width, height = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
     sideways = _orientation(image) in (5, 6, 7, 8)
     return (width, height) if sideways else (height, width)
 
 
 def lacks_end_marker(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a JPEG of which nothing but the end marker is missing."""
+    """Whether a file is a JPEG that lacks nothing but its end marker."""
     with open(path, "rb") as file:
         if file.read(2) != b"\xff\xd8":
             return False
@@ -187,7 +187,7 @@ def load(image: Image.Image, source: str) -> Image.Image:
     except Exception as error:
         if isinstance(error, MemoryError) and not _has_memory(4 * image.width * image.height):
             raise
-        # Else a damaged file asks for more memory than its picture needs.
+        # Otherwise a damaged file asks for more memory than its pixels need.
         raise UndecodableError(
             f"{source}: {EXPECTED}. Received: a truncated or damaged {image.format} file "
             f"({_one_line(error)})"
@@ -196,7 +196,7 @@ def load(image: Image.Image, source: str) -> Image.Image:
 
 
 def check_size(image: Image.Image, source: str) -> None:
-    """Raise a ValueError unless an image has pixels, and at most `MAXIMUM_PIXELS`."""
+    """Raise a ValueError unless an image has 1 to `MAXIMUM_PIXELS` pixels."""
     width, height = image.size
     if width < 1 or height < 1:
         raise ImageError(f"{source}: {EXPECTED}. Received: one of {width}x{height} pixels")
@@ -208,20 +208,20 @@ def check_size(image: Image.Image, source: str) -> None:
 
 
 def left_out_in_words(kinds: Counter[str]) -> str:
-    """Files that are no images by their names: `"3 .mov, 1 .txt"`."""
+    """Format the counts of `images_in`: `"3 .mov, 1 .txt"`."""
     texts = (f"{number} {kind}" for kind, number in sorted(kinds.items()))
     return ", ".join("1 folder" if text == "1 folders" else text for text in texts)
 
 
 def kind_of(path: Path) -> str:
-    """What a file that is left out is counted as: its suffix in small letters."""
+    """Return the suffix of a file in lower case, for counting."""
     return path.suffix.lower() or "without a suffix"
 
 
 def images_in(folder: Path) -> tuple[list[Path], Counter[str]]:
-    """The files in a folder that are images by their names, sorted, and what is left out.
+    """Return the files in a folder with suffixes of images, sorted, and counts of the others.
 
-    Hidden files do not count. What is left out is counted by suffix; folders are counted as such.
+    Hidden files are ignored. Other files are counted by suffix, subfolders as `"folders"`.
     """
     found, left_out = [], Counter[str]()
     for path in sorted(folder.iterdir()):
@@ -258,7 +258,7 @@ def _decoded(file: Path | io.BytesIO, source: str) -> Image.Image:
 
 
 def _is_padded(path: Path) -> bool:
-    """Whether a JPEG ends in zeros instead of its end marker: Pillow takes them for pixels."""
+    """Whether a JPEG ends with zeros instead of an end marker. Pillow decodes them as pixels."""
     with open(path, "rb") as file:
         if file.read(2) != b"\xff\xd8":
             return False
@@ -270,7 +270,7 @@ def _is_padded(path: Path) -> bool:
 
 
 def _mended(path: Path, strict: bool) -> Image.Image | None:
-    """The image of a file whose fault does not touch its pixels; None where there is none."""
+    """Decode a file after repair of a fault outside its pixels; None if that is not possible."""
     with open(path, "rb") as file:
         head = file.read(len(PNG_SIGNATURE))
     try:
@@ -283,7 +283,7 @@ def _mended(path: Path, strict: bool) -> Image.Image | None:
         image = None if content is None else _decoded(io.BytesIO(content), str(path))
     except MemoryError:
         raise
-    except Exception:  # of whatever Pillow's readers raise
+    except Exception:  # Pillow's readers raise many types
         return None
     if image is None:
         return None
@@ -299,7 +299,7 @@ def _mended(path: Path, strict: bool) -> Image.Image | None:
 
 
 def _digest(content: bytes) -> bytes:
-    """A hash of an image's pixels."""
+    """Return a hash of the pixels of an image file's content."""
     image, digest = _decoded(io.BytesIO(content), "image"), hashlib.blake2b()
     for top in range(0, image.height, STRIP_ROWS):
         bottom = min(top + STRIP_ROWS, image.height)
@@ -308,7 +308,7 @@ def _digest(content: bytes) -> bytes:
 
 
 def _received(path: Path, error: Exception) -> str:
-    """What a file is that could not be opened, and what to do."""
+    """Return the kind of a file that could not be opened, and advice."""
     with open(path, "rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
@@ -331,7 +331,7 @@ def _received(path: Path, error: Exception) -> str:
 
 @contextlib.contextmanager
 def _not_mapped(image: Image.Image) -> Iterator[None]:
-    """Without a map of a TIFF file into memory: Pillow then scrambles one that is turned by 90°."""
+    """Prevent memory mapping of a TIFF, with which Pillow garbles images rotated by 90 degrees."""
     name = getattr(image, "filename", None)
     if image.format != "TIFF" or not name:
         yield
@@ -344,7 +344,7 @@ def _not_mapped(image: Image.Image) -> Iterator[None]:
 
 
 def _has_memory(size: int) -> bool:
-    """Whether there is memory for so many bytes."""
+    """Whether `size` bytes of memory can be allocated."""
     try:
         np.empty(size, np.uint8)
     except MemoryError:
@@ -353,16 +353,16 @@ def _has_memory(size: int) -> bool:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The image turned as its EXIF data say; as it is where those are damaged."""
+    """Return the image turned by its EXIF orientation; unchanged if the EXIF data are damaged."""
     turn = TURNS.get(_orientation(image))
     return image if turn is None else image.transpose(turn)
 
 
 def _orientation(image: Image.Image) -> int:
     try:
-        # The method of PNG images decodes them first.
+        # `getexif` of the PNG class would decode the image first.
         return Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-    except Exception:  # of whatever Pillow's readers of EXIF and XMP raise
+    except Exception:  # Pillow's readers of EXIF and XMP raise many types
         return 1
 
 

@@ -1,4 +1,4 @@
-"""Image files whose fault does not touch their pixels, as bytes that Pillow reads."""
+"""Repair PNG and JPEG files whose fault is outside the pixels, so that Pillow can read them."""
 
 import re
 import struct
@@ -8,13 +8,13 @@ from pathlib import Path
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-# The texts that may say how a picture is turned, and the bytes of them that are kept.
+# Keywords of the texts that can hold the orientation. These are kept up to LARGEST_TEXT bytes.
 KEYS = (b"XML:com.adobe.xmp", b"Raw profile type exif", b"exif")
 LARGEST_TEXT = 1 << 20
 
 JPEG_END = b"\xff\xd9"
-PADDING = 8  # zeros that end a file which was not written to its end, at least
-# Scan data that a decoder takes for more of the picture if it is not complete.
+PADDING = 8  # smallest number of zeros at the end of a file that was not written completely
+# Scan data that changes the decoded image if the image is incomplete.
 FILLERS = (
     b"\x55" * 64,
     b"\xaa" * 64,
@@ -28,11 +28,11 @@ _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0x
 
 
 def png_without_text(path: Path) -> bytes | None:
-    """A PNG file without its texts and colour profile, but for a text that says how it is turned.
+    """Read a PNG file without colour profile and texts, except texts with the orientation.
 
     Returns:
-        The file's other bytes as they are, up to a chunk that is cut off; None where it has no such
-        chunks.
+        The remaining bytes of the file, up to a truncated chunk. None if there was nothing to
+        remove.
     """
     parts, dropped, keys = [PNG_SIGNATURE], 0, set()
     rest = path.stat().st_size - len(PNG_SIGNATURE)
@@ -41,7 +41,7 @@ def png_without_text(path: Path) -> bytes | None:
         while len(head := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
             rest -= 12 + length
-            if rest < 0:  # no memory is taken for what the file only claims to hold
+            if rest < 0:  # truncated: do not allocate the chunk's stated length
                 parts += [head, file.read()]
                 break
             if kind == b"iCCP" or (kind in TEXTS and length > LARGEST_TEXT):
@@ -62,7 +62,7 @@ def png_without_text(path: Path) -> bytes | None:
 
 
 def _is_small(kind: bytes, body: bytes) -> bool:
-    """Whether a text has at most `LARGEST_TEXT` bytes when it is decompressed."""
+    """Whether a text has at most `LARGEST_TEXT` bytes after decompression."""
     rest = body.partition(b"\0")[2]
     if kind == b"tEXt":
         return True
@@ -81,17 +81,17 @@ def _is_small(kind: bytes, body: bytes) -> bool:
 
 
 def ended_jpeg(content: bytes, digest: Callable[[bytes], bytes]) -> bytes | None:
-    """A JPEG file with the end marker that it lacks.
+    """Append the missing end marker to a JPEG file whose pixels are complete.
 
-    Nothing else is missing if all scans are there and more data after the last of them would not
-    change the picture.
+    The pixels are complete if all scans exist and data appended to the last scan does not change
+    the image.
 
     Args:
-        content: of the file.
-        digest: a hash of the pixels of such a file.
+        content: content of the file.
+        digest: function that returns a hash of the pixels of a file's content.
 
     Returns:
-        The file with the marker; None where a part of the picture is missing.
+        The content with the marker. None if a part of the image is missing.
     """
     content = _without_padding(content)
     missing, _ = _walk(content)
@@ -102,7 +102,7 @@ def ended_jpeg(content: bytes, digest: Callable[[bytes], bytes]) -> bytes | None
     last_scan = content[content.rfind(b"\xff\xda") :]
     passed = len(_RESTART.findall(last_scan)) % 8
     for filler in FILLERS:
-        more = filler  # and the same after the restart markers that would be next
+        more = filler  # repeated after each of the next restart markers
         for number in range(passed, passed + 8):
             more += b"\xff" + bytes([0xD0 + number % 8]) + filler
         if digest(content + more + JPEG_END) != expected:
@@ -111,7 +111,7 @@ def ended_jpeg(content: bytes, digest: Callable[[bytes], bytes]) -> bytes | None
 
 
 def _without_padding(content: bytes) -> bytes:
-    """Without the first half of a marker, or the zeros of a block of a disk, at the end."""
+    """Remove zero padding, or the first byte of a marker, from the end."""
     bare = content.rstrip(b"\0")
     if len(content) - len(bare) >= PADDING:
         content = bare
@@ -124,12 +124,12 @@ def has_end(content: bytes) -> bool:
 
 
 def _walk(content: bytes) -> tuple[bool, bool]:
-    """Whether a JPEG lacks a scan of a component, and whether there is an end marker.
+    """Return whether a JPEG lacks a scan, and whether it has an end marker.
 
-    A progressive one has several scans of each component, up to the last bit of each coefficient.
-    The last scan there is may be incomplete.
+    A progressive JPEG has several scans of each component, down to the last bit of each
+    coefficient. The last existing scan may be incomplete.
     """
-    missing: dict[int, dict[int, int]] = {}  # by component, the bits not yet sent of coefficients
+    missing: dict[int, dict[int, int]] = {}  # component -> coefficient -> number of missing bits
     progressive = False
     found = _MARKER.search(content, 2)
     while found:

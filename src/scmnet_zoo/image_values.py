@@ -1,13 +1,13 @@
-"""What the values of an image mean: how many bits they have, and whether white is zero."""
+"""Bit depth of image files, and whether they store white as zero."""
 
 import re
 
 from PIL import Image
 
 DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # modes of more than 8 bits
-# What `Image.info` of an opened image says beside what Pillow puts there.
+# Keys that `note_values` adds to `Image.info`.
 LARGEST, WHITE_IS_ZERO = "largest_value", "white_is_zero"
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF tags
 
 
 def white_is_zero(image: Image.Image) -> bool:
@@ -19,14 +19,14 @@ def white_is_zero(image: Image.Image) -> bool:
 
 
 def largest_value(image: Image.Image) -> int:
-    """The largest value that a channel can have, in the file if `open_image` opened it."""
+    """Return the largest possible value of a channel; in the file's depth after `open_image`."""
     if LARGEST in image.info:
         return image.info[LARGEST]
     return {"1": 1, "I": 2**32 - 1}.get(image.mode, 65535 if image.mode in DEEP_GREY else 255)
 
 
 def in_words(image: Image.Image) -> str:
-    """What kind of image it is: `"grey of 16 bits"`."""
+    """Describe the kind of an image, e.g. `"grey of 16 bits a channel"`."""
     kinds = {
         **{"1": "black and white", "L": "grey", "P": "a palette", "RGB": "colours (RGB)"},
         **{"LA": "grey with transparency", "RGBA": "colours with transparency"},
@@ -41,7 +41,7 @@ def in_words(image: Image.Image) -> str:
 
 
 def note_values(image: Image.Image) -> None:
-    """Keep in `info` how the file stores values; before it is decoded, when Pillow forgets it."""
+    """Store bit depth and white-is-zero in `info`. Call before decoding, as Pillow drops them."""
     if white_is_zero(image):
         image.info[WHITE_IS_ZERO] = True
     tags = getattr(image, "tag_v2", None)

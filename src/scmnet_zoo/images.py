@@ -1,4 +1,4 @@
-"""Photographs from files, as RGB arrays."""
+"""Read photographs as RGB arrays."""
 
 import os
 from importlib import resources
@@ -29,37 +29,37 @@ __all__ = [
     "read_image",
 ]
 
-STRIP_PIXELS = 4_000_000  # how many pixels are converted at a time
+STRIP_PIXELS = 4_000_000  # number of pixels per strip in `_from_deep_grey`
 
 
 def read_image(path: str | os.PathLike[str], strict: bool = False) -> np.ndarray:
-    """Read a photograph, upright.
+    """Read a photograph as an upright RGB array.
 
-    The EXIF orientation is applied; grey, 1-bit, palette and CMYK pictures become RGB, 16 bits
-    are scaled to 8, and what is transparent is laid over white. Of several frames the first is
-    taken. A JPEG of which nothing but the end marker is missing is read, and a warning is logged.
+    The EXIF orientation is applied. Grey, 1-bit, palette and CMYK images are converted to RGB,
+    16 bits are scaled to 8, and transparent pixels are blended with white. Of several frames the
+    first is read. A JPEG that lacks nothing but its end marker is read with a warning.
 
     Args:
         path: a JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, PPM or JPEG 2000 file of at most 200
             megapixels.
-        strict: whether a JPEG without its end marker is an error.
+        strict: whether a JPEG without an end marker is an error. Defaults to False.
 
     Returns:
-        A uint8 array of shape `(height, width, 3)`, RGB.
+        A uint8 RGB array of shape `(height, width, 3)`.
 
     Raises:
-        FileNotFoundError, IsADirectoryError: there is no such file, or it is a folder.
-        ValueError: not an image, a truncated or damaged one, or one that is too large.
+        FileNotFoundError, IsADirectoryError: the file is missing, or is a folder.
+        ValueError: not an image, or a truncated, damaged or too large one.
     """
     return _rgb(open_image(path, strict), str(path))
 
 
 def as_rgb(image: Image.Image, source: str = "image") -> np.ndarray:
-    """A Pillow image, upright and in RGB, converted as `read_image` does.
+    """Convert a Pillow image to an upright RGB array, as `read_image` does.
 
     Args:
-        image: any mode but those of 32 bits a channel.
-        source: what to call it in errors.
+        image: image of any mode except those with 32 bits a channel.
+        source: name of the image in errors.
 
     Returns:
         A uint8 array of shape `(height, width, 3)`.
@@ -93,7 +93,7 @@ def _rgb(image: Image.Image, source: str) -> np.ndarray:
 
 
 def _from_deep_grey(image: Image.Image, source: str) -> np.ndarray:
-    """Grey of 12 or 16 bits to RGB of 8: white becomes 255, the value that is transparent too."""
+    """Convert grey of 12 or 16 bits to RGB of 8. White and transparent pixels become 255."""
     grey = np.asarray(image)
     white = 4095 if image.info.get(LARGEST) == 4095 and image.format != "PPM" else 65535
     if grey.min() < 0 or grey.max() > white:
@@ -115,5 +115,5 @@ def _from_deep_grey(image: Image.Image, source: str) -> np.ndarray:
 
 
 def example_photo() -> Path:
-    """The photograph that ships with the package."""
+    """Return the path of the photograph that ships with the package."""
     return Path(str(resources.files("scmnet_zoo"))) / "example" / "street.jpg"

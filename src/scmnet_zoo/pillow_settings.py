@@ -1,4 +1,4 @@
-"""What is set in Pillow, for the whole process, while image files are read."""
+"""Process-wide settings of Pillow while image files are read."""
 
 import contextlib
 import re
@@ -8,23 +8,23 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-# What is read; other formats of Pillow run foreign programs (EPS) or hold no photographs.
+# Formats that are read. Other formats of Pillow run external programs (EPS) or are not photographs.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 
 _pillow_lock = threading.Lock()
-_reading = 0  # how many threads read at the moment
+_reading = 0  # number of threads that are reading
 _pillow_limit: int | None = None
 
 
 def known_formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that the installed Pillow knows."""
+    """Return the formats in `FORMATS` that the installed Pillow supports."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 @contextlib.contextmanager
 def no_pillow_limit() -> Iterator[None]:
-    """Open a file whatever its size; `MAXIMUM_PIXELS` is the limit, above Pillow's own."""
+    """Disable Pillow's limit of pixels in the block. The zoo checks its own, `MAXIMUM_PIXELS`."""
     global _reading, _pillow_limit
     with _pillow_lock:
         if _reading == 0:
@@ -40,9 +40,9 @@ def no_pillow_limit() -> Iterator[None]:
 
 
 def quieten_pillow() -> None:
-    """Ignore what Pillow warns of in odd files.
+    """Ignore Pillow's warnings about unusual files.
 
-    `warnings.catch_warnings` would not do: threads that read at the same time undo each other's.
+    `warnings.catch_warnings` is not thread-safe: threads would restore each other's filters.
     """
     if not any(entry[0] == "ignore" and _is_pillows(entry[3]) for entry in warnings.filters):
         warnings.filterwarnings("ignore", category=UserWarning, module=_PILLOW)

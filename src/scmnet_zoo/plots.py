@@ -1,4 +1,4 @@
-"""Pictures of numbers, drawn without Matplotlib's global state."""
+"""Plots of confusion matrices, without Matplotlib's global state."""
 
 import os
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from scmnet_zoo.files import whole_file
 from scmnet_zoo.fonts import set_fonts, shown_names
 from scmnet_zoo.metrics import ConfusionMatrix
 
-NUMBERED = 40  # classes up to which the cells hold numbers
-DARK = 0.5  # share from which a number is white
+NUMBERED = 40  # largest number of classes for which cells show numbers
+DARK = 0.5  # cells with a larger share have white numbers
 
 
 def confusion_figure(matrix: ConfusionMatrix, classes: Sequence[str]) -> Figure:
-    """The confusion matrix as a figure: of each label's pixels, the percentages by prediction.
+    """Plot a confusion matrix as percentages of the pixels of each label.
 
     Args:
-        matrix: what was counted.
-        classes: names, one for each row; one whose letters no font has is shown as `class NUMBER`.
+        matrix: the confusion matrix.
+        classes: one name for each row. A name that no font can show becomes `class NUMBER`.
 
     Raises:
-        ValueError: not one name for each class.
+        ValueError: the number of names differs from the number of classes.
     """
     if len(classes) != len(matrix.counts):
         raise ValueError(
@@ -40,7 +40,7 @@ def confusion_figure(matrix: ConfusionMatrix, classes: Sequence[str]) -> Figure:
     shown = shown_names(tuple(classes))
     texts = [each.text for each in shown]
     axes.set_xticks(range(len(classes)), texts, rotation=90, parse_math=False)
-    axes.set_yticks(range(len(classes)), texts, parse_math=False)  # a $ is a $
+    axes.set_yticks(range(len(classes)), texts, parse_math=False)  # print $ unchanged
     set_fonts(axes.get_xticklabels(), shown)
     set_fonts(axes.get_yticklabels(), shown)
     axes.set_xlabel("prediction")
@@ -58,10 +58,10 @@ def confusion_figure(matrix: ConfusionMatrix, classes: Sequence[str]) -> Figure:
 def write_confusion(
     path: str | os.PathLike[str], matrix: ConfusionMatrix, classes: Sequence[str]
 ) -> None:
-    """Write `confusion_figure` as a picture, whole or not at all.
+    """Write `confusion_figure` to an image file. No partial file remains after an error.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     with whole_file(path) as part:
         confusion_figure(matrix, classes).savefig(part, dpi=100)

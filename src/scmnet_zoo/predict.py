@@ -1,4 +1,4 @@
-"""A photograph in, its classes out."""
+"""Segment photographs with trained networks."""
 
 import logging
 import math
@@ -24,25 +24,25 @@ from scmnet_zoo.weights.registry import DEFAULT_NETWORK
 
 logger = logging.getLogger(__name__)
 
-# What a network sees at most whose weights do not say what they were trained on: 1024x2048.
+# Largest number of input pixels for weights that do not state a training size: 1024x2048.
 UNKNOWN_TRAINING_PIXELS = 2_097_152
-MAXIMUM_SIDE = 65536  # of what a network is to see
-MAXIMUM_CLASSES = 256  # as many as a mask of 8 bits can tell apart
-STRIP_PIXELS = 4_000_000  # how many pixels are decided at a time
+MAXIMUM_SIDE = 65536  # largest side of a network's input
+MAXIMUM_CLASSES = 256  # limit of a mask with 8 bits
+STRIP_PIXELS = 4_000_000  # number of pixels per strip in `_decide`
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a network saw in a photograph.
+    """Result of segmenting a photograph.
 
     Attributes:
-        photo: the photograph, upright: uint8 RGB, `(height, width, 3)`.
-        mask: index of the class of each pixel: uint8, `(height, width)`.
+        photo: the upright photograph, uint8 RGB `(height, width, 3)`.
+        mask: class index of each pixel, uint8 `(height, width)`.
         classes: names of the classes.
-        palette: their colours, RGB 0..255.
-        shares: fraction of the photograph by class, the largest first.
-        seconds: time the network took, without the building of its graph.
-        name: of the photograph's file without its suffix, else `"image"`.
+        palette: colours of the classes, RGB 0..255.
+        shares: share of each class in the photograph, the largest first.
+        seconds: time in the network, without building its graph.
+        name: name of the photograph's file without its suffix, or `"image"`.
     """
 
     photo: np.ndarray = field(repr=False)
@@ -54,14 +54,14 @@ class Result:
     name: str = "image"
 
     def overlay(self, opacity: float = 0.5, legend: bool = True) -> Image.Image:
-        """The photograph under the colours of its classes.
+        """Blend the photograph with the colours of its classes.
 
         Args:
-            opacity: from 0, the photograph alone, to 1, the colours alone.
-            legend: add names, colours and shares of the classes below the picture.
+            opacity: opacity of the colours, 0 (photograph only) to 1 (colours only).
+            legend: whether to add names, colours and shares of the classes below the picture.
 
         Returns:
-            An RGB image of the photograph's size, with a legend a higher one.
+            An RGB image of the photograph's size; with a legend it is higher.
 
         Raises:
             ValueError: an opacity outside 0..1.
@@ -72,17 +72,17 @@ class Result:
         return viz.with_legend(picture, self.classes, self.palette, self.shares)
 
     def index_mask(self) -> Image.Image:
-        """The mask as an image of mode P: its values are class indices, shown in their colours."""
+        """Return the mask as a palette image (mode P) of class indices."""
         image = Image.fromarray(self.mask)
         image.putpalette([value for colour in self.palette for value in colour])
         return image
 
     def save(self, directory: str | os.PathLike[str], stem: str | None = None) -> tuple[Path, Path]:
-        """Write `STEM_overlay.png` and `STEM_mask.png`, neither of them by halves.
+        """Write `STEM_overlay.png` and `STEM_mask.png`. No partial file remains after an error.
 
         Args:
-            directory: folder to write to; made if it is not there.
-            stem: by default the photograph's name.
+            directory: folder to write to. It is created if needed.
+            stem: start of the file names. Defaults to the photograph's name.
 
         Returns:
             The paths of the overlay and of the mask.
@@ -95,28 +95,28 @@ class Result:
         make_directory(directory)
         with whole_file(paths[0]) as overlay, whole_file(paths[1]) as mask:
             text = description_of(self.classes, self.palette)
-            # The fastest compression: of 100 megapixels, the others take minutes.
+            # The fastest compression: others take minutes for 100 megapixels.
             self.overlay().save(overlay, "PNG", compress_level=1, pnginfo=text)
             self.index_mask().save(mask, "PNG", compress_level=6, pnginfo=text)
         return paths
 
 
 class Segmenter:
-    """A trained network that takes photographs.
+    """Trained network that segments photographs.
 
-    Each is resized to about the number of pixels that the network was trained on, and the result
-    is brought back to the photograph's size.
+    Photographs are resized to about the number of pixels in training. Masks have the size of the
+    photograph.
 
     Args:
-        network: key of the network (`scmnet-zoo models` lists them). By default the one that the
-            file of weights says, with the name of weights `"scmnet"`.
+        network: key of the network (`scmnet-zoo models` lists them). Defaults to the network that
+            the file of weights states; for a name of weights, to `"scmnet"`.
         weights: a name (`scmnet-zoo weights` lists them), the path of a `.safetensors` file
-            written by the zoo, which says what its classes are, the folder of a training run, or
-            anything else that `scmnet_zoo.load` takes, or what it
-            returned. By default `"camvid"`, of a network without it what it has.
-        size: (height, width) the network is to see, each of 32 to 65,536 pixels. By default as
-            many pixels as in training, in the photograph's aspect ratio. Photographs of another
-            aspect ratio than `size` are squashed to it; a warning says so once.
+            written by the zoo, which states its classes, the folder of a training run, any other
+            argument of `scmnet_zoo.load`, or its result. Defaults to `"camvid"`; for a network
+            without these weights, to its first available weights.
+        size: input size (height, width) of the network, each 32 to 65,536 pixels. Defaults to as
+            many pixels as in training, in the photograph's aspect ratio. Photographs with another
+            aspect ratio than `size` are distorted, with one warning.
 
     Raises:
         ValueError: an unknown network, weights that do not exist, do not fit or do not name
@@ -158,19 +158,19 @@ class Segmenter:
     def __call__(self, photo: str | os.PathLike[str] | Image.Image | np.ndarray) -> Result:
         """Segment a photograph.
 
-        The first of each size runs twice, so that `Result.seconds` is without the building of
-        the graph.
+        The first photograph of each input size runs twice, so that `Result.seconds` does not
+        include building the graph.
 
         Args:
-            photo: path of an image file, a Pillow image, or a uint8 array `(height, width, 3)`
-                in RGB.
+            photo: path of an image file, a Pillow image, or a uint8 RGB array
+                `(height, width, 3)`.
 
         Returns:
-            A `Result`, its mask at the photograph's own size.
+            A `Result` with a mask of the photograph's size.
 
         Raises:
-            FileNotFoundError, IsADirectoryError: there is no such file, or it is a folder.
-            ValueError: what is given is no image, a damaged one, or one that is too large.
+            FileNotFoundError, IsADirectoryError: the file is missing, or is a folder.
+            ValueError: not an image, or a damaged or too large one.
         """
         pixels, name = _load(photo)
         height, width = pixels.shape[:2]
@@ -197,7 +197,7 @@ class Segmenter:
         )
 
     def _warn_of_squashing(self, photo: tuple[int, int], size: tuple[int, int]) -> None:
-        """Warn, once, where a photograph has not the aspect ratio of the size to be seen."""
+        """Log one warning if a photograph and the input size differ in aspect ratio."""
         if self._told_of_squashing or has_ratio_of(photo, size):
             return
         self._told_of_squashing = True
@@ -213,23 +213,23 @@ def segment(
     network: str | None = None,
     weights: str | os.PathLike[str] | None = None,
 ) -> Result:
-    """Segment one photograph; for several make a `Segmenter`, which loads the network once.
+    """Segment one photograph. For several, use a `Segmenter`, which loads the network once.
 
-    Args and errors are those of `Segmenter` and of its call.
+    Arguments and errors are those of `Segmenter` and its call.
     """
     return Segmenter(network, weights)(photo)
 
 
 def network_size(height: int, width: int, training_size: tuple[int, int] | None) -> tuple[int, int]:
-    """The (height, width) at which a network sees a photograph.
+    """Return the input size (height, width) of a network for a photograph.
 
-    The size it was trained on, where the photograph has its aspect ratio; see
-    `scmnet_zoo.data.ratio`. Else about as many pixels, never more, in the photograph's aspect ratio
-    up to the rounding of the sides to multiples of 16 and of at least 32 (sides below 256 to less).
-    Where the training size is not known, the photograph's own pixels up to 1024x2048.
+    It is the training size if the photograph has its aspect ratio (see `scmnet_zoo.data.ratio`).
+    Otherwise it has the photograph's aspect ratio and at most as many pixels as in training, with
+    sides of at least 32 pixels, rounded to multiples of 16 (of 8 or less for sides below 256).
+    If the training size is unknown, the number of pixels is the photograph's, up to 1024x2048.
 
-    With multiples of 16 the maps of a sixteenth of the size lie as in training: on crops of 9:16
-    from CamVid's validation frames SCMNet has 88.2 mIoU at 1104x624, 84.7 at 1104x616.
+    Multiples of 16 align feature maps of 1/16 of the size as in training: on 9:16 crops of CamVid's
+    validation frames, SCMNet has 88.2 mIoU at 1104x624 and 84.7 at 1104x616.
     """
     pixels = min(height * width, UNKNOWN_TRAINING_PIXELS)
     if training_size is not None:
@@ -246,27 +246,27 @@ def network_size(height: int, width: int, training_size: tuple[int, int] | None)
 
 
 def _long_side(short: int, ratio: float, pixels: int, multiple: int) -> int:
-    """The multiple nearest to the ratio that is within the pixels."""
+    """Return the long side: the multiple nearest to the ratio, within the number of pixels."""
     nearest = _down(short * ratio + multiple / 2, multiple)
     return max(MINIMUM_SIDE, min(nearest, _down(pixels / short, multiple)))
 
 
 def _multiple(side: float) -> int:
-    """Of sides of that length at least: 16, of small ones a power of two up to a sixteenth."""
+    """Return the multiple to round sides to: 16, or a smaller power of two for sides below 256."""
     return next(number for number in (16, 8, 4, 2, 1) if number == 1 or 16 * number <= side)
 
 
 def _down(length: float, multiple: int) -> int:
-    """Down to a multiple, past the rounding error of what should be one exactly."""
+    """Round a length down to a multiple, with tolerance for floating-point errors."""
     return int((length + 1e-6) // multiple) * multiple
 
 
 def make_directory(directory: str | os.PathLike[str]) -> None:
-    """Make a folder for results, if it is not there.
+    """Create a folder for results if it does not exist.
 
     Raises:
-        NotADirectoryError: a file has its name.
-        OSError: it cannot be made.
+        NotADirectoryError: a file has this name.
+        OSError: the folder cannot be created.
     """
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
@@ -278,10 +278,10 @@ def make_directory(directory: str | os.PathLike[str]) -> None:
 
 
 def checked_size(size) -> tuple[int, int]:
-    """A (height, width) that a network may see.
+    """Return `size` as a tuple (height, width) if it is a valid input size.
 
     Raises:
-        ValueError: it is none.
+        ValueError: not two integers of 32 to 65,536.
     """
     sides = tuple(size) if isinstance(size, tuple | list | np.ndarray) else ()
     whole = all(isinstance(n, int | np.integer) for n in sides)
@@ -294,7 +294,7 @@ def checked_size(size) -> tuple[int, int]:
 
 
 def _load(photo) -> tuple[np.ndarray, str]:
-    """Pixels and name of what the caller gave."""
+    """Return pixels and name of a photograph given as path, image or array."""
     if isinstance(photo, str | os.PathLike):
         return read_image(photo), Path(photo).stem
     if isinstance(photo, Image.Image):
@@ -311,11 +311,11 @@ def _load(photo) -> tuple[np.ndarray, str]:
         )
     if photo.max() == 1:
         logger.warning("a photo of 0 and 1 alone, where 255 is white: it is seen as black")
-    return photo.copy(), "image"  # the caller may use a camera's buffer again
+    return photo.copy(), "image"  # the caller may overwrite the array, e.g. a camera's buffer
 
 
 def _mend(photo: np.ndarray) -> str:
-    """What makes bytes of floats, as far as their values tell."""
+    """Return advice on converting a float array to uint8, from the range of its values."""
     if photo.dtype.kind != "f" or not photo.size:
         return ""
     low, high = float(photo.min()), float(photo.max())
@@ -328,7 +328,7 @@ def _mend(photo: np.ndarray) -> str:
 
 
 def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bilinear with half-pixel centres; widened to all pixels that count where it shrinks."""
+    """Resize bilinearly with half-pixel centres; antialiased when it reduces."""
     if pixels.shape[:2] == size:
         return pixels
     image = Image.fromarray(pixels)
@@ -336,10 +336,10 @@ def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _decide(probabilities: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The likeliest class of each pixel at the photograph's size, and how often each occurs.
+    """Return the most probable class of each pixel, and the number of pixels of each class.
 
-    The probabilities `(h, w, classes)` are resized bilinearly, a class and a strip at a time:
-    those of 100 megapixels would not fit into memory.
+    The probabilities `(h, w, classes)` are resized bilinearly to `(height, width)`, one class and
+    one strip of rows at a time, since those of 100 megapixels would not fit into memory.
     """
     planes = [Image.fromarray(p) for p in np.ascontiguousarray(np.moveaxis(probabilities, -1, 0))]
     source_width, source_height = planes[0].size

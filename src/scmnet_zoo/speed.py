@@ -26,31 +26,32 @@ from scmnet_zoo.weights.checkpoint import Weights
 from scmnet_zoo.weights.registry import DEFAULT_NETWORK
 
 KERAS = "keras"
-# The formats that have an engine to time, by the engine's name.
+# Engine -> format, for formats with an engine.
 FORMAT_OF = {card.engine: key for key, card in FORMAT_CARDS.items() if card.engine}
 ENGINES = (KERAS, *FORMAT_OF)
-USUAL_SIZE = (512, 1024)  # of images, where neither caller nor weights state one
-WARM_UP = 3  # runs that are not counted
-LEAST_RUNS = 5
+USUAL_SIZE = (512, 1024)  # image size if neither caller nor weights state one
+WARM_UP = 3  # number of runs before timing
+LEAST_RUNS = 5  # smallest number of timed runs
 
 Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Speed:
-    """The time from an image in memory, RGB bytes, to the class of each pixel in memory.
+    """Time from an RGB image in host memory to the class of each pixel in host memory.
 
     Attributes:
         network: key of the network, or name of the file.
-        weights: name or file of the weights; None for random ones.
-        engine: what ran it.
-        device: on which processor or accelerator.
-        precision: of the computation, e.g. `"f32"`.
+        weights: name or file of the weights; None for random weights.
+        engine: engine that ran the network.
+        device: name of the processor or accelerator.
+        precision: precision of the computation, e.g. `"f32"`.
         size: (height, width) of the image in pixels.
-        runs: how many were timed.
-        median, p99: seconds an image; the 99th percentile is linear between runs.
-        memory: the most bytes held while it ran: on an accelerator by the backend, else resident
-            in this process, Python and the framework included. None where the system does not say.
+        runs: number of timed runs.
+        median, p99: median and 99th percentile in seconds per image. Percentiles are interpolated
+            linearly.
+        memory: peak memory in bytes. On an accelerator: memory of the backend. On a CPU: resident
+            memory of this process, with Python and the framework. None if unknown.
     """
 
     network: str
@@ -66,11 +67,11 @@ class Speed:
 
     @property
     def frames_per_second(self) -> float:
-        """Images a second, one at a time."""
+        """Images per second at batch size 1, from the median."""
         return 1 / self.median
 
     def as_json(self) -> dict[str, Any]:
-        """All attributes and the frames a second, with the units in the names."""
+        """Return all attributes and the frames per second, with units in the names."""
         found = asdict(self)
         for name in ("median", "p99"):
             found[f"{name}_ms"] = 1000 * found.pop(name)
@@ -89,7 +90,7 @@ def time_network(
     runs: int = 100,
     seconds: float = 10.0,
 ) -> Speed:
-    """Time a network of the zoo in its inference form.
+    """Time a network of the zoo in inference.
 
     Args:
         network: key of the network; None for the one that the weights state, else `"scmnet"`.
@@ -98,15 +99,15 @@ def time_network(
         engine: `"keras"`, on the current backend, or `"onnxruntime"`, `"openvino"`, `"litert"` on
             the CPU. Defaults to `"keras"`.
         size: (height, width) of the image. Defaults to the weights' training size, else 512 x 1024.
-        precision: `"f32"` or `"bf16"` for Keras; `"f32"`, `"f16"`, `"bf16"` as the format of the
-            engine has them. Defaults to `"f32"`.
-        threads: of an engine on the CPU. Defaults to the engine's own choice.
-        runs: how many at most. Defaults to 100.
-        seconds: after which no further run is started, from the fifth on. Defaults to 10.
+        precision: `"f32"` or `"bf16"` for Keras; for other engines `"f32"`, `"f16"` or `"bf16"`, if
+            the engine's format supports it. Defaults to `"f32"`.
+        threads: number of CPU threads of the engine. Defaults to the engine's choice.
+        runs: largest number of timed runs. Defaults to 100.
+        seconds: time limit; after five runs, no run starts later. Defaults to 10.
 
     Raises:
-        ValueError: an unknown network, engine or precision, threads for Keras, a size that is too
-            small, or an engine that is not installed.
+        ValueError: an unknown network, engine or precision, `threads` for Keras, a size that is
+            too small, or an engine that is not installed.
         OSError: the weights cannot be read or downloaded.
 
     Example:
@@ -155,15 +156,15 @@ def time_file(
     """Time a file that `scmnet-zoo export` wrote, in the runtime of its format.
 
     Args:
-        path: of the file; of the folder of a SavedModel.
-        size: (height, width) of the image. Defaults to the file's, else 512 x 1024.
-        threads: how many the runtime may use. Defaults to the runtime's own choice.
-        runs: how many at most. Defaults to 100.
-        seconds: after which no further run is started, from the fifth on. Defaults to 10.
+        path: path of the file, or of the folder of a SavedModel.
+        size: (height, width) of the image. Defaults to the file's size, else 512 x 1024.
+        threads: number of CPU threads of the runtime. Defaults to the runtime's choice.
+        runs: largest number of timed runs. Defaults to 100.
+        seconds: time limit; after five runs, no run starts later. Defaults to 10.
 
     Raises:
-        ValueError: a file of another kind, a size that it does not take, a runtime that is not
-            installed.
+        ValueError: another kind of file, a size that the file does not accept, or a runtime that is
+            not installed.
         OSError: the file cannot be read.
     """
     path = Path(path)
@@ -203,7 +204,7 @@ def _check(engine: str, precision: str, threads: int | None) -> None:
 
 
 def _photographs(size: Size) -> list[np.ndarray]:
-    """The example photograph at a size and its mirror image, `(1, height, width, 3)` each."""
+    """Return the example photograph and its mirror image, each `(1, height, width, 3)`."""
     photo = fitted(read_image(example_photo()), size)
     return [photo, np.ascontiguousarray(photo[:, :, ::-1])]
 
@@ -215,7 +216,7 @@ def _timed(
     seconds: float,
     on_device: Callable[[], int | None] | None = None,
 ) -> tuple[int, float, float, int | None]:
-    """How many runs were timed, their median and 99th percentile in seconds, and the memory."""
+    """Return the number of timed runs, median and 99th percentile in seconds, and peak memory."""
     for number in range(WARM_UP):
         run(batches[number % len(batches)])
     forget_peak()

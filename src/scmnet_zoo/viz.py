@@ -1,4 +1,4 @@
-"""Drawing: a mask's colours over its photograph, and the legend to them."""
+"""Draw overlays of masks on photographs, and their legends."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,22 +10,22 @@ from scmnet_zoo.fonts import shown_names
 
 Colour = tuple[int, int, int]
 
-STRIP_PIXELS = 4_000_000  # how many pixels are blended at a time
-SMALLEST_TEXT = 14  # pixels
-LEAST_SHARE = 0.0005  # of a class that the legend names: shown as 0.1%
-PICTURE_PER_TEXT = 36  # the picture's shorter side is about so many times the text's height
+STRIP_PIXELS = 4_000_000  # number of pixels that are blended at a time
+SMALLEST_TEXT = 14  # smallest text height in pixels
+LEAST_SHARE = 0.0005  # smallest share of a class in the legend, printed as 0.1%
+PICTURE_PER_TEXT = 36  # ratio of the picture's shorter side to the text height
 
 
 def blend(
     photo: np.ndarray, mask: np.ndarray, palette: Sequence[Colour], opacity: float
 ) -> np.ndarray:
-    """Lay the colours of a mask over its photograph.
+    """Blend a photograph with the colours of its mask.
 
     Args:
         photo: uint8 RGB, `(height, width, 3)`.
         mask: uint8 indices into the palette, `(height, width)`.
         palette: one RGB colour for each class.
-        opacity: from 0, the photograph alone, to 1, the colours alone.
+        opacity: opacity of the colours, 0 (photograph only) to 1 (colours only).
 
     Returns:
         A uint8 array `(height, width, 3)`.
@@ -53,18 +53,18 @@ def with_legend(
     palette: Sequence[Colour],
     shares: Mapping[str, float],
 ) -> Image.Image:
-    """The picture with a legend below it: the classes it shows, their colours and shares.
+    """Add a legend below a picture: classes, their colours and shares.
 
     Args:
         picture: an RGB image.
-        classes: the names, in the order of the palette; one whose letters no font has is shown
-            as `class NUMBER`.
+        classes: names of the classes in the order of the palette. A name that no font can show
+            becomes `class NUMBER`.
         palette: one RGB colour for each class.
-        shares: fraction of the picture by class, in the order to list them; those that would
-            show as 0.0% are left out.
+        shares: share of each class in the picture, in the order of the legend. Shares that round
+            to 0.0% are left out.
 
     Returns:
-        A higher RGB image, also wider where the picture is too narrow for one entry.
+        A higher RGB image; also wider if the picture is narrower than one entry.
     """
     size = max(SMALLEST_TEXT, min(picture.size) // PICTURE_PER_TEXT)
     shown = dict(zip(classes, shown_names(tuple(classes)), strict=True))
@@ -76,7 +76,7 @@ def with_legend(
     pad, line = size // 2, 2 * size
     cell = 2 * pad + line + round(max(fonts[name].getlength(text) for name, text in entries))
     columns = max(1, (picture.width - 2 * pad) // cell)
-    columns = -(-len(entries) // -(-len(entries) // columns))  # as even as the rows allow
+    columns = -(-len(entries) // -(-len(entries) // columns))  # balance the columns
     rows = -(-len(entries) // columns)
 
     width = max(picture.width, columns * cell + 2 * pad)
@@ -94,5 +94,5 @@ def with_legend(
 
 
 def _font(path: Path | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A font at a height in pixels, Pillow's own where any will do."""
+    """Load a font at a height in pixels; None for Pillow's default font."""
     return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)

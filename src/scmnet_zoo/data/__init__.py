@@ -25,12 +25,12 @@ from scmnet_zoo.data.pack import packed, packed_splits, write_pack
 _log = logging.getLogger(__name__)
 
 # Dataset name -> reader, a function of a folder and a split that returns a `Dataset`.
-READERS: Mapping[str, Callable[[str | os.PathLike, str], Dataset]] = DATASET_CARDS.table(
+READERS: Mapping[str, Callable[[str | os.PathLike[str], str], Dataset]] = DATASET_CARDS.table(
     DatasetCard.load_reader
 )
 
 
-def reader_of(dataset: str) -> Callable[[str | os.PathLike, str], Dataset]:
+def reader_of(dataset: str) -> Callable[[str | os.PathLike[str], str], Dataset]:
     """Return the reader of a dataset.
 
     Raises:
@@ -39,7 +39,7 @@ def reader_of(dataset: str) -> Callable[[str | os.PathLike, str], Dataset]:
     return READERS[dataset]
 
 
-def dataset_of(root: str | os.PathLike, dataset: str | None = None) -> str:
+def dataset_of(root: str | os.PathLike[str], dataset: str | None = None) -> str:
     """Return the given name of a dataset, or the name that its files imply.
 
     A file of `write_pack` states its dataset. A folder with a `classes.toml` is `"folder"`, any
@@ -59,7 +59,7 @@ def dataset_of(root: str | os.PathLike, dataset: str | None = None) -> str:
     return "folder" if os.path.isfile(os.path.join(root, TABLE)) else "camvid"
 
 
-def open_dataset(dataset: str, root: str | os.PathLike, split: str) -> Dataset:
+def open_dataset(dataset: str, root: str | os.PathLike[str], split: str) -> Dataset:
     """Open one split of a dataset.
 
     Args:

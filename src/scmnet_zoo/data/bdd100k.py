@@ -37,7 +37,7 @@ _MASKS = dataclasses.replace(
 )
 
 
-def bdd100k(root: str | os.PathLike, split: str) -> Dataset:
+def bdd100k(root: str | os.PathLike[str], split: str) -> Dataset:
     """Open one split of BDD100K's semantic segmentation.
 
     Args:

@@ -54,7 +54,7 @@ _SEGNET_MASKS = IndexMasks(
 )
 
 
-def camvid(root: str | os.PathLike, split: str) -> Dataset:
+def camvid(root: str | os.PathLike[str], split: str) -> Dataset:
     """Open one split of CamVid.
 
     Args:

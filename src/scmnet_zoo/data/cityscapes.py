@@ -50,7 +50,7 @@ _MASKS = {
 }
 
 
-def cityscapes(root: str | os.PathLike, split: str) -> Dataset:
+def cityscapes(root: str | os.PathLike[str], split: str) -> Dataset:
     """Open one split of Cityscapes, with instances if their files exist.
 
     The labels of `"test"` are not public; those in the archive are void.

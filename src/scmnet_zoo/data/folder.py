@@ -52,7 +52,7 @@ LEFT_OUT = "%s: left out, as no image by its name: %s"
 SEPARATORS = "_-. "  # first character of a suffix of masks, such as `_mask`
 
 
-def folder(root: str | os.PathLike, split: str) -> Dataset:
+def folder(root: str | os.PathLike[str], split: str) -> Dataset:
     """Open one split of a user's dataset.
 
     Args:

@@ -128,7 +128,7 @@ def _write(
     check_packed(tallies)
 
 
-def packed_splits(path: str | os.PathLike) -> tuple[str, ...]:
+def packed_splits(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return the splits of a pack, in the order in which they were written.
 
     Raises:
@@ -140,7 +140,7 @@ def packed_splits(path: str | os.PathLike) -> tuple[str, ...]:
         return tuple(file)
 
 
-def packed(path: str | os.PathLike, split: str) -> Dataset:
+def packed(path: str | os.PathLike[str], split: str) -> Dataset:
     """Open one split of a pack.
 
     `Sample.image` and `Sample.label` are places in the pack, not files. Packs have no instances.

@@ -13,7 +13,7 @@ from scmnet_zoo.data.pack import packed_splits
 SPLITS = ("train", "val", "test")
 
 
-def splits_of(dataset: str, root: str | os.PathLike) -> tuple[str, ...]:
+def splits_of(dataset: str, root: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return the splits that a dataset can have; for `"folder"` and packs the existing splits.
 
     Args:
@@ -29,7 +29,7 @@ def splits_of(dataset: str, root: str | os.PathLike) -> tuple[str, ...]:
     return _files(dataset).splits(root)
 
 
-def is_there(dataset: str, root: str | os.PathLike, split: str) -> bool:
+def is_there(dataset: str, root: str | os.PathLike[str], split: str) -> bool:
     """Whether a split has a list, a folder or files. The split may still be incomplete.
 
     Raises:
@@ -41,7 +41,7 @@ def is_there(dataset: str, root: str | os.PathLike, split: str) -> bool:
     return _files(dataset).has(root, split)
 
 
-def listing(dataset: str, root: str | os.PathLike, split: str) -> Listing:
+def listing(dataset: str, root: str | os.PathLike[str], split: str) -> Listing:
     """Return the files of a split.
 
     Args:

@@ -27,7 +27,7 @@ def description_of(classes: Sequence[str], palette: Sequence[Colour]) -> PngInfo
     return text
 
 
-def is_result(path: str | os.PathLike) -> bool:
+def is_result(path: str | os.PathLike[str]) -> bool:
     """Whether a file is an overlay or mask of `segment`, by its text chunk."""
     with contextlib.suppress(OSError), open(path, "rb") as file:
         return b"tEXt" + KEY.encode() + b"\0" in file.read(HEAD)

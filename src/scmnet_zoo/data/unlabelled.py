@@ -20,7 +20,7 @@ SPLITS = ("train", "val")
 HELD_OUT = 10  # without val.txt, one image in HELD_OUT is held out for val
 
 
-def unlabelled(root: str | os.PathLike, split: str, space: LabelSpace) -> Dataset:
+def unlabelled(root: str | os.PathLike[str], split: str, space: LabelSpace) -> Dataset:
     """Open the images of a folder as a dataset with void labels.
 
     Args:

@@ -123,7 +123,7 @@ def _data_licence(run: Run) -> str:
     return "".join([known, THROUGH if helped else "", *through])
 
 
-def upload(entry: Entry, folder: str | os.PathLike) -> Entry:
+def upload(entry: Entry, folder: str | os.PathLike[str]) -> Entry:
     """Upload the folder of `prepare` to the Hub, and pin its entry to the commit.
 
     The variable `SCMNET_ZOO_MANIFEST` can then name the folder's `weights_manifest.json`.
