@@ -1,4 +1,4 @@
-"""An entry of a manifest of weights, and its form in JSON."""
+"""Entries of the manifest of weights, and their JSON."""
 
 import json
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from typing import Any
 
 from scmnet_zoo.weights import schema
 
-VERSION = 2  # of the form
+VERSION = 2  # version of the JSON format
 SHA256_START = "sha256_start"
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """In the package."""
+    """Source: the installed package."""
 
 
 @dataclass(frozen=True)
 class Hub:
-    """In a Hugging Face model repository, at a commit."""
+    """Source: a Hugging Face model repository at a commit."""
 
     repository: str
     revision: str
@@ -25,7 +25,7 @@ class Hub:
 
 @dataclass(frozen=True)
 class Https:
-    """At a URL; `unzip` where it is one file of a zip archive there."""
+    """Source: a URL. `unzip`: the file is in a zip archive at the URL."""
 
     url: str
     unzip: bool = False
@@ -36,7 +36,7 @@ Source = Wheel | Hub | Https
 
 @dataclass(frozen=True)
 class Hash:
-    """`algorithm` is sha256, sha1 or md5; `value` in hexadecimal digits."""
+    """Hash of a file. `algorithm` is sha256, sha1 or md5; `value` is hexadecimal."""
 
     algorithm: str
     value: str
@@ -44,17 +44,17 @@ class Hash:
 
 @dataclass(frozen=True)
 class File:
-    """A file to be had.
+    """A published file of weights.
 
     Attributes:
-        name: without folders.
+        name: file name without folders.
         format: `"safetensors"`, `"chainercv2"`, `"keras_applications"`, `"pytorch"` or `"json"`.
-        size: in bytes; None where only `maximum_size` is known.
-        maximum_size: the most bytes it may have.
-        hash: None where its publisher states none.
-        sources: where it is, in the order in which they are asked.
-        sha256_start: the first digits of its SHA-256, where only these are known; the Hub has to
-            state the rest with the file.
+        size: size in bytes; None if only `maximum_size` is known.
+        maximum_size: largest accepted size in bytes.
+        hash: hash of the file; None if its publisher states none.
+        sources: sources of the file, in the order in which they are tried.
+        sha256_start: first digits of the SHA-256, if only these are known. The Hub must state the
+            complete hash.
     """
 
     name: str
@@ -68,10 +68,10 @@ class File:
 
 @dataclass(frozen=True)
 class Made:
-    """The file of a run of this project that is published nowhere.
+    """Unpublished file of weights from a run of this project.
 
-    `size` in bytes, `sha256` in hexadecimal digits. A run of the same command gives another file:
-    on a GPU sums are not taken in the same order each time.
+    `size` is in bytes, `sha256` hexadecimal. The same command gives a different file, since GPU
+    sums are not deterministic.
     """
 
     size: int
@@ -80,10 +80,10 @@ class Made:
 
 @dataclass(frozen=True)
 class Result:
-    """One measurement: mIoU and IoU by class in percent.
+    """Result of one measurement: mIoU and IoU of each class in percent.
 
-    A class that does not occur has no IoU. `command` measures it again; it is None, and `iou` may
-    be, for a number that the author states.
+    The IoU of a class that does not occur is None. `command` repeats the measurement. For a number
+    stated by the author, `command` is None and `iou` can be None.
     """
 
     dataset: str

@@ -1,4 +1,4 @@
-"""Which of the manifest's files are here, and whether they are whole."""
+"""State of the manifest's weights on this machine, and verification of their files."""
 
 import enum
 import hashlib
@@ -11,7 +11,7 @@ from scmnet_zoo.weights.places import own_path
 
 
 class State(enum.Enum):
-    """How the weights of an entry can be had."""
+    """Availability of an entry's weights."""
 
     PACKAGED = "shipped"
     CACHED = "cached"
@@ -21,7 +21,7 @@ class State(enum.Enum):
 
 
 def state_of(entry: Entry) -> State:
-    """How the weights of an entry can be had; nothing is read."""
+    """Return the availability of an entry's weights, without reading a file."""
     if entry.file is None:
         own = own_path(entry.network, entry.name)
         return State.OWN if own.is_file() else State.UNPUBLISHED
@@ -31,7 +31,7 @@ def state_of(entry: Entry) -> State:
 
 
 def stored_path(entry: Entry) -> Path | None:
-    """Where the file of an entry lies on this machine, if it does."""
+    """Return the path of an entry's file on this machine, or None."""
     if state_of(entry) is State.OWN:
         return own_path(entry.network, entry.name)
     if entry.file is not None and state_of(entry) is State.PACKAGED:
@@ -42,9 +42,9 @@ def stored_path(entry: Entry) -> Path | None:
 
 
 def stated_path(entry: Entry) -> Path | None:
-    """Where the file lies whose results the manifest states, if it is on this machine.
+    """Return the path of the file whose results the manifest states; None if not on this machine.
 
-    A file of one's own is that only where it is the very one that was made.
+    A user's file counts if its hash is that of the entry's `made`.
     """
     path = stored_path(entry)
     if path is None or entry.file is not None:
@@ -55,10 +55,9 @@ def stated_path(entry: Entry) -> Path | None:
 
 
 def verify(entry: Entry) -> str | None:
-    """What is wrong with the file of an entry on this machine, in a line; None if it is whole.
+    """Verify an entry's file on this machine. Returns the problem in one line, or None.
 
-    A file of one's own is read as the network's weights; whether it is the one whose results the
-    manifest states is what `stated_path` says.
+    A user's file is read as weights of the network; `stated_path` compares it with the manifest.
 
     Raises:
         ValueError: the file is not on this machine.

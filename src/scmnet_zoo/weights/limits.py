@@ -1,4 +1,4 @@
-"""What a weight file may claim about itself before any of its arrays is read."""
+"""Limits on the size that a weight file declares, checked before its arrays are read."""
 
 import os
 from typing import BinaryIO
@@ -6,11 +6,11 @@ from typing import BinaryIO
 WeightFile = str | os.PathLike[str] | BinaryIO
 
 TIMES_THE_FILE = 4
-ALLOWANCE = 1 << 20  # for small files, whose text compresses well
+ALLOWANCE = 1 << 20  # bytes in addition, for small files with text that compresses well
 
 
 def size_of(file: WeightFile) -> int:
-    """The bytes of a file, given as a path or opened in binary mode."""
+    """Return the size in bytes of a file, given as a path or opened in binary mode."""
     if isinstance(file, str | os.PathLike):
         return os.path.getsize(file)
     position = file.tell()
@@ -20,9 +20,9 @@ def size_of(file: WeightFile) -> int:
 
 
 def check_declared(declared: int, file_size: int, source: str) -> None:
-    """Refuse a file that declares much more data than it can hold.
+    """Raise a ValueError if a file declares much more data than it can contain.
 
-    Trained weights hardly compress; four times the file's size leaves room for those that do.
+    Trained weights hardly compress; the limit of four times the file's size is generous.
 
     Raises:
         ValueError: `declared` bytes are over four times the file's size and a mebibyte.
@@ -36,5 +36,5 @@ def check_declared(declared: int, file_size: int, source: str) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """An error's message, or its kind where it has none, in one line."""
+    """Return the first line of an error's message, or the name of its class."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

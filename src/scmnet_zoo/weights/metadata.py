@@ -1,4 +1,4 @@
-"""What a `.safetensors` file of the zoo says of itself."""
+"""Metadata of the zoo's `.safetensors` files."""
 
 import json
 from collections.abc import Mapping
@@ -27,16 +27,16 @@ PLUS_MINUS_ONE = Normalisation(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 12
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a `.safetensors` file of the zoo says of itself.
+    """Metadata of a `.safetensors` file of the zoo.
 
     Attributes:
         network: key of the network.
-        arguments: what its factory was called with.
+        arguments: arguments of the network's factory.
         classes: names of the classes.
-        normalisation: of the images.
-        training_size: (height, width) the network was trained to see.
-        palette: a colour for each class, RGB 0..255; None in files that do not state it.
-        categories: a category for each class; None in files that do not state it.
+        normalisation: normalisation of the images.
+        training_size: input size (height, width) in training.
+        palette: colour of each class, RGB 0..255; None if the file does not state it.
+        categories: category of each class; None if the file does not state it.
     """
 
     network: str
@@ -49,11 +49,11 @@ class Metadata:
 
     @property
     def colours(self) -> tuple[Colour, ...]:
-        """The colours of the classes: the palette, where it is not stated `palette_for`."""
+        """Colours of the classes: the palette, or `palette_for` if the file states none."""
         return palette_for(self.classes) if self.palette is None else self.palette
 
     def to_json(self) -> str:
-        """What a file states; a palette or categories that are None are left out."""
+        """Return the metadata as JSON. A palette or categories that are None are left out."""
         stated = asdict(self)
         for key in ("palette", "categories"):
             if stated[key] is None:
@@ -62,10 +62,10 @@ class Metadata:
 
     @classmethod
     def from_json(cls, text: str, source: str) -> "Metadata":
-        """What `to_json` wrote.
+        """Read the metadata from the JSON of `to_json`.
 
         Raises:
-            ValueError: it is something else; `source` names the file.
+            ValueError: other content; the message begins with `source`.
         """
         try:
             stored = json.loads(text)
@@ -87,10 +87,10 @@ class Metadata:
             ) from error
 
     def check_classes(self, tensors: Mapping[str, np.ndarray], source: str) -> None:
-        """That every class has a name of its own, and classifier and palette as many classes.
+        """Check that class names are unique, and that their number fits classifier and palette.
 
         Raises:
-            ValueError: it is not so.
+            ValueError: a check fails; the message begins with `source`.
         """
         names = self.classes
         if len(set(names)) < len(names):
@@ -112,14 +112,14 @@ class Metadata:
 
 
 def _of(kind: type, value: Any) -> Any:
-    """The value, if it is of a kind."""
+    """Return the value if its type is `kind`, else raise a TypeError."""
     if type(value) is not kind:  # not isinstance: True is an int
         raise TypeError(f"expected {kind.__name__}. Received: {value!r}")
     return value
 
 
 def _palette(colours: Any) -> tuple[Colour, ...] | None:
-    """Colours, RGB 0..255, or None."""
+    """Return checked colours, RGB 0..255, or None."""
     if colours is None:
         return None
     for colour in colours:
@@ -129,12 +129,12 @@ def _palette(colours: Any) -> tuple[Colour, ...] | None:
 
 
 def _categories(names: Any) -> tuple[str, ...] | None:
-    """Names, or None."""
+    """Return checked names, or None."""
     return None if names is None else tuple(composed(_of(str, name)) for name in names)
 
 
 def _numbers(values: Any, count: int) -> tuple[float, ...] | None:
-    """So many numbers, or None."""
+    """Return `count` checked numbers, or None."""
     if values is None:
         return None
     if len(values) != count or not all(isinstance(value, int | float) for value in values):
@@ -143,7 +143,7 @@ def _numbers(values: Any, count: int) -> tuple[float, ...] | None:
 
 
 def _size(sides: Any) -> tuple[int, int] | None:
-    """(height, width), or None."""
+    """Return a checked (height, width), or None."""
     if sides is None:
         return None
     if len(sides) != 2 or not all(_of(int, side) > 0 for side in sides):

@@ -1,4 +1,4 @@
-"""Where weights lie on this machine."""
+"""Paths of weights on this machine."""
 
 import os
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import platformdirs
 
 HOME = "SCMNET_ZOO_HOME"
-BEST = "best.safetensors"  # in the folder of a run: the weights of its best epoch
-OWN = "own"  # the folder of weights that users put under a name themselves
+BEST = "best.safetensors"  # weights of the best epoch in the folder of a run
+OWN = "own"  # folder, in the cache folder, of weights that users add under a name
 
 
 def home() -> Path:
-    """The cache folder: `SCMNET_ZOO_HOME`, by default the platform's.
+    """Return the cache folder: `SCMNET_ZOO_HOME`, or the platform's cache folder.
 
     Raises:
-        OSError: it is in the home of a user who is not there.
+        OSError: the path starts with `~USER`, and this user does not exist.
     """
     given = os.environ.get(HOME, "").strip()
     try:
@@ -26,5 +26,5 @@ def home() -> Path:
 
 
 def own_path(network: str, name: str) -> Path:
-    """Where users put weights of their own under the name of an unpublished entry."""
+    """Return the path at which users can add weights under the name of an unpublished entry."""
     return home() / OWN / f"{network}_{name}.safetensors"

@@ -1,4 +1,4 @@
-"""Zip files of weights, opened with care: NumPy's, PyTorch's and Keras's are such."""
+"""Safe reading of zip files of weights: NumPy's .npz, PyTorch's .pth and Keras's .keras."""
 
 import re
 import zipfile
@@ -14,7 +14,7 @@ OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|.*\\|(.*/)?\.\.(/|$)")
 
 @contextmanager
 def open_zip(file: WeightFile, source: str) -> Iterator[zipfile.ZipFile]:
-    """Open a zip file once the list of its members has been checked; nothing is unpacked.
+    """Open a zip file and check the list of its members. No member is unpacked.
 
     Raises:
         ValueError: no zip file, or a damaged one; a member that is named twice or lies outside
@@ -32,10 +32,10 @@ def open_zip(file: WeightFile, source: str) -> Iterator[zipfile.ZipFile]:
 
 
 def read_member(archive: zipfile.ZipFile, name: str, source: str) -> bytes:
-    """A member's bytes, of the length that was declared and checked.
+    """Return the content of a member, and check its declared length.
 
     Raises:
-        ValueError: there is none of that name, or it is damaged.
+        ValueError: the member is missing or damaged.
     """
     try:
         content = archive.read(name)
