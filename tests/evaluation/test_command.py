@@ -23,7 +23,7 @@ runner = CliRunner()
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
     """The command makes this network, whatever it is asked for; the weights say its classes."""
-    monkeypatch.setattr(loading, "factory_of", lambda name: _network)
+    monkeypatch.setattr("scmnet_zoo.loading.factory_of", lambda name: _network)
 
 
 def _network(weights, num_classes):
