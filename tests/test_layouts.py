@@ -111,6 +111,7 @@ def toys(monkeypatch):
     """The toy stands for every network."""
     for module in (models, start, trainer, loading):
         monkeypatch.setattr(module, "factory_of", lambda network: toy)
+    monkeypatch.setattr("scmnet_zoo.loading.factory_of", lambda network: toy)
 
 
 def _run(*arguments):

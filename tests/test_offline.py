@@ -76,8 +76,11 @@ def refused(build, *parts):
     assert len(message.splitlines()) == 1, message
     assert all(part in message for part in parts), message
 
-refused(lambda: SCMNet(weights="cityscapes"), "`scmnet-zoo train --network scmnet", "own/scmnet")
-refused(lambda: ContextNet(weights="bdd100k"), "`scmnet-zoo train", "take efficientvit/cityscapes")
+SCMNet(weights="cityscapes", num_classes=19)
+FastSCNN(weights="cityscapes", num_classes=19)
+DeepLabV3Plus(weights="cityscapes", backbone="mobilenet_v2", num_classes=19)
+refused(lambda: SCMNet(weights="bdd100k"), "`scmnet-zoo train --network scmnet", "own/scmnet")
+refused(lambda: ContextNet(weights="bdd100k"), "`scmnet-zoo train", "take scmnet/cityscapes")
 refused(
     lambda: FastSCNN(weights="cityscapes_osmr"), "https://github.com/osmr/", os.environ["REASON"]
 )

@@ -319,7 +319,7 @@ def test_bytes_of_zero_and_one_are_warned_of(caplog, highest, warned):
 
 
 def test_an_unknown_network():
-    with pytest.raises(ValueError, match=r"Expected network to be one of 'scmnet', .*'segnet'"):
+    with pytest.raises(ValueError, match=r"Expected network to be one of scmnet, .*segnet"):
         Segmenter("segnet")
 
 
@@ -328,11 +328,10 @@ def test_unknown_weights():
         Segmenter("scmnet", weights="nonsense")
 
 
-@pytest.mark.parametrize("weights", [None, "untold.weights.h5"])
-def test_weights_that_do_not_name_their_classes(tmp_path, monkeypatch, weights):
+def test_weights_that_do_not_name_their_classes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    if weights:
-        segmenter().model.save_weights(tmp_path / weights)
+    weights = "untold.weights.h5"
+    segmenter().model.save_weights(tmp_path / weights)
     with pytest.raises(ValueError, match="Expected weights that name their classes"):
         Segmenter("scmnet", weights=weights)
 

@@ -391,7 +391,7 @@ def test_weights_of_another_network(tmp_path):
 def test_an_unknown_network(tmp_path):
     photo = _draw(tmp_path / "a.png")
     result = _segment(photo, "--network", "segnet", "--output", tmp_path / "out")
-    assert "Expected network to be one of 'scmnet'" in _assert_one_line(result)
+    assert "Expected network to be one of scmnet" in _assert_one_line(result)
 
 
 def test_an_output_that_is_a_file(tmp_path, network):

@@ -107,14 +107,14 @@ def test_an_unknown_key_is_a_line():
 def test_path_prints_where_the_file_is(cached):
     assert done("path", SHIPPED).strip() == str(packaged_path(manifest.find_key(SHIPPED).file))
     assert done("path", "scmnet/mine").strip() == str(cached)
-    assert "is not on this machine: unpublished" in refused("path", "scmnet/cityscapes")
+    assert "is not on this machine: unpublished" in refused("path", "scmnet/bdd100k")
     assert "`scmnet-zoo weights download xception/imagenet`" in refused("path", "xception/imagenet")
 
 
 def test_download_checks_what_is_here(cached):
     assert done("download", SHIPPED, "scmnet/mine").splitlines()[1] == f"scmnet/mine: {cached}"
     assert "SCMNET_ZOO_OFFLINE is set" in refused("download", "xception/imagenet")
-    assert "No weights 'cityscapes' of scmnet" in refused("download", "scmnet/cityscapes")
+    assert "No weights 'bdd100k' of scmnet" in refused("download", "scmnet/bdd100k")
 
 
 def test_verify_finds_what_is_damaged(cached):
@@ -179,21 +179,21 @@ def test_the_names_of_an_import_may_begin_with_a_mark(tmp_path):
 @pytest.fixture
 def own(home):
     """The path of the user's own file for an entry without a published one."""
-    path = own_path("scmnet", "cityscapes")
+    path = own_path("scmnet", "bdd100k")
     path.parent.mkdir(parents=True)
     return path
 
 
 def test_an_own_file_is_read_not_called_whole(own):
     shutil.copy(packaged_path(manifest.find_key(SHIPPED).file), own)
-    key = "scmnet/cityscapes"
+    key = "scmnet/bdd100k"
     assert done("verify", key).strip() == f"{key}: your own file, readable"
     assert done("download", key).strip() == f"{key}: {own}"  # it is here
     own.write_text("garbage")
     result = weights("verify", key)
     assert result.exit_code == 1
     assert "is not a whole safetensors file" in result.stdout
-    assert "damaged: scmnet/cityscapes" in result.stderr
+    assert "damaged: scmnet/bdd100k" in result.stderr
 
 
 @pytest.mark.needs_shared
@@ -239,7 +239,7 @@ def test_average_writes_one_file_of_several(tmp_path):
         (["path", SHIPPED], 0, ""),
         (["verify"], 0, ""),
         (["download", "fastscnn/cityscapes_osmr"], 1, "cannot be had"),
-        (["download", "scmnet/cityscapes"], 1, "No weights 'cityscapes' of scmnet"),
+        (["download", "scmnet/bdd100k"], 1, "No weights 'bdd100k' of scmnet"),
     ],
 )
 def test_offline_commands_answer_at_once(arguments, status, message):

@@ -182,6 +182,7 @@ class Broken:
     def __init__(self, source, number, error):
         self.source, self.number, self.error = source, number, error
         self.dataset, self.layer = source.dataset, source.layer
+        self.mixture, self.taught = source.mixture, source.taught
 
     def get(self, numbers):
         if self.number in numbers:

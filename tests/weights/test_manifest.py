@@ -31,7 +31,7 @@ from scmnet_zoo.weights.registry import entry_metadata, find_checkpoint
 TEXT = manifest.manifest_path().read_text(encoding="utf-8")
 ENTRIES = manifest.parse(TEXT)
 SHIPPED = [entry for entry in ENTRIES if entry.file is not None and Wheel() in entry.file.sources]
-MAXIMUM_BYTES = 25_000_000  # of all together, so that the wheel stays small
+MAXIMUM_BYTES = 33_000_000  # of all together, so that the wheel stays small
 
 GOOD = {
     "network": "scmnet",
@@ -356,7 +356,9 @@ def test_no_manifest(text):
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(ValueError, match=r"scmnet \('camvid'\).*Received: weights='cityscape'"):
+    with pytest.raises(
+        ValueError, match=r"scmnet \('cityscapes', 'camvid'\).*Received: weights='cityscape'"
+    ):
         manifest.find("scmnet", "cityscape")
     with pytest.raises(ValueError, match="none yet"):
         manifest.find("enet", "coco")
@@ -366,35 +368,35 @@ def test_an_unknown_name_lists_the_known():
 
 def test_unpublished_weights_say_how_to_make_them(tmp_path, monkeypatch):
     monkeypatch.setenv("SCMNET_ZOO_HOME", str(tmp_path))
-    with pytest.raises(ValueError, match="No weights 'cityscapes' of scmnet") as caught:
-        find_checkpoint("scmnet", "cityscapes")
+    with pytest.raises(ValueError, match="No weights 'bdd100k' of scmnet") as caught:
+        find_checkpoint("scmnet", "bdd100k")
     message = str(caught.value)
-    command = "`scmnet-zoo train --network scmnet --dataset cityscapes --data CITYSCAPES "
-    assert f"{command}--output runs/scmnet_cityscapes`" in message
-    assert "weights='runs/scmnet_cityscapes/last.safetensors'" in message
-    assert f"{tmp_path}/own/scmnet_cityscapes.safetensors" in message
-    assert "scmnet/camvid" in message
+    command = "`scmnet-zoo train --network scmnet --dataset bdd100k --data "
+    assert command in message
+    assert "weights='runs/scmnet_bdd100k/last.safetensors'" in message
+    assert f"{tmp_path}/own/scmnet_bdd100k.safetensors" in message
+    assert "take weights='cityscapes', the same 19 classes" in message
     assert "\n" not in message
 
 
 def test_own_weights_go_by_the_name_of_an_unpublished_entry(tmp_path, monkeypatch):
     monkeypatch.setenv("SCMNET_ZOO_HOME", str(tmp_path))
-    entry = manifest.find("scmnet", "cityscapes")
+    entry = manifest.find("scmnet", "bdd100k")
     assert state_of(entry) is State.UNPUBLISHED
-    own = own_path("scmnet", "cityscapes")
+    own = own_path("scmnet", "bdd100k")
     own.parent.mkdir()
     shutil.copy(packaged_path(manifest.find("scmnet", "camvid").file), own)
     assert state_of(entry) is State.OWN
-    assert find_checkpoint("scmnet", "cityscapes").source == str(own)
+    assert find_checkpoint("scmnet", "bdd100k").source == str(own)
 
 
 def test_results_are_stated_of_the_very_file_that_was_made(tmp_path, monkeypatch):
     monkeypatch.setenv("SCMNET_ZOO_HOME", str(tmp_path))
     shipped = manifest.find("scmnet", "camvid")
     assert stated_path(shipped) == packaged_path(shipped.file)
-    entry = manifest.find("scmnet", "cityscapes")
+    entry = manifest.find("scmnet", "bdd100k")
     assert stated_path(entry) is None
-    own = own_path("scmnet", "cityscapes")
+    own = own_path("scmnet", "bdd100k")
     own.parent.mkdir()
     shutil.copy(packaged_path(shipped.file), own)
     assert stated_path(entry) is None
@@ -531,7 +533,8 @@ def test_file(entry):
 
 def test_metadata(entry):
     metadata = read_checkpoint(packaged_path(entry.file), entry.network).metadata
-    assert metadata == entry_metadata(entry)
+    colours = {"palette": metadata.palette, "categories": metadata.categories}
+    assert metadata == dataclasses.replace(entry_metadata(entry), **colours)
     assert metadata.network == entry.network
     assert metadata.arguments == entry.arguments
     assert metadata.classes == entry.classes
@@ -543,7 +546,8 @@ def test_metadata(entry):
 def test_results(entry):
     assert entry.results
     for result in entry.results:
-        assert result.miou == pytest.approx(np.mean(list(result.iou.values())), abs=0.01)
+        if result.iou is not None:  # of other classes than the dataset's there is none
+            assert result.miou == pytest.approx(np.mean(list(result.iou.values())), abs=0.01)
         assert f"--protocol {result.protocol}" in result.command
         assert f"--weights {entry.name}" in result.command
 
@@ -576,6 +580,14 @@ STREET = {
     "fastscnn/camvid": {"sky": 0.364, "road": 0.309, "tree": 0.221, "car": 0.034},
     "contextnet/camvid": {"sky": 0.368, "road": 0.275, "tree": 0.221, "car": 0.046},
     "deeplabv3plus/camvid_mobilenet_v2": {"sky": 0.364, "road": 0.294, "tree": 0.231, "car": 0.034},
+    "scmnet/cityscapes": {"sky": 0.369, "road": 0.314, "vegetation": 0.213, "car": 0.046},
+    "fastscnn/cityscapes": {"sky": 0.373, "road": 0.320, "vegetation": 0.215, "car": 0.044},
+    "deeplabv3plus/cityscapes_mobilenet_v2": {
+        "sky": 0.369,
+        "road": 0.316,
+        "vegetation": 0.216,
+        "car": 0.051,
+    },
 }
 
 

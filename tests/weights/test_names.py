@@ -67,7 +67,7 @@ def test_a_name_is_found_with_the_arguments(network, name, arguments, found):
 
 
 def test_what_is_in_the_package_is_found_before_others(users, home):
-    mobile = as_json(manifest.find_key("deeplabv3plus/cityscapes_mobilenet_v2"))
+    mobile = as_json(manifest.find_key("deeplabv3plus/bdd100k_mobilenet_v2"))
     users(
         mobile | {"name": "camvid_a"}, _hub("deeplabv3plus/camvid_mobilenet_v2", "camvid_b"), mobile
     )
@@ -110,19 +110,22 @@ def test_the_same_network_and_classes_come_first(home):
     message = _message("fastscnn/bdd100k")
     first, rest = message.split(". ", 1)
     assert first == (
-        "No weights 'bdd100k' of fastscnn are published yet: take weights='cityscapes_osmr', "
+        "No weights 'bdd100k' of fastscnn are published yet: take weights='cityscapes', "
         "the same 19 classes"
     )
-    assert rest.startswith("Of other networks with the same 19 classes there are efficientvit/city")
+    assert rest.startswith("Or fastscnn/cityscapes_osmr. ")
     assert rest.index("efficientvit/cityscapes_b1") < rest.index("To train them: `scmnet-zoo train")
     assert "camvid" not in message
 
 
 def test_then_other_networks_with_the_same_classes(home):
     message = _message("scmnet/bdd100k")
-    assert "take efficientvit/cityscapes, another network with the same 19 classes." in message
-    assert " Or fastscnn/cityscapes_osmr, " in message
-    assert " Of scmnet there are, for other classes, scmnet/camvid. To train them: `" in message
+    assert "take weights='cityscapes', the same 19 classes. Of other networks with" in message
+    assert "there are fastscnn/cityscapes, " in message
+    message = _message("contextnet/bdd100k")
+    assert "take scmnet/cityscapes, another network with the same 19 classes." in message
+    assert " Or fastscnn/cityscapes, " in message
+    assert " for other classes, contextnet/camvid. To train them: `" in message
 
 
 def test_arguments_that_differ_are_named(home):

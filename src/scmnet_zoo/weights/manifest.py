@@ -127,12 +127,13 @@ def find(network: str, name: str, arguments: Mapping[str, Any] | None = None) ->
 def default(network: str) -> str:
     """The name of the weights that a network takes where nobody names any.
 
-    `DEFAULT_NAME` where it can be had, else the first that can: in the package, then elsewhere.
+    `DEFAULT_NAME` where it can be had, else the first that can: in the package before elsewhere,
+    and names that begin with `DEFAULT_NAME` before others.
     """
     own = [entry for entry in entries() if entry.network == network and _there(entry)]
     if not own or any(entry.name == DEFAULT_NAME for entry in own):
         return DEFAULT_NAME
-    return min(own, key=_distance).name
+    return min(own, key=lambda e: (_distance(e), not e.name.startswith(DEFAULT_NAME))).name
 
 
 def _there(entry: Entry) -> bool:

@@ -138,7 +138,7 @@ def named_checkpoint(entry: Entry) -> Checkpoint:
 @functools.cache
 def _tell(key: str, learned_from: str) -> None:
     """Say in the log, once a process, what weights learned from; seen unless it is turned off."""
-    logger.warning("%s: %s", key, learned_from)
+    logger.warning("%s: %s", key, learned_from.partition(". ")[0])
 
 
 def entry_metadata(entry: Entry) -> Metadata:
