@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras.layers import Layer
 
 from scmnet_zoo.layers._register import register_composite
 from scmnet_zoo.layers._sublayers import pointwise_conv
-from scmnet_zoo.layers._types import Shape, Tensor
+from scmnet_zoo.layers._types import Layer, Shape, Tensor
 from scmnet_zoo.layers.batch_normalization import OnePassBatchNormalization
 from scmnet_zoo.layers.resize import ResizeToPartner
 from scmnet_zoo.layers.separable_conv2d import DepthwiseSeparableConv2D

@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-from keras.layers import Layer
 
 from scmnet_zoo.layers._padding import strided
 from scmnet_zoo.layers._register import register_composite
@@ -13,7 +12,7 @@ from scmnet_zoo.layers._sublayers import (
     pointwise_conv,
     symmetric_padding,
 )
-from scmnet_zoo.layers._types import Activation, Shape, Tensor
+from scmnet_zoo.layers._types import Activation, Layer, Shape, Tensor
 from scmnet_zoo.layers.batch_normalization import OnePassBatchNormalization
 from scmnet_zoo.layers.depthwise_conv2d import FastDepthwiseConv2D
 

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras.layers import Layer
 
 from scmnet_zoo.layers._register import register_composite
 from scmnet_zoo.layers._sublayers import pointwise_conv
-from scmnet_zoo.layers._types import Shape, Tensor
+from scmnet_zoo.layers._types import Layer, Shape, Tensor
 from scmnet_zoo.layers.adaptive_average_pooling import AdaptiveAveragePooling2D
 from scmnet_zoo.layers.batch_normalization import OnePassBatchNormalization
 from scmnet_zoo.layers.conv2d import FastConv2D

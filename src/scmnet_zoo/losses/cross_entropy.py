@@ -1,8 +1,12 @@
 """Cross-entropy over pixels."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.losses._batch_loss import is_number
 from scmnet_zoo.losses._pixel_loss import PixelLoss, at_label, weighted_mean
 
@@ -40,17 +44,22 @@ class CrossEntropy(PixelLoss):
     """
 
     def __init__(
-        self, class_weights=None, label_smoothing=0.0, *, from_logits=True, name="cross_entropy"
-    ):
+        self,
+        class_weights: Sequence[float] | None = None,
+        label_smoothing: float = 0.0,
+        *,
+        from_logits: bool = True,
+        name: str = "cross_entropy",
+    ) -> None:
         super().__init__(class_weights, from_logits, name)
         if not is_number(label_smoothing) or not 0 <= label_smoothing < 1:
             raise ValueError(
                 "Expected label_smoothing from 0 up to, not including, 1. "
                 f"Received: label_smoothing={label_smoothing!r}"
             )
-        self.label_smoothing = label_smoothing
+        self.label_smoothing: float = label_smoothing
 
-    def value(self, target, valid, scores):
+    def value(self, target: Tensor, valid: Tensor, scores: Tensor) -> Tensor:
         values, norm = self.log_values(scores)
         losses = norm - at_label(values, target)
         if self.label_smoothing:
@@ -59,5 +68,5 @@ class CrossEntropy(PixelLoss):
         losses = ops.where(valid, losses, 0.0)  # scores at void may be NaN
         return weighted_mean(losses, self.pixel_weights(target, valid))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -1,10 +1,13 @@
 """Soft Dice loss."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.losses._batch_loss import is_number
 from scmnet_zoo.losses._pixel_loss import PixelLoss
 
@@ -43,13 +46,20 @@ class Dice(PixelLoss):
     0.6667
     """
 
-    def __init__(self, smooth=0.0, class_weights=None, *, from_logits=True, name="dice"):
+    def __init__(
+        self,
+        smooth: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        *,
+        from_logits: bool = True,
+        name: str = "dice",
+    ) -> None:
         super().__init__(class_weights, from_logits, name)
         if not is_number(smooth) or not 0 <= smooth < math.inf:
             raise ValueError(f"Expected a finite smooth from 0 up. Received: smooth={smooth!r}")
-        self.smooth = float(smooth)
+        self.smooth: float = float(smooth)
 
-    def value(self, target, valid, scores):
+    def value(self, target: Tensor, valid: Tensor, scores: Tensor) -> Tensor:
         p = ops.where(valid[..., None], self.probabilities(scores), 0.0)
         pixels = (0, 1, 2)
         counts = ops.sum(ops.cast(target, "int32"), axis=pixels)
@@ -60,5 +70,5 @@ class Dice(PixelLoss):
         overlaps = (2 * shared + self.smooth) / ops.where(present, sizes + self.smooth, 1.0)
         return self.mean_of_classes(1 - overlaps, present)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "smooth": self.smooth}

@@ -1,10 +1,13 @@
 """Focal loss."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.losses._batch_loss import is_number
 from scmnet_zoo.losses._pixel_loss import FLOOR, PixelLoss, weighted_mean
 
@@ -43,13 +46,20 @@ class Focal(PixelLoss):
     0.1733
     """
 
-    def __init__(self, gamma=2.0, class_weights=None, *, from_logits=True, name="focal"):
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        class_weights: Sequence[float] | None = None,
+        *,
+        from_logits: bool = True,
+        name: str = "focal",
+    ) -> None:
         super().__init__(class_weights, from_logits, name)
         if not is_number(gamma) or not 0 <= gamma < math.inf:
             raise ValueError(f"Expected a finite gamma from 0 up. Received: gamma={gamma!r}")
-        self.gamma = float(gamma)
+        self.gamma: float = float(gamma)
 
-    def value(self, target, valid, scores):
+    def value(self, target: Tensor, valid: Tensor, scores: Tensor) -> Tensor:
         log_p = self.log_probability(scores, target)
         missing = ops.maximum(
             1 - ops.exp(log_p), FLOOR
@@ -57,5 +67,5 @@ class Focal(PixelLoss):
         losses = -ops.power(missing, self.gamma) * log_p
         return weighted_mean(losses, self.pixel_weights(target, valid))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "gamma": self.gamma}

@@ -1,8 +1,12 @@
 """Lovász-Softmax, a convex surrogate of mean IoU."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.losses._pixel_loss import PixelLoss
 
 
@@ -45,14 +49,19 @@ class LovaszSoftmax(PixelLoss):
     """
 
     def __init__(
-        self, classes="present", class_weights=None, *, from_logits=True, name="lovasz_softmax"
-    ):
+        self,
+        classes: str = "present",
+        class_weights: Sequence[float] | None = None,
+        *,
+        from_logits: bool = True,
+        name: str = "lovasz_softmax",
+    ) -> None:
         super().__init__(class_weights, from_logits, name)
         if classes not in ("present", "all"):
             raise ValueError(f'Expected "present" or "all". Received: classes={classes!r}')
         self.classes = classes
 
-    def value(self, target, valid, scores):
+    def value(self, target: Tensor, valid: Tensor, scores: Tensor) -> Tensor:
         p, target = _by_class(self.probabilities(scores)), _by_class(target)
         valid = ops.reshape(valid, (1, -1))
         errors = ops.where(target, 1 - p, p)
@@ -66,7 +75,7 @@ class LovaszSoftmax(PixelLoss):
             losses, present if self.classes == "present" else ops.ones_like(present)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": self.classes}
 
 

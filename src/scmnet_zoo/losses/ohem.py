@@ -1,10 +1,13 @@
 """Cross-entropy over the hard pixels of a batch (OHEM)."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.losses._batch_loss import is_number
 from scmnet_zoo.losses._pixel_loss import PixelLoss, weighted_mean
 
@@ -49,13 +52,13 @@ class OhemCrossEntropy(PixelLoss):
 
     def __init__(
         self,
-        threshold=0.7,
-        min_kept=1 / 16,
-        class_weights=None,
+        threshold: float = 0.7,
+        min_kept: float = 1 / 16,
+        class_weights: Sequence[float] | None = None,
         *,
-        from_logits=True,
-        name="ohem_cross_entropy",
-    ):
+        from_logits: bool = True,
+        name: str = "ohem_cross_entropy",
+    ) -> None:
         super().__init__(class_weights, from_logits, name)
         if not is_number(threshold) or not 0 <= threshold <= 1:
             raise ValueError(
@@ -66,10 +69,10 @@ class OhemCrossEntropy(PixelLoss):
                 "Expected min_kept, a share of the valid pixels, from 0 to 1. "
                 f"Received: min_kept={min_kept!r}"
             )
-        self.threshold = threshold
-        self.min_kept = min_kept
+        self.threshold: float = threshold
+        self.min_kept: float = min_kept
 
-    def value(self, target, valid, scores):
+    def value(self, target: Tensor, valid: Tensor, scores: Tensor) -> Tensor:
         log_p = self.log_probability(scores, target)
         kept = ops.cast(self._kept(log_p, valid), "float32")
         return weighted_mean(-log_p, kept * self.pixel_weights(target, valid))
@@ -86,7 +89,7 @@ class OhemCrossEntropy(PixelLoss):
         limit = math.log(self.threshold) if self.threshold else -math.inf
         return ops.logical_and(valid, ops.logical_or(log_p < limit, log_p <= last))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "threshold": self.threshold,

@@ -1,8 +1,12 @@
 """A weighted sum of losses of the same output."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import keras
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.losses._batch_loss import BatchLoss, checked_loss, checked_weight
 
 
@@ -32,7 +36,13 @@ class WeightedSum(BatchLoss):
     0.8598
     """
 
-    def __init__(self, losses, weights, *, name="weighted_sum"):
+    def __init__(
+        self,
+        losses: Iterable[keras.losses.Loss],
+        weights: Iterable[float],
+        *,
+        name: str = "weighted_sum",
+    ) -> None:
         super().__init__(name)
         losses, weights = list(losses), list(weights)
         if not losses or len(losses) != len(weights):
@@ -40,16 +50,16 @@ class WeightedSum(BatchLoss):
                 "Expected one loss or more, and a weight for each. "
                 f"Received: {len(losses)} losses, weights={weights}"
             )
-        self.losses = [checked_loss(loss, "losses") for loss in losses]
-        self.weights = [checked_weight(weight, "weights") for weight in weights]
+        self.losses: list[keras.losses.Loss] = [checked_loss(loss, "losses") for loss in losses]
+        self.weights: list[float] = [checked_weight(weight, "weights") for weight in weights]
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return sum(
             weight * self._one_number(loss, loss(y_true, y_pred))
             for loss, weight in zip(self.losses, self.weights, strict=True)
         )
 
-    def _one_number(self, loss, value):
+    def _one_number(self, loss: keras.losses.Loss, value: Tensor) -> Tensor:
         if tuple(value.shape) != ():
             raise ValueError(
                 "Expected losses that give one number each. "
@@ -57,7 +67,7 @@ class WeightedSum(BatchLoss):
             )
         return value
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "losses": [keras.saving.serialize_keras_object(loss) for loss in self.losses],
@@ -65,6 +75,6 @@ class WeightedSum(BatchLoss):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "WeightedSum":
         losses = [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]
         return cls(**{**config, "losses": losses})

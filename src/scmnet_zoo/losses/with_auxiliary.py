@@ -1,8 +1,11 @@
 """The loss of a network with auxiliary outputs."""
 
+from typing import Any
+
 import keras
 
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.losses._batch_loss import BatchLoss, checked_loss, checked_weight
 
 MAIN = "main"
@@ -40,17 +43,21 @@ class WithAuxiliary(BatchLoss):
     0.9704
     """
 
-    def __init__(self, loss, weights, *, name="with_auxiliary"):
+    def __init__(
+        self, loss: keras.losses.Loss, weights: dict[str, float], *, name: str = "with_auxiliary"
+    ) -> None:
         super().__init__(name)
         if not isinstance(weights, dict) or not weights or MAIN in weights:
             raise ValueError(
                 "Expected a dict of weights by the names of auxiliary outputs, one or more, "
                 f'"{MAIN}" not among them. Received: weights={weights}'
             )
-        self.loss = checked_loss(loss, "loss")
-        self.weights = {k: checked_weight(v, f"weights[{k!r}]") for k, v in weights.items()}
+        self.loss: keras.losses.Loss = checked_loss(loss, "loss")
+        self.weights: dict[str, float] = {
+            k: checked_weight(v, f"weights[{k!r}]") for k, v in weights.items()
+        }
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: dict[str, Tensor]) -> Tensor:
         received = sorted(y_pred) if isinstance(y_pred, dict) else type(y_pred).__name__
         expected = sorted({MAIN, *self.weights})
         if received != expected:
@@ -61,7 +68,7 @@ class WithAuxiliary(BatchLoss):
         auxiliary = (weight * self.loss(y_true, y_pred[k]) for k, weight in self.weights.items())
         return self.loss(y_true, y_pred[MAIN]) + sum(auxiliary)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "loss": keras.saving.serialize_keras_object(self.loss),
@@ -69,6 +76,6 @@ class WithAuxiliary(BatchLoss):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "WithAuxiliary":
         loss = keras.saving.deserialize_keras_object(config["loss"])
         return cls(**{**config, "loss": loss})

@@ -1,8 +1,9 @@
 """A confusion matrix over frames, and its scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scmnet_zoo.data.labels import VOID
 
@@ -30,8 +31,8 @@ class ConfusionMatrix:
                 f"Expected at most {VOID} classes, as {VOID} is the label of void. "
                 f"Received: classes={classes}"
             )
-        self.counts = np.zeros((classes, classes), np.int64)
-        self.missed = np.zeros(classes, np.int64)
+        self.counts: np.ndarray = np.zeros((classes, classes), np.int64)
+        self.missed: np.ndarray = np.zeros(classes, np.int64)
 
     def update(self, labels: np.ndarray, predictions: np.ndarray) -> None:
         """Count the pixels of a frame; both arrays are integers of the same shape.
@@ -110,13 +111,13 @@ class ConfusionMatrix:
         return float(ratio(np.diag(self.counts).sum(), total))
 
 
-def ratio(part, whole) -> np.ndarray:
+def ratio(part: ArrayLike, whole: ArrayLike) -> np.ndarray:
     """`part / whole` in float64; NaN where both are 0."""
     with np.errstate(invalid="ignore"):
         return np.divide(part, whole, dtype=np.float64)
 
 
-def mean(scores) -> float:
+def mean(scores: Iterable[float]) -> float:
     """The mean of the numbers that are not NaN; NaN if there are none."""
     values = np.asarray(list(scores), np.float64)
     known = values[~np.isnan(values)]

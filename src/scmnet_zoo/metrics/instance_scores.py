@@ -1,6 +1,7 @@
 """A Keras metric of nIoU, the IoU with pixels weighted by instance size."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ from keras import ops
 
 from scmnet_zoo.data.labels import LabelSpace
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.metrics import _counting
 from scmnet_zoo.metrics.segmentation_scores import (
     classes_and_categories,
@@ -61,13 +63,15 @@ class InstanceScores(keras.metrics.Metric):
         categories: Sequence[str] | None = None,
         per_class: bool = False,
         name: str = "instance_scores",
-        dtype=None,
-    ):
+        dtype: str | None = None,
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         if instance_classes is None and isinstance(classes, LabelSpace):
             instance_classes = [n.name for n in classes.labels if n.instance_size is not None]
+        self.classes: tuple[str, ...]
+        self.categories: tuple[str, ...] | None
         self.classes, self.categories = classes_and_categories(classes, categories)
-        self.instance_classes = tuple(instance_classes or ())
+        self.instance_classes: tuple[str, ...] = tuple(instance_classes or ())
         if not self.instance_classes or not set(self.instance_classes) <= set(self.classes):
             raise ValueError(
                 f"Expected classes with instances among {', '.join(self.classes)}. "
@@ -76,12 +80,14 @@ class InstanceScores(keras.metrics.Metric):
         self.per_class = per_class
         self._places = [self.classes.index(name) for name in self.instance_classes]
         shape = (2, len(self.classes), len(self.classes))
-        self.counts = self.add_variable(shape, "zeros", dtype="int", name="counts")
+        self.counts: keras.Variable = self.add_variable(shape, "zeros", dtype="int", name="counts")
         digits = (2, len(self._places) * 3, len(_counting.UNITS), 2)
-        self.sums = self.add_variable(digits, "zeros", dtype="int", name="sums")
-        self.unknown = self.add_variable((), "zeros", dtype="int", name="unknown")
+        self.sums: keras.Variable = self.add_variable(digits, "zeros", dtype="int", name="sums")
+        self.unknown: keras.Variable = self.add_variable((), "zeros", dtype="int", name="unknown")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Any, sample_weight: Tensor | None = None
+    ) -> None:
         if sample_weight is None:
             raise ValueError(
                 "Expected the weights of the instances as sample_weight; list this metric under "
@@ -106,7 +112,7 @@ class InstanceScores(keras.metrics.Metric):
         digits = _counting.sum_digits(weights, found, counted, 3 * len(self._places))
         _counting.add(self.sums, digits)
 
-    def result(self):
+    def result(self) -> dict[str, Tensor]:
         sums = _counting.digits_to_float(_counting.to_float(self.sums))
         sums = ops.reshape(sums, (len(self._places), 3))
         totals = ops.sum(sums, axis=1)
@@ -136,7 +142,7 @@ class InstanceScores(keras.metrics.Metric):
         without = {category for name, category in pairs if name not in self.instance_classes}
         return tuple(name for name in dict.fromkeys(self.categories) if name not in without)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "classes": list(self.classes),

@@ -60,6 +60,9 @@ class InstanceHits:
 
     def __init__(self, space: LabelSpace):
         self.space = space
+        self.hits: np.ndarray
+        self.related: np.ndarray
+        self.totals: np.ndarray
         self.hits, self.related, self.totals = np.zeros((3, len(space.labels)))
 
     def update(self, instances: np.ndarray, predictions: np.ndarray) -> None:

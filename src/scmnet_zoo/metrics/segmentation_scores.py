@@ -1,12 +1,14 @@
 """A Keras metric of mIoU, category IoU and pixel accuracy."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from scmnet_zoo.data.labels import VOID, LabelSpace
 from scmnet_zoo.layers._register import register
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.metrics import _counting
 from scmnet_zoo.metrics.confusion import ConfusionMatrix
 
@@ -53,16 +55,20 @@ class SegmentationScores(keras.metrics.Metric):
         categories: Sequence[str] | None = None,
         per_class: bool = False,
         name: str = "segmentation_scores",
-        dtype=None,
-    ):
+        dtype: str | None = None,
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
+        self.classes: tuple[str, ...]
+        self.categories: tuple[str, ...] | None
         self.classes, self.categories = classes_and_categories(classes, categories)
         self.per_class = per_class
         shape = (2, len(self.classes), len(self.classes))
-        self.counts = self.add_variable(shape, "zeros", dtype="int", name="counts")
-        self.unknown = self.add_variable((), "zeros", dtype="int", name="unknown")
+        self.counts: keras.Variable = self.add_variable(shape, "zeros", dtype="int", name="counts")
+        self.unknown: keras.Variable = self.add_variable((), "zeros", dtype="int", name="unknown")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Any, sample_weight: Tensor | None = None
+    ) -> None:
         if sample_weight is not None:
             raise ValueError(
                 "Expected no sample_weight: list this metric under metrics, not weighted_metrics"
@@ -71,7 +77,7 @@ class SegmentationScores(keras.metrics.Metric):
         labels, predictions = _counting.labels_and_predictions(y_true, y_pred, classes)
         update_counts(self.counts, self.unknown, labels, predictions, classes)
 
-    def result(self):
+    def result(self) -> dict[str, Tensor]:
         counts = _counting.to_float(self.counts)
         scores = iou(counts)
         hits = ops.sum(ops.diagonal(counts))
@@ -92,7 +98,7 @@ class SegmentationScores(keras.metrics.Metric):
         matrix.counts = _counting.to_int64(self.counts)
         return matrix
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "classes": list(self.classes),
@@ -130,7 +136,13 @@ def classes_and_categories(
     return tuple(names), None if categories is None else tuple(categories)
 
 
-def update_counts(counts, unknown, labels, predictions, classes: int) -> None:
+def update_counts(
+    counts: keras.Variable,
+    unknown: keras.Variable,
+    labels: Tensor,
+    predictions: Tensor,
+    classes: int,
+) -> None:
     """Add the pixels of a batch to a variable of (label, prediction) pairs."""
     pairs = _counting.count(
         classes * labels + predictions, _counting.is_class(labels, classes), classes**2
@@ -140,18 +152,18 @@ def update_counts(counts, unknown, labels, predictions, classes: int) -> None:
     unknown.assign(ops.maximum(unknown.value, flag))
 
 
-def iou(counts):
+def iou(counts: Tensor) -> Tensor:
     """IoU of each class from counts, floats (classes, classes)."""
     hits = ops.diagonal(counts)
     return _counting.ratio(hits, ops.sum(counts, axis=0) + ops.sum(counts, axis=1) - hits)
 
 
-def named(prefix: str, names: Sequence[str], scores) -> dict:
+def named(prefix: str, names: Sequence[str], scores: Tensor) -> dict[str, Tensor]:
     """Scalars by name, PREFIX_CLASS with underscores for spaces."""
     return {f"{prefix}_{n.replace(' ', '_')}": scores[i] for i, n in enumerate(names)}
 
 
-def guarded(results: dict, unknown) -> dict:
+def guarded(results: dict[str, Tensor], unknown: keras.Variable) -> dict[str, Tensor]:
     """Replace all scores by NaN if a label was neither a class nor void."""
     bad = ops.cast(unknown, "int32") > 0
     return {name: ops.where(bad, float("nan"), value) for name, value in results.items()}
