@@ -7,10 +7,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image
 
 from scmnet_zoo import viz
+from scmnet_zoo.data.labels import Colour
 from scmnet_zoo.data.predictions import description_of
 from scmnet_zoo.data.ratio import has_ratio_of, in_words
 from scmnet_zoo.files import MASK, OVERLAY, whole_file
@@ -22,7 +24,7 @@ from scmnet_zoo.weights import manifest
 from scmnet_zoo.weights.checkpoint import Weights
 from scmnet_zoo.weights.registry import DEFAULT_NETWORK
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 # Largest number of input pixels for weights that do not state a training size: 1024x2048.
 UNKNOWN_TRAINING_PIXELS = 2_097_152
@@ -139,19 +141,19 @@ class Segmenter:
             factory_of(network)  # an unknown network is told before a wrong size
         if weights is None:
             weights = manifest.default(network or DEFAULT_NETWORK)
-        self.size = None if size is None else checked_size(size)
+        self.size: tuple[int, int] | None = None if size is None else checked_size(size)
         loaded = weights if isinstance(weights, Loaded) else load(weights, network)
         if loaded.metadata is None:
             raise ValueError(UNNAMED.format(loaded.source.title))
-        self.classes = loaded.metadata.classes
-        self.palette = loaded.metadata.colours
-        self.training_size = loaded.metadata.training_size
+        self.classes: tuple[str, ...] = loaded.metadata.classes
+        self.palette: tuple[Colour, ...] = loaded.metadata.colours
+        self.training_size: tuple[int, int] | None = loaded.metadata.training_size
         if len(self.classes) > MAXIMUM_CLASSES:
             raise ValueError(
                 f"Expected weights of at most {MAXIMUM_CLASSES} classes. "
                 f"Received: {len(self.classes)} in {loaded.source.file}"
             )
-        self.model = loaded.model
+        self.model: keras.Model = loaded.model
         self._sizes_seen: set[tuple[int, int]] = set()
         self._told_of_squashing = False
 
@@ -277,7 +279,7 @@ def make_directory(directory: str | os.PathLike[str]) -> None:
         raise OSError(f"{directory}: cannot be made: {error.strerror or error}") from error
 
 
-def checked_size(size) -> tuple[int, int]:
+def checked_size(size: object) -> tuple[int, int]:
     """Return `size` as a tuple (height, width) if it is a valid input size.
 
     Raises:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name != "app":
         raise AttributeError(f"module 'scmnet_zoo.cli' has no attribute {name!r}")
     from scmnet_zoo.cli._app import app

@@ -18,7 +18,7 @@ from scmnet_zoo.cli import (
 )
 from scmnet_zoo.cli._errors import Commands, say
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     add_completion=False,

@@ -8,7 +8,9 @@ import typer
 from scmnet_zoo.cli._errors import fail, say
 from scmnet_zoo.cli._stated import compare_stated
 
-app = typer.Typer(no_args_is_help=True, help="Deprecated: see speed, and evaluate --stated.")
+app: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="Deprecated: see speed, and evaluate --stated."
+)
 
 
 @app.callback()

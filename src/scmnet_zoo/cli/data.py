@@ -20,7 +20,9 @@ from scmnet_zoo.cli._sizes import parse_size
 
 PLOT = "class_shares.png"
 
-app = typer.Typer(no_args_is_help=True, help="Check a dataset, or pack it into one file.")
+app: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="Check a dataset, or pack it into one file."
+)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")]
 Name = Annotated[

@@ -3,11 +3,13 @@
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import ops
 
 from scmnet_zoo.data.labels import VOID
+from scmnet_zoo.layers._types import Tensor
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ class Augment(keras.layers.Layer):
     """
 
     def __init__(
-        self, settings: Augmentation, seed: int = 0, classes: tuple[str, ...] = (), **kwargs
-    ):
+        self, settings: Augmentation, seed: int = 0, classes: tuple[str, ...] = (), **kwargs: Any
+    ) -> None:
         super().__init__(dtype="float32", **kwargs)
         unknown = [name for name in settings.mix_classes if name not in classes]
         if unknown:
@@ -82,11 +84,13 @@ class Augment(keras.layers.Layer):
                 f"Expected mix_classes among {', '.join(classes)}. Received: {', '.join(unknown)}"
             )
         self.settings = settings
-        self.mixed = [classes.index(name) for name in settings.mix_classes]
-        self.seeds = keras.random.SeedGenerator(seed)
+        self.mixed: list[int] = [classes.index(name) for name in settings.mix_classes]
+        self.seeds: keras.random.SeedGenerator = keras.random.SeedGenerator(seed)
         self.built = True
 
-    def call(self, images, labels, probabilities=None):
+    def call(
+        self, images: Tensor, labels: Tensor, probabilities: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         parts = self._window(ops.cast(images, "float32"), ops.cast(labels, "int32"), probabilities)
         if self.settings.cut:
             parts = _pasted(parts, self._rectangle(parts[1]))

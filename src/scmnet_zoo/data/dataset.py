@@ -156,7 +156,7 @@ def _holds(root: Path, folders: tuple[str, ...]) -> bool:
     return all(os.path.isdir(root / folder) for folder in folders)
 
 
-def entries(folder: Path) -> list[os.DirEntry]:
+def entries(folder: Path) -> list[os.DirEntry[str]]:
     """Return a folder's entries sorted by name, without hidden files such as macOS's `._NAME`.
 
     Raises:
@@ -236,7 +236,7 @@ def files_in(folder: Path, way: frozenset[str] = frozenset()) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def subfolders(folder: Path, way: frozenset[str] = frozenset()) -> list[os.DirEntry]:
+def subfolders(folder: Path, way: frozenset[str] = frozenset()) -> list[os.DirEntry[str]]:
     """Return the subfolders of a folder, without symbolic links that form a cycle.
 
     A link to the folder, to a parent folder or to a folder in `way` is left out with a warning.

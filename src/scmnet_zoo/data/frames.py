@@ -46,9 +46,9 @@ class Frames:
         self.dataset = dataset
         height, width = size
         count = len(dataset.samples)
-        self.images = np.empty((count, height, width, 3), np.uint8)
-        self.labels = np.empty((count, height, width), np.uint8)
-        self.boxes = [Box(0, 0, height, width)] * count
+        self.images: np.ndarray = np.empty((count, height, width, 3), np.uint8)
+        self.labels: np.ndarray = np.empty((count, height, width), np.uint8)
+        self.boxes: list[Box] = [Box(0, 0, height, width)] * count
 
         def fill(item: tuple[int, Sample]) -> None:
             index, sample = item

@@ -24,6 +24,8 @@ from scmnet_zoo.data.dataset import Dataset
 from scmnet_zoo.data.frames import Frames, read_frame, read_placed
 from scmnet_zoo.data.labels import VOID
 from scmnet_zoo.data.occurrence import Tally, counts_of
+from scmnet_zoo.data.ratio import Box
+from scmnet_zoo.layers._types import Tensor
 
 KEEPING = ("device", "memory", "files")
 DEVICE_BYTES = 2 << 30  # largest size of frames in the accelerator's memory by default
@@ -47,8 +49,11 @@ class Order:
     """
 
     def __init__(self, count: int, batch_size: int, seed: int):
+        self.count: int
+        self.batch_size: int
+        self.seed: int
         self.count, self.batch_size, self.seed = count, batch_size, seed
-        self.steps = max(1, count // batch_size)
+        self.steps: int = max(1, count // batch_size)
         self._pass: tuple[int, np.ndarray] = (-1, np.empty(0, np.int32))
 
     def batch(self, step: int) -> np.ndarray:
@@ -80,11 +85,14 @@ class MixedOrder:
 
     def __init__(self, counts: tuple[int, int], share: float, batch_size: int, seed: int):
         second = min(batch_size - 1, max(1, round(share * batch_size)))
+        self.count: int
+        self.batch_size: int
+        self.seed: int
         self.count, self.batch_size, self.seed = sum(counts), batch_size, seed
         self._first = Order(counts[0], batch_size - second, seed)
         self._second = Order(counts[1], second, seed + 1)
         self._offset = counts[0]
-        self.steps = self._first.steps
+        self.steps: int = self._first.steps
 
     def batch(self, step: int) -> np.ndarray:
         """The frame numbers of a step, counted from the first step of the run; int32."""
@@ -136,9 +144,9 @@ class DeviceFrames(keras.layers.Layer):
     teacher's probabilities (batch, rows, columns, classes).
     """
 
-    def __init__(self, frames: Frames, **kwargs):
+    def __init__(self, frames: Frames, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.probabilities = None
+        self.probabilities: keras.Variable | None = None
         for name in ("images", "labels", "probabilities"):
             array = getattr(frames, name)
             if array is None:
@@ -155,7 +163,7 @@ class DeviceFrames(keras.layers.Layer):
             setattr(self, name, variable)
         self.built = True
 
-    def call(self, numbers):
+    def call(self, numbers: Tensor) -> tuple[Tensor, ...]:
         void = (numbers < 0)[:, None, None]
         numbers = ops.maximum(numbers, 0)
         labels = ops.take(self.labels, numbers, axis=0)
@@ -170,9 +178,11 @@ class OnDevice:
     """Source of frames in the accelerator's memory."""
 
     def __init__(self, frames: Frames):
-        self.dataset, self.boxes, self.mixture = frames.dataset, frames.boxes, frames.mixture
-        self.taught = frames.probabilities is not None
-        self.layer = DeviceFrames(frames)
+        self.dataset: Dataset = frames.dataset
+        self.boxes: list[Box] = frames.boxes
+        self.mixture: tuple[int, float] | None = frames.mixture
+        self.taught: bool = frames.probabilities is not None
+        self.layer: DeviceFrames = DeviceFrames(frames)
 
     def get(self, numbers: np.ndarray) -> np.ndarray:
         return numbers
@@ -185,7 +195,7 @@ class HostFrames(keras.layers.Layer):
         super().__init__(dtype="uint8", autocast=False)
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         return tuple(inputs)
 
 
@@ -193,9 +203,11 @@ class InMemory:
     """Source of frames in the host's memory."""
 
     def __init__(self, frames: Frames):
-        self.frames, self.dataset, self.mixture = frames, frames.dataset, frames.mixture
-        self.taught = frames.probabilities is not None
-        self.layer = HostFrames()
+        self.frames: Frames = frames
+        self.dataset: Dataset = frames.dataset
+        self.mixture: tuple[int, float] | None = frames.mixture
+        self.taught: bool = frames.probabilities is not None
+        self.layer: HostFrames = HostFrames()
 
     def get(self, numbers: np.ndarray) -> tuple[np.ndarray, ...]:
         labels = self.frames.labels[numbers]
@@ -218,8 +230,9 @@ class FromFiles:
     taught = False
 
     def __init__(self, dataset: Dataset, size: tuple[int, int], workers: int | None = None):
-        self.dataset, self.size = dataset, size
-        self.layer = HostFrames()
+        self.dataset: Dataset = dataset
+        self.size: tuple[int, int] = size
+        self.layer: HostFrames = HostFrames()
         self._pool = ThreadPoolExecutor(workers or os.cpu_count())
 
     def get(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -192,7 +192,7 @@ def _ranges(ids: Mapping[int, int]) -> str:
     return ", ".join(str(low) if low == high else f"{low}..{high}" for low, high in parts)
 
 
-def some(values: Sequence, most: int = NAMED) -> str:
+def some(values: Sequence[object], most: int = NAMED) -> str:
     """Format the first values of a sequence, and the number of the others."""
     text = ", ".join(str(value) for value in values[:most])
     return f"{text} and {len(values) - most} more" if len(values) > most else text

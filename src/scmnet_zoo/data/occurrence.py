@@ -34,8 +34,8 @@ class Tally:
 
     def __init__(self, dataset: Dataset):
         self.dataset = dataset
-        self.counts = np.zeros(VOID + 1, np.int64)
-        self.frames = 0
+        self.counts: np.ndarray = np.zeros(VOID + 1, np.int64)
+        self.frames: int = 0
         self.void_file: Path | None = None
 
     def add(self, sample: Sample, counts: np.ndarray) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 from PIL import Image
@@ -35,8 +36,8 @@ class Export:
     """
 
     def __init__(self, folder: str | os.PathLike[str], space: LabelSpace):
-        self.folder = Path(folder)
-        self.table = np.arange(VOID + 1).astype(np.uint8)
+        self.folder: Path = Path(folder)
+        self.table: np.ndarray = np.arange(VOID + 1).astype(np.uint8)
         if space == CITYSCAPES:
             self.table[VOID] = UNLABELLED
             self.table[: len(space.ids)] = space.ids
@@ -48,10 +49,15 @@ class Export:
             part = tempfile.mkdtemp(prefix=".export.", suffix=".part", dir=self.folder)
         except OSError as error:
             raise self._one_line(error) from error
-        self.part = Path(part)
+        self.part: Path = Path(part)
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             if kind is None:
                 for name in self.names:

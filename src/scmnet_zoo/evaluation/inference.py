@@ -4,6 +4,7 @@ Everything runs on the network's device and only masks are copied back; the prob
 Cityscapes frame are 160 MB.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -11,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from scmnet_zoo.data.labels import VOID
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.layers.image_input import MINIMUM_SIDE
 
 Size = tuple[int, int]
@@ -37,7 +39,7 @@ class Inference:
     window: Size | None = None
     overlap: float = 1 / 3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.scales or not all(0 < scale <= 16 for scale in self.scales):
             raise ValueError(f"Expected scales above 0, up to 16. Received: {self.scales}")
         if self.window is not None and min(self.window) < MINIMUM_SIDE:
@@ -101,7 +103,7 @@ class Predictor(keras.Model):
         self.sizes = sizes
         self.places = places
 
-    def call(self, images):
+    def call(self, images: Sequence[Tensor]) -> list[Tensor]:
         scores = [self._asked(ops.cast(image, "float32")) for image in images]
         masks = []
         for size in self.sizes:
@@ -162,7 +164,7 @@ class Predictor(keras.Model):
         return ops.cast(best, "uint8")
 
 
-def resize_scores(scores, size: Size):
+def resize_scores(scores: Tensor, size: Size) -> Tensor:
     """Resize (batch, h, w, classes): block averages for integer factors, otherwise bilinearly."""
     height, width, classes = scores.shape[1:]
     if (height, width) == tuple(size):

@@ -15,7 +15,7 @@ from scmnet_zoo.loading import load as load_network
 from scmnet_zoo.models import factory_of
 from scmnet_zoo.weights.checkpoint import Weights
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class Task(NamedTuple):

@@ -20,7 +20,7 @@ from scmnet_zoo.image_files import open_image
 from scmnet_zoo.metrics import ConfusionMatrix, InstanceHits
 from scmnet_zoo.predict import network_size
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 KEPT = 4  # number of compiled predictors in the cache
 

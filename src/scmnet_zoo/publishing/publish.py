@@ -27,7 +27,7 @@ from scmnet_zoo.weights.checkpoint import write_tensors
 from scmnet_zoo.weights.entry import VERSION, Entry, File, Hash, Hub, Result, as_json
 from scmnet_zoo.weights.fetch.download import fetch
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 MANIFEST, CARD, PICTURE = "weights_manifest.json", "README.md", "sample.jpg"
 TAKEN_ALONG = ("recipe.toml", "metrics.csv", "curves.png")

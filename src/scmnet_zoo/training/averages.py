@@ -29,8 +29,10 @@ class Averages(keras.layers.Layer):
         self.momentum = momentum
         count = sum(int(np.prod(v.shape)) for v in network.weights)
         start = {"initializer": "zeros", "trainable": False, "autocast": False}
-        self.values = self.add_weight(shape=(count,), dtype="float32", name="values", **start)
-        self.steps = self.add_weight(shape=(), dtype="int32", name="steps", **start)
+        self.values: keras.Variable = self.add_weight(
+            shape=(count,), dtype="float32", name="values", **start
+        )
+        self.steps: keras.Variable = self.add_weight(shape=(), dtype="int32", name="steps", **start)
         self.restart(network)
         self.built = True
 

@@ -27,7 +27,7 @@ from scmnet_zoo.training.teaching import Teacher, teach
 from scmnet_zoo.training.trainer import start_of, teacher_name, trained_in_folder
 from scmnet_zoo.weights.checkpoint import Weights
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)

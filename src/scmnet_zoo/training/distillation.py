@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from keras import ops
 
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.losses._pixel_loss import weighted_mean
 from scmnet_zoo.losses.with_auxiliary import MAIN
 
@@ -28,9 +29,11 @@ class Distillation:
     ):
         self.weight = weight
         self.auxiliary = auxiliary
-        self.class_weights = None if class_weights is None else np.array(class_weights, "float32")
+        self.class_weights: np.ndarray | None = (
+            None if class_weights is None else np.array(class_weights, "float32")
+        )
 
-    def __call__(self, probabilities, logits):
+    def __call__(self, probabilities: Tensor, logits: Tensor | dict[str, Tensor]) -> Tensor:
         """The weighted loss.
 
         Args:

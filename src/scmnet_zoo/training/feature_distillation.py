@@ -1,11 +1,13 @@
 """Feature distillation: a network's features are trained towards those of an ImageNet network."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import keras
 from keras import ops
 
 from scmnet_zoo.layers import FastConv2D, ImageInput
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.models._factory import PLUS_MINUS_ONE
 from scmnet_zoo.models.backbones import efficientnet_lite2
 from scmnet_zoo.models.backbones._port_file import installed_port
@@ -75,12 +77,13 @@ class FeatureDistillation(keras.layers.Layer):
         check_layers(guide, pairs.values())
         maps = {name: network.get_layer(name).output for name in pairs}
         targets = {name: guide.get_layer(layer).output for name, layer in pairs.items()}
-        self.guide = keras.Model(guide.inputs, targets)
+        self.guide: keras.Model = keras.Model(guide.inputs, targets)
         self.guide.trainable = False
         whole = keras.Model(network.inputs, {"outputs": network.output, "maps": maps})
         # A function, not an attribute: the training model already tracks the layers of the network.
+        self.observe: Callable[[Tensor, bool | None], dict[str, Any]]
         self.observe = lambda images, training: whole(images, training=training)
-        self.projections = []
+        self.projections: list[keras.layers.Layer] = []
         for name, map_ in maps.items():
             projection = FastConv2D(
                 targets[name].shape[-1],
@@ -91,10 +94,10 @@ class FeatureDistillation(keras.layers.Layer):
             )
             projection.build(map_.shape)
             self.projections.append(projection)
-        self.names = list(pairs)
+        self.names: list[str] = list(pairs)
         self.built = True
 
-    def loss(self, images, maps):
+    def loss(self, images: Tensor, maps: Mapping[str, Tensor]) -> Tensor:
         """The weighted distance of the network's feature maps to the guide's.
 
         Args:

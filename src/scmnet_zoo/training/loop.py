@@ -29,7 +29,7 @@ from scmnet_zoo.training.start import freeze
 from scmnet_zoo.training.teachers import Teachers, check_teachers
 from scmnet_zoo.training.validation import Validation
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class Records(Protocol):

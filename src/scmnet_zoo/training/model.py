@@ -1,5 +1,6 @@
 """Frames, augmentation, network and loss as one Keras model, compiled as one step."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ from keras import ops
 
 from scmnet_zoo.data.augment import Augment
 from scmnet_zoo.data.labels import LabelSpace
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.losses.with_auxiliary import MAIN
 from scmnet_zoo.metrics import SegmentationScores
 from scmnet_zoo.training.averages import Averages
@@ -56,19 +58,19 @@ class TrainingModel(keras.Model):
         self.network = network
         self.augment = augment
         self.loss_function = loss_function
-        self.averages = Averages(network, momentum) if momentum else None
+        self.averages: Averages | None = Averages(network, momentum) if momentum else None
         self.teachers = teachers
         self.feature_distillation = feature_distillation
         self.distillation = distillation
-        self.steps_seen = self._counter("steps_seen", first_step)
-        self.loss_sum = self._counter("loss_sum", 0, "float32")
-        self.first_bad = self._counter("first_bad", 0)
+        self.steps_seen: keras.Variable = self._counter("steps_seen", first_step)
+        self.loss_sum: keras.Variable = self._counter("loss_sum", 0, "float32")
+        self.first_bad: keras.Variable = self._counter("first_bad", 0)
 
-    def _counter(self, name, value, dtype="int32"):
+    def _counter(self, name: str, value: int, dtype: str = "int32") -> keras.Variable:
         start = keras.initializers.Constant(value)
         return self.add_weight(shape=(), dtype=dtype, initializer=start, trainable=False, name=name)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
         images, labels, *told = self.augment(*self.source(inputs))
         result = {"label": labels}
         if told:
@@ -83,7 +85,14 @@ class TrainingModel(keras.Model):
             result["taught"] = self.teachers(images)
         return result
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
         loss = self.loss_function(y_pred["label"], y_pred["logits"])
         if self.teachers is not None:
             loss = loss + self.teachers.loss(y_pred["label"], y_pred["taught"], y_pred["logits"])
@@ -98,7 +107,7 @@ class TrainingModel(keras.Model):
         self.loss_sum.assign(self.loss_sum.value + ops.cast(loss, "float32"))
         return loss
 
-    def train_step(self, *arguments):
+    def train_step(self, *arguments: Any) -> Any:
         """Run a step and average the weights after it; called by Keras."""
         result = super().train_step(*arguments)
         if self.averages is None:
@@ -111,7 +120,7 @@ class TrainingModel(keras.Model):
         logs, (trainable, fixed, *others) = result
         return logs, (trainable, _jax.averaged(self, trainable, fixed), *others)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         # Keras 3.15 sets this attribute at each step on JAX. Tracking would search its thousand
         # arrays for layers and variables, which keeps the GPU waiting for milliseconds.
         if name == "_jax_state":
@@ -119,14 +128,14 @@ class TrainingModel(keras.Model):
         else:
             super().__setattr__(name, value)
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> None:
         """Compile the step; called by Keras."""
         if keras.backend.backend() != "jax":
             super().make_train_function(force)
         elif force or getattr(self, "train_function", None) is None:
             from scmnet_zoo.training import _jax
 
-            self.train_function = _jax.train_function(self.train_step)
+            self.train_function: Callable[..., Any] = _jax.train_function(self.train_step)
 
     def state(self) -> list[keras.Variable]:
         """Variables that training changes, with random seeds; not those of the optimiser."""
@@ -164,8 +173,8 @@ class ValidationModel(keras.Model):
         self.source = source
         self.network = network
         self.loss_function = loss_function
-        self.scores = SegmentationScores(space, per_class=True)
-        self.shown = self.add_weight(
+        self.scores: SegmentationScores = SegmentationScores(space, per_class=True)
+        self.shown: keras.Variable = self.add_weight(
             shape=(batch_size, *size),
             dtype="uint8",
             initializer="zeros",
@@ -173,14 +182,23 @@ class ValidationModel(keras.Model):
             name="shown",
         )
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
         images, labels = self.source(inputs)[:2]
         return {"logits": self.network(images, training=False), "label": labels}
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
         return self.loss_function(y_pred["label"], y_pred["logits"])
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict[str, Any]:
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
         logits = y_pred["logits"]
         logits = logits[MAIN] if isinstance(logits, dict) else logits
         self.shown.assign(ops.cast(ops.argmax(logits, axis=-1), "uint8"))

@@ -1,7 +1,10 @@
 """Builds the optimiser of a recipe."""
 
+from typing import Any
+
 import keras
 
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.training.recipe import OptimiserSettings
 from scmnet_zoo.training.schedule import schedule_of
 from scmnet_zoo.weights.checkpoint import is_classifier
@@ -10,15 +13,15 @@ from scmnet_zoo.weights.checkpoint import is_classifier
 class HeadRate:
     """Mixin for Keras optimisers: a separate learning rate for the classifier."""
 
-    head_factor = 1.0
+    head_factor: float = 1.0
 
-    def build(self, variables):
+    def build(self, variables: list[keras.Variable]) -> None:
         # By index: in `update_step` TensorFlow's variables have no paths.
         paths = [variable.path for variable in variables]
         self._factors = tuple(self.head_factor if is_classifier(p) else 1.0 for p in paths)
         super().build(variables)  # type: ignore[misc]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         factor = self._factors[self._get_variable_index(variable)]  # type: ignore[attr-defined]
         super().update_step(gradient, variable, learning_rate * factor)  # type: ignore[misc]
 

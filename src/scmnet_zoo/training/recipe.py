@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
@@ -169,7 +170,7 @@ class Recipe:
     arguments: dict[str, Any] = field(default_factory=dict)
     features: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_values(self, "recipe")
         if self.freeze_epochs >= self.epochs:
             raise ValueError(
@@ -203,7 +204,7 @@ TABLES = {
 }
 
 
-def read_recipe(path) -> Recipe:
+def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     """Read a recipe from a TOML file.
 
     Raises:
@@ -213,7 +214,7 @@ def read_recipe(path) -> Recipe:
     return recipe_from(read_toml(path), str(path))
 
 
-def recipe_from(content: dict, source: str) -> Recipe:
+def recipe_from(content: dict[str, Any], source: str) -> Recipe:
     """A recipe from the tables of a TOML file; `source` names the file in errors."""
     content = _with_new_names(content)
     tables = {name: content.pop(name, {}) for name in ("network", "features", *TABLES)}
@@ -297,7 +298,7 @@ def _scaled(recipe: Recipe, size: tuple[int, int], axis: int) -> int:
     return max(CROP_MULTIPLE, round(side / CROP_MULTIPLE) * CROP_MULTIPLE)
 
 
-def read_toml(path) -> dict[str, Any]:
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:

@@ -36,7 +36,10 @@ class Results:
     def __init__(
         self, folder: RunFolder, network: keras.Model, final: keras.Model, metadata: Metadata
     ):
-        self.folder, self.network, self.final, self.metadata = folder, network, final, metadata
+        self.folder: RunFolder = folder
+        self.network: keras.Model = network
+        self.final: keras.Model = final
+        self.metadata: Metadata = metadata
 
     def standing(self) -> Standing:
         return self.folder.standing()

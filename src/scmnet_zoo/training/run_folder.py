@@ -94,7 +94,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: Identity):
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self.identity = identity
         sessions = []
         results = any((self.path / name).is_file() for name in (STATE, LAST))

@@ -1,9 +1,12 @@
 """The learning-rate schedule."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.training.recipe import OptimiserSettings
 
 
@@ -19,10 +22,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, peak: float, warmup_steps: int, steps: int, shape: str, power: float):
-        self.peak, self.warmup_steps, self.steps = peak, warmup_steps, steps
-        self.shape, self.power = shape, power
+        self.peak: float = peak
+        self.warmup_steps: int = warmup_steps
+        self.steps: int = steps
+        self.shape: str = shape
+        self.power: float = power
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "float32")
         rising = step / max(self.warmup_steps, 1)
         done = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
@@ -35,7 +41,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             falling = ops.ones_like(done)
         return self.peak * ops.where(step < self.warmup_steps, rising, falling)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "peak": self.peak,
             "warmup_steps": self.warmup_steps,

@@ -17,8 +17,8 @@ from scmnet_zoo.weights.checkpoint import Checkpoint, H5Weights, Weights, is_cla
 from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.registry import find_checkpoint
 
-logger = logging.getLogger(__name__)
-checkpoint_logger = logging.getLogger("scmnet_zoo.weights.checkpoint")
+logger: logging.Logger = logging.getLogger(__name__)
+checkpoint_logger: logging.Logger = logging.getLogger("scmnet_zoo.weights.checkpoint")
 
 # Arguments of the factories that training sets itself.
 NOT_OF_A_RECIPE = {

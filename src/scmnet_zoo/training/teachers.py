@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from scmnet_zoo.data.labels import LABEL_SPACES, VOID, Label, LabelSpace, palette_for
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.loading import UNNAMED, load, read_weights
 from scmnet_zoo.losses._pixel_loss import at_label, weighted_mean
 from scmnet_zoo.losses.with_auxiliary import MAIN
@@ -115,17 +116,19 @@ class Teachers(keras.layers.Layer):
         class_weights: Sequence[float] | None = None,
     ):
         super().__init__(dtype="float32", autocast=False, name="teachers")
-        self.networks = list(networks)
+        self.networks: list[keras.Model] = list(networks)
         self.trainable = False  # theirs too, so only now
         self.weight = weight
         self.class_weights = class_weights
         self.built = True
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         scores = [ops.cast(one(images, training=False), "float32") for one in self.networks]
         return ops.stop_gradient(sum(scores) / len(scores))
 
-    def loss(self, labels, probabilities, logits):
+    def loss(
+        self, labels: Tensor, probabilities: Tensor, logits: Tensor | dict[str, Tensor]
+    ) -> Tensor:
         """The weighted cross-entropy of the student's probabilities to the teachers'.
 
         The mean over the pixels that are not void, weighted by the class of their label.

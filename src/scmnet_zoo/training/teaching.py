@@ -14,6 +14,7 @@ from keras import ops
 from scmnet_zoo.data.frames import Frames
 from scmnet_zoo.data.labels import VOID, match_classes, places_of
 from scmnet_zoo.files import whole_file
+from scmnet_zoo.layers._types import Tensor
 from scmnet_zoo.training.recipe import TeachingSettings
 from scmnet_zoo.training.start import dtype_policy
 
@@ -64,13 +65,15 @@ class Teaching(keras.Model):
         if not teachers or any(not teacher.weight > 0 for teacher in teachers):
             weights = [teacher.weight for teacher in teachers]
             raise ValueError(f"Expected teachers of weights above 0. Received: weights={weights}")
-        self.teachers = [(teacher.network, _places(teacher, classes)) for teacher in teachers]
+        self.teachers: list[tuple[keras.Model, tuple[int, ...]]] = [
+            (teacher.network, _places(teacher, classes)) for teacher in teachers
+        ]
         total = sum(teacher.weight for teacher in teachers)
-        self.shares = [teacher.weight / total for teacher in teachers]
+        self.shares: list[float] = [teacher.weight / total for teacher in teachers]
         self.settings = settings
         self.built = True
 
-    def call(self, images):
+    def call(self, images: Tensor) -> tuple[Tensor, Tensor]:
         images = ops.cast(images, "float32")
         mean = 0.0
         looks = len(self.settings.scales) * (2 if self.settings.flip else 1)

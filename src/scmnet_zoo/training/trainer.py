@@ -37,7 +37,7 @@ from scmnet_zoo.weights.checkpoint import (
     read_checkpoint,
 )
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 def train(

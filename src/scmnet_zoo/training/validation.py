@@ -31,13 +31,13 @@ class Validation:
         (height, width), (rows, columns) = recipe.size, recipe.augmentation.crop
         pixels = recipe.batch_size * rows * columns
         count = len(source.dataset.samples)
-        self.batch_size = min(count, max(1, pixels // (height * width)))
+        self.batch_size: int = min(count, max(1, pixels // (height * width)))
         space = source.dataset.space
-        self.model = ValidationModel(
+        self.model: ValidationModel = ValidationModel(
             source.layer, network, loss, space, self.batch_size, recipe.size
         )
         self.model.compile(jit_compile=keras.backend.backend() == "jax")
-        self.matrix = ConfusionMatrix(len(space.labels))
+        self.matrix: ConfusionMatrix = ConfusionMatrix(len(space.labels))
 
     def __call__(self) -> dict[str, float]:
         """Loss (mean over batches), mIoU, category IoU, pixel accuracy and IoU per class."""

@@ -4,7 +4,7 @@ The manifest needs no Keras; what reads and writes files is imported when first 
 """
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scmnet_zoo.weights.entry import Entry, Result
 from scmnet_zoo.weights.manifest import entries, find, names
@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in LAZY:
         raise AttributeError(f"module 'scmnet_zoo.weights' has no attribute {name!r}")
     return getattr(importlib.import_module(f".{LAZY[name]}", "scmnet_zoo.weights"), name)

@@ -21,7 +21,7 @@ from scmnet_zoo.files import whole_file
 from scmnet_zoo.weights.hdf5 import check_hdf5, check_keras
 from scmnet_zoo.weights.metadata import CLASSIFIER, METADATA_KEY, Metadata, Normalisation
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 SUFFIXES = (".safetensors", ".weights.h5", ".keras")
 AUXILIARY = "aux_"

@@ -25,7 +25,7 @@ from scmnet_zoo.weights.manifest import published_file
 from scmnet_zoo.weights.metadata import Metadata, Normalisation
 from scmnet_zoo.weights.places import BEST, own_path
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 DEFAULT_NETWORK = "scmnet"  # where neither the caller nor a file of weights names one
 

@@ -4,7 +4,7 @@ import typer
 
 from scmnet_zoo.cli.weights import averaging, files, importing, listing, publishing
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     invoke_without_command=True,
     help="List, download, verify, import, average and publish weights.",
 )

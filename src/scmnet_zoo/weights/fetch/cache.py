@@ -120,10 +120,10 @@ class Part:
 
     def __init__(self, path: Path, algorithm: str):
         self.target = path
-        self.path = _part_of(path)
+        self.path: Path = _part_of(path)
         self.algorithm = algorithm
-        self.size = 0
-        self.digest = hashlib.new(algorithm)
+        self.size: int = 0
+        self.digest: hashlib._Hash = hashlib.new(algorithm)
         self.version: str | None = None
         self.stated: str | None = None
         self._descriptor = -1

@@ -40,7 +40,7 @@ from scmnet_zoo.weights.fetch.https import (
 from scmnet_zoo.weights.fetch.progress import terminal_progress
 from scmnet_zoo.weights.places import HOME
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 OFFLINE = ("SCMNET_ZOO_OFFLINE", "HF_HUB_OFFLINE")
 FALSE = ("", "0", "false", "no", "off")
