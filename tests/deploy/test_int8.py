@@ -195,3 +195,30 @@ def test_what_is_lost_is_told_by_class():
     with pytest.raises(ValueError, match=r"1\.75 lost; .* road 90\.00 to 89\.50, car 50\.00 to 47"):
         quality.check_quality(found, LIMITS["int8"], "int8", "the file")
     quality.check_quality(quality.Quality(("a",), (50.0,), (49.1,)), LIMITS["int8"], "int8", "it")
+
+
+def test_a_litert_operator_that_fails_is_a_line(tmp_path, monkeypatch):
+    """As the division of an attention in int8, whose divisor may become 0."""
+    litert = pytest.importorskip("scmnet_zoo.deploy.targets.litert_file")
+
+    class Failing:
+        def __init__(self, *_, **__):
+            pass
+
+        def get_input_details(self):
+            return [{"index": 0, "shape_signature": np.array([1, 4, 4, 3]), "dtype": np.uint8}]
+
+        def allocate_tensors(self):
+            pass
+
+        def set_tensor(self, *_):
+            pass
+
+        def invoke(self):
+            raise RuntimeError("div.cc: node 62 (DIV) failed to invoke")
+
+    monkeypatch.setattr(litert, "Interpreter", Failing)
+    (tmp_path / "some.tflite").write_bytes(b"")
+    run, _ = litert.load(tmp_path / "some.tflite")
+    with pytest.raises(ValueError, match=r"some\.tflite: .*node 62 .*; export in float32"):
+        run(np.zeros((1, 4, 4, 3), np.uint8))

@@ -102,7 +102,13 @@ def load(path: Path, threads: int | None = None) -> tuple[Runner, dict[str, str]
             interpreter.allocate_tensors()
             seen.append(images.shape)
         interpreter.set_tensor(image["index"], images.astype(image["dtype"], copy=False))
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as error:
+            raise ValueError(
+                f"{path.name}: expected a file that LiteRT computes. Received: an operator that "
+                f"fails: {error}; export in float32 or to another format"
+            ) from error
         return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
     try:
