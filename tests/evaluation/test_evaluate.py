@@ -301,7 +301,7 @@ def test_load(real_size, weights):
     ("change", "message"),
     [
         ({"network": "scmnat"}, "scmnat"),
-        ({"weights": "camvit"}, r"\('camvid'\).*Received: weights='camvit'"),
+        ({"weights": "camvit"}, r"'camvid'.*Received: weights='camvit'"),
         ({"dataset": "kitti"}, "one of camvid, .*Received: 'kitti'"),
         ({"split": "tests"}, "Received: split='tests'"),
         ({"protocol": "C"}, "one of A, B for camvid. Received: 'C'"),
