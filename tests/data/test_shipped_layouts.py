@@ -496,3 +496,17 @@ def test_some_masks_of_other_kinds_are_left_out(tmp_path, caplog):
     Image.open(path).save(path.with_name("train_000_overlay.png"))
     assert len(open_dataset("folder", root, "train").samples) == scenes.COUNTS["train"]
     assert "1 labels have no image" in caplog.text
+
+
+def test_folders_beside_listed_images_are_no_splits(tmp_path):
+    """Else the lists would not be looked at."""
+    for name in ("1", "sub/2"):
+        for kind in ("images", "masks"):
+            path = tmp_path / kind / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8)).save(path)
+    (tmp_path / "train.txt").write_text("1\n")
+    (tmp_path / "night.txt").write_text("sub/2\n")
+    assert splits_of("folder", tmp_path) == ("train", "night")
+    (tmp_path / "images" / "val").mkdir()
+    assert splits_of("folder", tmp_path) == ("train", "val", "night")

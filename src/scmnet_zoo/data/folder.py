@@ -45,6 +45,7 @@ from scmnet_zoo.image_files import (
     open_image,
 )
 
+USUAL_SPLITS = ("train", "val", "test")
 _log = logging.getLogger(__name__)
 
 LEFT_OUT = "%s: left out, as no image by its name: %s"
@@ -198,14 +199,18 @@ def _splits(root: Path) -> tuple[str, ...]:
     if layout is not None:
         return tuple(sorted(layout.splits(root), key=_place))
     found = [entry.name for entry in subfolders(root / "images")]
-    if not found:
-        found = [entry.name[:-4] for entry in entries(root) if entry.name.endswith(".txt")]
-    return tuple(sorted(found, key=_place))
+    lists = [entry.name[:-4] for entry in entries(root) if entry.name.endswith(".txt")]
+    beside = lists and any(not entry.is_dir() for entry in entries(root / "images"))
+    if beside:  # folders beside listed images are part of their names, but for the usual splits
+        found = [name for name in found if name in USUAL_SPLITS]
+    return tuple(
+        sorted(dict.fromkeys([*found, *lists] if beside or not found else found), key=_place)
+    )
 
 
 def _place(split: str) -> int:
     """Sort key of splits: train, val, test, then others."""
-    return ("train", "val", "test", split).index(split)
+    return (*USUAL_SPLITS, split).index(split)
 
 
 def _has(root: Path, split: str) -> bool:
