@@ -462,7 +462,7 @@ def test_the_hubs_bytes_are_checked(hub):
 def test_the_environments_hub_is_asked(server):
     server.give(HUB_PATH, send(BODY))
     code = (
-        "from download_tools import *; from scmnet_zoo.weights.manifest import Hub;"
+        "from download_tools import *; from scmnet_zoo.weights.entry import Hub;"
         f"assert fetch(file(Hub('user/name', '{REVISION}')), QUICK) == BODY"
     )
     environment = {**os.environ, "HF_ENDPOINT": server.url(""), "HF_TOKEN": SECRET}
