@@ -9,6 +9,9 @@ from scmnet_zoo.layers.resize import INTERPOLATIONS, resize
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="for JAX alone")
 
+# Bicubic resizing is a product of matrices on every backend; tests/models/test_efficientvit.py
+# compares it with PyTorch's.
+BY_GATHERS = [name for name in INTERPOLATIONS if name != "bicubic"]
 SIZES = (((5, 7), (9, 16)), ((9, 16), (5, 7)), ((1, 4), (6, 4)), ((6, 5), (1, 1)))
 
 
@@ -19,7 +22,7 @@ def _by_gathers(x, size, interpolation):
     return x
 
 
-@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.parametrize("interpolation", BY_GATHERS)
 @pytest.mark.parametrize(("old", "new"), SIZES, ids=str)
 def test_values_and_gradients(old, new, interpolation):
     import jax
