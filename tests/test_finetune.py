@@ -90,7 +90,7 @@ def test_the_tutorial(folder):
     seconds = time.process_time() - started
     scores = json.loads((folder / "scores" / "scores.json").read_text())
     print(f"{seconds:.0f} s of processor time, mIoU {scores['miou']:.2f}")
-    assert scores["miou"] > 80
+    assert scores["miou"] > 75
     assert seconds < SECONDS
     assert (folder / "segmented" / "000_overlay.png").is_file()
     assert "wagon" in _python(snippet)
