@@ -17,7 +17,11 @@ START = 60.0  # seconds until the first case, as the worker has to import much
 
 
 def events(first: int, last: int, until: float, script: Path = WORKER) -> Iterator[dict]:
-    """What workers write of the cases, with those that hang or crash as faults among it."""
+    """What workers write of the cases, with those that hang or crash as faults among it.
+
+    A case that takes too long is run once more, as a loaded machine may have held it up.
+    """
+    repeated = None
     while first < last and time.time() < until:
         words = [sys.executable, str(script), str(first), str(last), str(until)]
         seed, end = None, ""
@@ -36,6 +40,9 @@ def events(first: int, last: int, until: float, script: Path = WORKER) -> Iterat
                 return
             said.seek(0)
             text = said.read().decode(errors="replace")
+        if end and seed not in (None, repeated):
+            first = repeated = seed
+            continue
         end = end or f"the process ends with status {worker.returncode}"
         if seed is None:
             raise RuntimeError(f"Expected a worker that starts. Received: {end}: {text}")
